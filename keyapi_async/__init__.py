@@ -1,0 +1,101 @@
+"""The asyncio client for KeyAPI's TikTok analytics: streams of typed records."""
+
+from keyapi_async.bookmark import Bookmark
+from keyapi_async.client import KeyAPI
+from keyapi_async.core import Stats
+from keyapi_async.credits import Credits
+from keyapi_async.errors import (
+    APIError,
+    AttemptTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CreditBudgetError,
+    DeadlineExceededError,
+    DecodeError,
+    InvalidParameterError,
+    KeyAPIError,
+    NotFoundError,
+    PaginationError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseError,
+    ServerError,
+    TransportError,
+    UsageError,
+)
+from keyapi_async.kinds import CategoryRank, SalesFlag
+from keyapi_async.limiter import Limiter, QpsLimiter
+from keyapi_async.paging import Page, RecordStream, Reject
+from keyapi_async.params import (
+    InfluencerRankField,
+    InfluencerVideoSortField,
+    ProductInfluencerSortField,
+    RankType,
+    SortType,
+    Until,
+)
+from keyapi_async.records import (
+    InfluencerLivestream,
+    InfluencerVideo,
+    ProductCreator,
+    RankedInfluencer,
+    VideoProduct,
+    converter,
+    unstructure,
+)
+from keyapi_async.retry import RetryPolicy
+from keyapi_async.version import __version__
+from keyapi_async.wire import Envelope
+
+__all__ = [
+    "APIError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "Bookmark",
+    "CategoryRank",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "CreditBudgetError",
+    "Credits",
+    "DeadlineExceededError",
+    "DecodeError",
+    "Envelope",
+    "InfluencerLivestream",
+    "InfluencerRankField",
+    "InfluencerVideo",
+    "InfluencerVideoSortField",
+    "InvalidParameterError",
+    "KeyAPI",
+    "KeyAPIError",
+    "Limiter",
+    "NotFoundError",
+    "Page",
+    "PaginationError",
+    "PermissionDeniedError",
+    "ProductCreator",
+    "ProductInfluencerSortField",
+    "QpsLimiter",
+    "QuotaExceededError",
+    "RankType",
+    "RankedInfluencer",
+    "RateLimitError",
+    "RecordStream",
+    "Reject",
+    "ResponseError",
+    "RetryPolicy",
+    "SalesFlag",
+    "ServerError",
+    "SortType",
+    "Stats",
+    "TransportError",
+    "Until",
+    "UsageError",
+    "VideoProduct",
+    "__version__",
+    "converter",
+    "unstructure",
+]

@@ -1,0 +1,242 @@
+"""The client: owns the session, and puts gate, meter, circuit and endpoints together."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from keyapi_async import params as checks
+from keyapi_async.bookmark import Bookmark
+from keyapi_async.core import Caller, Core, Options, Stats
+from keyapi_async.credits import Credits, Meter
+from keyapi_async.endpoints import TikTok
+from keyapi_async.errors import ConfigurationError
+from keyapi_async.limiter import Limiter, QpsLimiter
+from keyapi_async.paging import Listing, RecordStream
+from keyapi_async.params import Until
+from keyapi_async.retry import Retry, RetryPolicy
+from keyapi_async.transport import ClientSession, HttpTransport, TraceConfig
+from keyapi_async.wire import Envelope, Request, Secret, query_of
+
+T = TypeVar("T")
+
+DEFAULT_BASE_URL = "https://api.keyapi.ai"
+
+
+class KeyAPI:
+    """A client of KeyAPI; one for each key and event loop, shared by all tasks.
+
+    ::
+
+        async with KeyAPI() as api:
+            async for creator in api.tiktok.product.iter_creators("1729492547846767618"):
+                print(creator.nick_name, creator.total_followers_cnt)
+
+    Args:
+        api_key: the key; ``KEYAPI_TOKEN`` of the environment where None.
+        base_url: address of the API; ``KEYAPI_BASE_URL``, else the documented one, where None.
+        qps: queries a second that the plan allows; None where that is unknown.
+        limiter: a gate to share with other clients of the key, instead of ``qps``.
+        retry: whether and when to try again.
+        timeout: seconds for one attempt, body included, the wait for the gate not.
+        deadline: seconds for one call with all its waits and retries; None for no end.
+        max_credits: credits that may be spent at most; None for no ceiling.
+        quota_cooldown: seconds for which nothing is sent after the plan's credits are used up.
+        max_connections: requests in flight at most.
+        proxy: address of an HTTP proxy; ``HTTPS_PROXY``/``HTTP_PROXY`` where None, none where "".
+        session: an aiohttp session of yours; it is used and never closed.
+        trace_configs: aiohttp's tracing, for a session of the client's own.
+
+    Raises:
+        ConfigurationError: no key, or a value that cannot be; nothing was sent.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        qps: float | None = 10.0,
+        limiter: Limiter | None = None,
+        retry: Retry = RetryPolicy(),  # noqa: B008  # it is frozen
+        timeout: float = 30.0,
+        deadline: float | None = None,
+        max_credits: int | None = None,
+        quota_cooldown: float = 300.0,
+        max_connections: int = 100,
+        proxy: str | None = None,
+        session: ClientSession | None = None,
+        trace_configs: Sequence[TraceConfig] = (),
+    ) -> None:
+        secret = Secret(os.environ.get("KEYAPI_TOKEN") if api_key is None else api_key)
+        del api_key  # from here on no frame of ours shows it
+        secret.check()
+        if session is not None and trace_configs:
+            raise ConfigurationError("trace_configs: give them to the session that you pass")
+        _seconds("quota_cooldown", quota_cooldown, least=0.0)
+        _whole("max_connections", max_connections, 1)
+        transport = HttpTransport(
+            base_url or os.environ.get("KEYAPI_BASE_URL") or DEFAULT_BASE_URL,
+            secret.headers(),
+            max_connections=max_connections,
+            proxy=proxy,
+            session=session,
+            trace_configs=trace_configs,
+        )
+        core = Core(
+            transport,
+            QpsLimiter(qps) if limiter is None else limiter,
+            secret,
+            quota_cooldown=quota_cooldown,
+            max_connections=max_connections,
+        )
+        options = Options(timeout, deadline, retry, Meter(_budget(max_credits)))
+        self._assemble(core, _checked(options), owner=True)
+
+    def _assemble(self, core: Core, options: Options, *, owner: bool) -> None:
+        self._caller = Caller(core, options)
+        self._owner = owner
+        self.tiktok = TikTok(self._caller)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        retry: Retry | None = None,
+        max_credits: int | None = None,
+    ) -> "KeyAPI":
+        """Make a view of this client with other options; None keeps the client's own.
+
+        The view shares session, gate, meter and circuit. Its ``max_credits`` is a ceiling on what
+        goes through the view; the client counts it too. Closing a view closes nothing.
+
+        Raises:
+            ConfigurationError: a value that cannot be.
+        """
+        old = self._caller.options
+        options = Options(
+            old.timeout if timeout is None else timeout,
+            old.deadline if deadline is None else deadline,
+            old.retry if retry is None else retry,
+            old.meter if max_credits is None else Meter(_budget(max_credits), old.meter),
+        )
+        view = object.__new__(type(self))
+        view._assemble(self._caller.core, _checked(options), owner=False)
+        return view
+
+    async def get(
+        self, path: str, params: Mapping[str, str | float | None] | None = None
+    ) -> Envelope:
+        """Get any endpoint of the API, with the same gate, retries and metering.
+
+        Cost:
+            One credit, where the answer is a success.
+
+        Raises:
+            InvalidParameterError: the path or a parameter is refused; nothing was sent.
+            KeyAPIError: no success came back.
+        """
+        request = Request(checks.path(path), query_of(checks.query(params or {})))
+        return await self._caller.call(request)
+
+    def iter_records(
+        self,
+        path: str,
+        params: Mapping[str, str | float | None] | None = None,
+        into: type[T] = dict,  # type: ignore[assignment]  # a default for a type variable
+        *,
+        page_size: int = 10,
+        start: Bookmark | int | None = None,
+        limit: int | None = None,
+        prefetch: int = 0,
+        until: Until = Until.SHORT_PAGE,
+        skip_invalid: bool = False,
+    ) -> RecordStream[T]:
+        """Stream any paginated endpoint of the API; rows become dicts, or what ``into`` names.
+
+        ``into`` is a record class of this package, or any class that cattrs can structure. The
+        paging parameters are those of every ``iter_*``.
+
+        Cost:
+            One credit a page.
+
+        Raises:
+            InvalidParameterError: at once, before anything is sent.
+        """
+        query = checks.query(params or {})
+        checks.no_paging(query)
+        return RecordStream(
+            self._caller,
+            Listing(checks.path(path), into, (query_of(query),)),
+            page_size=page_size,
+            start=start,
+            limit=limit,
+            prefetch=prefetch,
+            until=until,
+            skip_invalid=skip_invalid,
+        )
+
+    @property
+    def credits(self) -> Credits:
+        """What was spent through this client or view, and what may be."""
+        return Credits(self._caller.options.meter, self._caller.core.circuit)
+
+    @property
+    def stats(self) -> Stats:
+        """What was done so far by this client and its views, as a snapshot."""
+        return self._caller.core.stats(self._caller.options.meter.levels[-1].spent)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client is closed, and nothing can be sent any more."""
+        return self._caller.core.closed
+
+    async def aclose(self) -> None:
+        """Close the client: what waits fails, and its own session is closed."""
+        if self._owner:
+            await self._caller.core.close()
+
+    async def __aenter__(self) -> Self:
+        self._caller.core.enter()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<KeyAPI {'closed' if self.closed else 'open'}, {self.credits!r}>"
+
+
+def _checked(options: Options) -> Options:
+    _seconds("timeout", options.timeout)
+    if options.deadline is not None:
+        _seconds("deadline", options.deadline)
+    if not callable(options.retry):
+        raise ConfigurationError(f"retry={options.retry!r}: a RetryPolicy, or a function like it")
+    return options
+
+
+def _seconds(name: str, value: float, *, least: float | None = None) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and (0 < value < math.inf or value == least):
+        return
+    bound = "above 0" if least is None else "0 or more"
+    raise ConfigurationError(f"{name}={value!r}: seconds, {bound}")
+
+
+def _whole(name: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{name}={value!r}: a whole number, {least} or more")
+
+
+def _budget(max_credits: int | None) -> int | None:
+    if max_credits is not None:
+        _whole("max_credits", max_credits, 0)
+    return max_credits

@@ -1,0 +1,263 @@
+"""The one attempt loop: permit → send → decode → classify → retry."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+import attrs
+
+from keyapi_async.credits import Circuit, Cost, Meter
+from keyapi_async.errors import (
+    AttemptTimeoutError,
+    CreditBudgetError,
+    DeadlineExceededError,
+    KeyAPIError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseError,
+    TransportError,
+    UsageError,
+    printable,
+)
+from keyapi_async.limiter import Limiter
+from keyapi_async.retry import Retry
+from keyapi_async.transport import Transport
+from keyapi_async.wire import Answer, Envelope, Request, Secret, classify
+
+log = logging.getLogger("keyapi_async")
+
+_TICK = 0.001  # seconds that a loop's timer may come early
+
+
+@attrs.frozen
+class Stats:
+    """What a client has done so far.
+
+    Attributes:
+        requests: requests sent, retries included.
+        retries: requests that repeated a failed one.
+        throttles: answers with 429.
+        records: rows received, whether they became records or not.
+        waited: seconds that requests waited for the gate, added up.
+        credits: credits spent.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    throttles: int = 0
+    records: int = 0
+    waited: float = 0.0
+    credits: int = 0
+
+
+@attrs.frozen
+class Options:
+    """What may differ from call to call of one client."""
+
+    timeout: float
+    deadline: float | None
+    retry: Retry
+    meter: Meter
+
+
+class Core:
+    """What all views of a client share: transport, gate, circuit, connections and counters."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        limiter: Limiter,
+        secret: Secret,
+        *,
+        quota_cooldown: float,
+        max_connections: int,
+    ) -> None:
+        self.circuit = Circuit(quota_cooldown, _now)
+        self.requests = self.retries = self.throttles = self.records = 0
+        self.waited = 0.0
+        self._transport = transport
+        self._limiter = limiter
+        self._secret = secret
+        self._connections = asyncio.Semaphore(max_connections)
+        self._waiting: set[asyncio.Timeout] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def call(self, request: Request, options: Options) -> Envelope:
+        """Make a request until it succeeds or the policy gives up; a success costs one credit."""
+        loop = self.enter()
+        deadline = None if options.deadline is None else loop.time() + options.deadline
+        failure: KeyAPIError | None = None
+        attempts, delay = 0, 0.0
+        while True:
+            permit = await self._admit(options, deadline, delay)
+            if isinstance(permit, KeyAPIError):
+                failure, permit.__cause__ = permit, failure
+                break
+            attempts += 1
+            self.retries += attempts > 1
+            failed = await self._attempt(request, options, deadline, permit)
+            if isinstance(failed, Envelope):
+                return failed
+            failure, wait = failed, options.retry(attempts, failed)
+            late = deadline is not None and loop.time() + (wait or 0.0) + _TICK >= deadline
+            if late and (wait is not None or isinstance(failed, AttemptTimeoutError)):
+                failure, failure.__cause__ = _late(options), failed
+                break
+            if wait is None:
+                break
+            delay = wait
+            log.info("retry %d in %.2f s: %s", attempts, delay, failure)
+        failure.path, failure.params, failure.attempts = request.path, request.params, attempts
+        try:
+            raise failure
+        finally:
+            del failure, failed  # an exception and the frame it left would keep each other alive
+
+    def enter(self) -> asyncio.AbstractEventLoop:
+        """Bind the client to the running loop, or refuse another one, or one after closing."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise UsageError("this client belongs to another event loop: make one in each loop")
+        if self._closed:
+            raise UsageError("this client is closed: make another")
+        return loop
+
+    async def _admit(
+        self, options: Options, deadline: float | None, delay: float
+    ) -> float | KeyAPIError:
+        """Wait for all that a request needs before it is sent; give its permit, or why not."""
+        scope = asyncio.timeout_at(deadline)
+        self._waiting.add(scope)
+        reserved = connected = False
+        try:
+            async with scope:
+                if (refusal := self._refusal()) is not None:
+                    return refusal
+                if delay > 0:
+                    await asyncio.sleep(delay)
+                await options.meter.reserve()
+                reserved = True
+                await self._connections.acquire()
+                connected = True
+                asked = _now()
+                permit = await self._limiter.acquire()
+                self.waited += _now() - asked
+                return permit
+        except BaseException as error:
+            if connected:
+                self._connections.release()
+            if reserved:
+                options.meter.settle(Cost.FREE)
+            if isinstance(error, CreditBudgetError):
+                return error.with_traceback(None)
+            if not (isinstance(error, TimeoutError) and scope.expired()):
+                raise
+        finally:
+            self._waiting.discard(scope)
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        if deadline is not None and _now() + _TICK >= deadline:
+            return _late(options)
+        return await self._admit(options, deadline, 0.0)  # the circuit is closed again
+
+    def _refusal(self) -> KeyAPIError | None:
+        return UsageError("this client is closed") if self._closed else self.circuit.blocked()
+
+    async def _attempt(
+        self, request: Request, options: Options, deadline: float | None, permit: float
+    ) -> Envelope | KeyAPIError:
+        """Send once; settle the credit, the permit and the connection whatever comes back."""
+        started = _now()
+        timeout = options.timeout if deadline is None else min(options.timeout, deadline - started)
+        cost = Cost.UNCERTAIN
+        self.requests += 1
+        try:
+            answer = await self._transport.send(request, timeout)
+            outcome = answer if isinstance(answer, KeyAPIError) else self._classify(answer)
+            cost = _cost_of(outcome)
+            if isinstance(outcome, RateLimitError):
+                self.throttles += 1
+                self._limiter.throttled(permit, outcome.retry_after)
+            elif isinstance(outcome, QuotaExceededError):
+                log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
+                self.circuit.open(outcome)
+                self._interrupt()
+        finally:
+            options.meter.settle(cost)
+            self._limiter.answered(permit)
+            self._connections.release()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s", _line(request, outcome, _now() - started))
+        return outcome
+
+    def _classify(self, answer: Answer) -> Envelope | KeyAPIError:
+        outcome = classify(answer)
+        if isinstance(outcome, Envelope):
+            return outcome
+        # An error may quote what was sent; its message must not carry the key further.
+        return classify(attrs.evolve(answer, body=self._secret.hidden_in(answer.body)))
+
+    def _interrupt(self) -> None:
+        """Let everyone who waits look again whether sending is still allowed."""
+        waiting, self._waiting = self._waiting, set()
+        for scope in waiting:
+            if not scope.expired():
+                scope.reschedule(_now())
+
+    def stats(self, spent: int) -> Stats:
+        """Count what was done so far."""
+        return Stats(self.requests, self.retries, self.throttles, self.records, self.waited, spent)
+
+    async def close(self) -> None:
+        """Stop everything that waits, and close the connections."""
+        if not self._closed:
+            self._closed = True
+            self._interrupt()
+            await self._transport.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closed
+
+
+@attrs.frozen
+class Caller:
+    """One view of a client: the shared core, and the options of its calls."""
+
+    core: Core
+    options: Options
+
+    def call(self, request: Request) -> Coroutine[None, None, Envelope]:
+        """Make a request; a success costs one credit."""
+        return self.core.call(request, self.options)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _late(options: Options) -> DeadlineExceededError:
+    return DeadlineExceededError(f"the call would take longer than its {options.deadline:g} s")
+
+
+def _cost_of(outcome: Envelope | KeyAPIError) -> Cost:
+    if isinstance(outcome, Envelope):
+        return Cost.SPENT
+    if isinstance(outcome, TransportError):
+        return Cost.UNCERTAIN if outcome.sent else Cost.FREE
+    if isinstance(outcome, ResponseError) and (outcome.status or 0) < 300:
+        return Cost.UNCERTAIN
+    return Cost.FREE
+
+
+def _line(request: Request, outcome: Envelope | KeyAPIError, seconds: float) -> str:
+    page = request.params.get("page_num", "-")
+    if isinstance(outcome, Envelope):
+        told = f"code {outcome.code}, request id {printable(outcome.request_id or '-', 80)}"
+    else:
+        told = f"{type(outcome).__name__}: {outcome}"
+    return f"GET {request.path} page {page}: {told}, {seconds * 1000:.0f} ms"

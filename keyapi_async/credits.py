@@ -1,0 +1,163 @@
+"""What was spent, what may be, and the circuit that a 402 opens.
+
+The documented price is one credit a request that is answered with success.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+
+from keyapi_async.errors import CreditBudgetError, QuotaExceededError
+
+
+class Cost(Enum):
+    """What became of the credit of one request."""
+
+    SPENT = "answered with success"
+    UNCERTAIN = "sent, and never answered, or answered with an unreadable success"
+    FREE = "answered with an error, or never sent"
+
+
+class Meter:
+    """Counts credits, and lets no request pass that could break a budget.
+
+    A meter with a parent counts there too, and is bound by the parent's budget as well.
+    """
+
+    def __init__(self, budget: int | None, parent: "Meter | None" = None) -> None:
+        self.budget = budget
+        self.spent = 0
+        self.uncertain = 0
+        self.in_flight = 0
+        self.levels: tuple[Meter, ...] = (self, *(() if parent is None else parent.levels))
+        self.waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def remaining(self) -> int | None:
+        """Credits that may still be asked for; None without a budget."""
+        return None if self.budget is None else max(0, self.budget - self.spent - self.uncertain)
+
+    async def reserve(self) -> None:
+        """Set one credit aside; wait while a request in flight may still turn out free.
+
+        Raises:
+            CreditBudgetError: the budget is used up; nothing was sent.
+        """
+        woken: Meter | None = None
+        while (full := self._full()) is not None:
+            if woken is not None and woken is not full:
+                woken.wake(1)  # the place that it was woken for is another's now
+            if full.remaining == 0:
+                raise CreditBudgetError(
+                    f"max_credits={full.budget} would be passed:"
+                    f" {full.spent} spent, {full.uncertain} uncertain"
+                )
+            await full.changed()
+            woken = full
+        for level in self.levels:
+            level.in_flight += 1
+
+    def settle(self, cost: Cost) -> None:
+        """Say what became of a reserved credit."""
+        for level in self.levels:
+            level.in_flight -= 1
+            if cost is Cost.SPENT:
+                level.spent += 1
+            elif cost is Cost.UNCERTAIN:
+                level.uncertain += 1
+            if level.waiters:
+                # A free one makes room for one; a paid one for none, but the last one ends all hope.
+                level.wake(1 if cost is Cost.FREE else 0 if level.remaining else len(level.waiters))
+
+    def _full(self) -> "Meter | None":
+        for level in self.levels:
+            left = level.remaining
+            if left is not None and level.in_flight >= left:
+                return level
+        return None
+
+    async def changed(self) -> None:
+        """Wait until a place may be free, or all hope is gone."""
+        waiter = asyncio.get_running_loop().create_future()
+        self.waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in self.waiters:
+                self.waiters.remove(waiter)
+            else:
+                self.wake(1)
+            raise
+
+    def wake(self, number: int) -> None:
+        """Let the first of those who wait look again."""
+        for _ in range(min(number, len(self.waiters))):
+            waiter = self.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Circuit:
+    """Open after a 402: for a while every request fails unsent, with an equal error."""
+
+    def __init__(self, cooldown: float, clock: Callable[[], float]) -> None:
+        self.cooldown = cooldown
+        self._clock = clock
+        self._error: QuotaExceededError | None = None
+        self._until = 0.0
+
+    def open(self, error: QuotaExceededError) -> None:
+        """Remember the error until the cooldown is over."""
+        self._error, self._until = error.fresh(), self._clock() + self.cooldown
+
+    def reset(self) -> None:
+        """Close the circuit: requests are sent again."""
+        self._error = None
+
+    def blocked(self) -> QuotaExceededError | None:
+        """Give a fresh error while the circuit is open."""
+        if self._error is None:
+            return None
+        if self._clock() >= self._until:
+            self.reset()
+            return None
+        return self._error.fresh()
+
+
+class Credits:
+    """What a client has spent and may spend, in credits; it shows the state of now."""
+
+    def __init__(self, meter: Meter, circuit: Circuit) -> None:
+        self._meter = meter
+        self._circuit = circuit
+
+    @property
+    def spent(self) -> int:
+        """Requests answered with success, each one credit."""
+        return self._meter.spent
+
+    @property
+    def uncertain(self) -> int:
+        """Requests sent and never answered, or answered with an unreadable success."""
+        return self._meter.uncertain
+
+    @property
+    def budget(self) -> int | None:
+        """``max_credits``: the ceiling on spent, uncertain and in flight together."""
+        return self._meter.budget
+
+    @property
+    def remaining(self) -> int | None:
+        """What is left of the budget; None without one."""
+        return self._meter.remaining
+
+    def reset(self) -> None:
+        """Send requests again before the cooldown after a 402 is over; counts stay."""
+        self._circuit.reset()
+
+    def __repr__(self) -> str:
+        return (
+            f"Credits(spent={self.spent}, uncertain={self.uncertain},"
+            f" budget={self.budget}, remaining={self.remaining})"
+        )

@@ -1,0 +1,91 @@
+"""Whether and when to try again: a pure function of the attempt and its failure.
+
+The waits come from backoff's generator and jitter; nothing else in the package knows of backoff.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import islice
+
+import attrs
+import backoff
+
+from keyapi_async.errors import (
+    APIError,
+    ConfigurationError,
+    KeyAPIError,
+    QuotaExceededError,
+    ResponseError,
+    TransportError,
+)
+
+Retry = Callable[[int, KeyAPIError], float | None]
+"""What ``retry=`` takes: (attempt from 1, its failure) to seconds to wait, or None to give up."""
+
+MAX_RETRY_AFTER = 120.0
+"""Seconds of Retry-After that are obeyed; a longer one is raised instead."""
+
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@attrs.frozen
+class RetryPolicy:
+    """Exponential backoff with full jitter; ``Retry-After`` is obeyed exactly.
+
+    ``RetryPolicy()(attempt, failure)`` gives the seconds to wait before the next attempt, or None.
+
+    Attributes:
+        attempts: requests at most for one call, the first included.
+        initial: upper bound of the first wait, seconds; it doubles with each attempt.
+        maximum: upper bound of every wait, seconds.
+    """
+
+    attempts: int = 5
+    initial: float = 0.5
+    maximum: float = 30.0
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a policy that could not be followed."""
+        if (
+            isinstance(self.attempts, bool)
+            or not isinstance(self.attempts, int)
+            or self.attempts < 1
+        ):
+            raise ConfigurationError(f"attempts={self.attempts!r}: a whole number, 1 or more")
+        for name, value in (("initial", self.initial), ("maximum", self.maximum)):
+            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise ConfigurationError(f"{name}={value!r}: seconds, 0 or more")
+
+    def __call__(self, attempt: int, failure: KeyAPIError) -> float | None:
+        """Give the seconds to wait after an attempt (from 1), or None where it was the last."""
+        if attempt >= self.attempts or not is_transient(failure):
+            return None
+        if isinstance(failure, ResponseError) and attempt > 1:
+            return None
+        if isinstance(failure, APIError) and failure.retry_after is not None:
+            return failure.retry_after if failure.retry_after <= MAX_RETRY_AFTER else None
+        return backoff.full_jitter(self._bound(attempt))
+
+    def _bound(self, attempt: int) -> float:
+        # The generator's first value only starts it.
+        waits = backoff.expo(factor=1, max_value=2**64)
+        doubled: float = next(islice(waits, min(attempt, 64), None))
+        return min(self.initial * doubled, self.maximum)
+
+
+def is_transient(failure: KeyAPIError) -> bool:
+    """Tell whether the same request may succeed when it is made again."""
+    if isinstance(failure, APIError):
+        if isinstance(failure, QuotaExceededError):
+            return False
+        if failure.code is None:
+            return failure.status in _TRANSIENT or failure.status >= 500
+        code = failure.code
+        return (code if _names_an_error(code) else failure.status) in _TRANSIENT
+    return isinstance(failure, TransportError) or (
+        isinstance(failure, ResponseError) and failure.repeatable
+    )
+
+
+def _names_an_error(code: int) -> bool:
+    return 400 <= code <= 599

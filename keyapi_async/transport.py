@@ -1,0 +1,225 @@
+"""The thin room at the edge: one GET over aiohttp, once. The only file that imports aiohttp."""
+
+import asyncio
+import ipaddress
+import urllib.request
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, TraceConfig
+from yarl import URL
+
+from keyapi_async.errors import (
+    AttemptTimeoutError,
+    ConfigurationError,
+    ConnectionFailedError,
+    KeyAPIError,
+    ResponseError,
+    TransportError,
+    UsageError,
+    printable,
+)
+from keyapi_async.wire import MAX_BODY, Answer, Request
+
+__all__ = ["ClientSession", "HttpTransport", "TraceConfig", "Transport"]
+
+_CONNECT_SHARE = 0.5  # of an attempt's time; so a host that never accepts is told from a slow one
+
+
+class Transport(Protocol):
+    """What carries a request to the API and brings the answer back."""
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        """Send a request exactly once, within so many seconds; return a failure, not raise it."""
+        ...
+
+    async def close(self) -> None:
+        """Close what is the transport's own."""
+        ...
+
+
+class HttpTransport:
+    """GETs below one base URL, over a session of its own or the caller's.
+
+    Failures are returned as values and carry no cause: aiohttp's exceptions hold the request's
+    headers, and those hold the key.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        max_connections: int,
+        proxy: str | None,
+        session: ClientSession | None,
+        trace_configs: Sequence[TraceConfig],
+    ) -> None:
+        base = checked_base_url(base_url)
+        self._proxy = checked_proxy(proxy, base)
+        # Every path's URL is built once; the query is a ready string, which yarl takes as it is.
+        self._url = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
+        self._headers = headers
+        self._max_connections = max_connections
+        self._trace_configs = list(trace_configs)
+        self._session = session
+        self._owns_session = session is None
+        self._limits: dict[float, aiohttp.ClientTimeout] = {}
+
+    def _open(self) -> ClientSession:
+        return ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=self._trace_configs,
+        )
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        """Send a request exactly once, within so many seconds, the body included."""
+        if self._session is None:
+            self._session = self._open()
+        if self._session.closed:
+            return UsageError("the aiohttp session of this client is closed")
+        scope = asyncio.timeout(within)
+        try:
+            async with scope:
+                return await self._exchange(self._session, request, within)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return _failure(error, within, late=scope.expired())
+
+    async def _exchange(
+        self, session: ClientSession, request: Request, within: float
+    ) -> Answer | ResponseError:
+        response = await session.get(
+            self._url(request.path).with_query(request.query),
+            headers=self._headers,
+            allow_redirects=False,
+            raise_for_status=False,
+            timeout=self._connect_limit(within),
+            middlewares=_ONCE,
+            proxy=self._proxy,
+        )
+        try:
+            content = response.content
+            body = await content.readany()
+            if not content.at_eof():
+                chunks, size = [body], len(body)
+                while not content.at_eof():
+                    chunks.append(await content.readany())
+                    size += len(chunks[-1])
+                    if size > MAX_BODY:
+                        return _too_large(response.status)
+                body = b"".join(chunks)
+            return Answer(response.status, response.headers, body)
+        finally:
+            if not response.closed:
+                response.close()
+
+    def _connect_limit(self, within: float) -> aiohttp.ClientTimeout:
+        """Bound connecting alone; it is looked at only when a connection has to be made."""
+        if within not in self._limits:
+            self._limits.clear()
+            self._limits[within] = aiohttp.ClientTimeout(connect=within * _CONNECT_SHARE)
+        return self._limits[within]
+
+    async def close(self) -> None:
+        """Close the session, if it is not the caller's."""
+        if self._owns_session and self._session is not None:
+            await self._session.close()
+
+
+async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Keep aiohttp from silently sending a GET again when a kept connection proves dead."""
+    reason = ""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        reason = _reason(error)
+    raise aiohttp.ClientConnectionError(reason)
+
+
+_ONCE = (_send_once,)
+
+
+def _reason(error: Exception) -> str:
+    return printable(str(error) or type(error).__name__)
+
+
+def _failure(error: Exception, within: float, *, late: bool) -> TransportError:
+    """Say what became of a request; ``sent`` is whether it may have reached the API."""
+    if late:
+        return AttemptTimeoutError(f"no whole answer within {within:g} s")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        failure: TransportError = AttemptTimeoutError(
+            f"no connection within {within * _CONNECT_SHARE:g} s"
+        )
+        failure.sent = False
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        failure = ConnectionFailedError(_reason(error))
+        failure.sent = False
+    elif isinstance(error, (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)):
+        failure = ConnectionFailedError(_reason(error))
+    else:
+        failure = TransportError(f"the answer is no HTTP: {_reason(error)}")
+    return failure
+
+
+def _too_large(status: int) -> ResponseError:
+    error = ResponseError(f"the answer is larger than {MAX_BODY // 2**20} MiB")
+    error.status = status
+    return error
+
+
+def checked_base_url(value: str) -> URL:
+    """Check a base URL: https, or http on this machine alone.
+
+    Raises:
+        ConfigurationError: it is no such URL.
+    """
+    try:
+        url = URL(value)
+        valid = bool(url.host) and url.port is not None
+    except (TypeError, ValueError):
+        valid = False
+    if not valid or url.user or url.password or url.query_string or url.fragment:
+        raise ConfigurationError("base_url: an address such as 'https://api.keyapi.ai', no more")
+    if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host or "")):
+        return url
+    raise ConfigurationError(
+        f"base_url={str(url)!r}: the key travels over https only; http is for loopback hosts"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_proxy(value: str | None, base: URL) -> URL | None:
+    """Check a proxy's URL; None looks into the environment once, an empty text is no proxy.
+
+    Raises:
+        ConfigurationError: it is no URL of an HTTP proxy.
+    """
+    if value is None:
+        if urllib.request.proxy_bypass(f"{base.host}:{base.port}"):
+            return None
+        value = urllib.request.getproxies().get(base.scheme)
+    if not value:
+        return None
+    try:
+        url = URL(value)
+        valid = url.scheme in ("http", "https") and bool(url.host)
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        # Not shown: a proxy's URL may hold a password.
+        raise ConfigurationError("proxy: an address such as 'http://proxy.example:3128'")
+    return url

@@ -1,0 +1,206 @@
+"""What goes over the wire and what comes back, as functions of values, without I/O."""
+
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import NoReturn, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+
+import attrs
+import orjson
+
+from keyapi_async.errors import (
+    APIError,
+    ConfigurationError,
+    QuotaExceededError,
+    ResponseError,
+    error_class,
+    printable,
+)
+from keyapi_async.version import __version__
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+MAX_BODY = 8 * 2**20
+
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_OUT_OF_CREDITS = "usage limit exceeded"
+
+
+class Secret:
+    """The API key, which shows itself to nobody who prints, pickles or compares it."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key.strip(" \t") if isinstance(key, str) else ""
+
+    def check(self) -> None:
+        """Refuse what cannot be a key.
+
+        Raises:
+            ConfigurationError: it is missing, blank, or would break the header.
+        """
+        if not self._key:
+            raise ConfigurationError(
+                "no API key: pass api_key=, or set KEYAPI_TOKEN"
+                " (keys are at https://keyapi.ai/app/dashboard)"
+            )
+        if not self._key.isascii() or not self._key.isprintable():
+            raise ConfigurationError("the API key has a line break, or is no plain text")
+
+    def headers(self) -> dict[str, str]:
+        """Write the headers of every request."""
+        return {
+            "Authorization": f"Bearer {self._key}",
+            "Accept": "application/json",
+            "User-Agent": f"keyapi-async/{__version__}",
+        }
+
+    def hidden_in(self, body: bytes) -> bytes:
+        """Strike the key out of what a server quotes."""
+        return body.replace(self._key.encode(), b"***")
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key is not pickled: hand it over explicitly")
+
+
+@attrs.frozen
+class Request:
+    """One GET: the path, and the query as it is sent."""
+
+    path: str
+    query: str = ""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The query by name, for messages."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+
+@attrs.frozen
+class Answer:
+    """What HTTP brought: the status, the headers and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@attrs.frozen
+class Envelope:
+    """A successful answer of the API.
+
+    Attributes:
+        code: 0 (some answers have 200).
+        message: what the API says of it.
+        data: what was asked for, as JSON has it.
+        request_id: the API's id of the answer, or None.
+    """
+
+    code: int
+    message: str
+    data: JSON
+    request_id: str | None
+
+    @property
+    def rows(self) -> list[JSON]:
+        """The rows of a list: null or nothing is none of them, a single object is one."""
+        data = self.data
+        if isinstance(data, list):
+            return data
+        return [] if data is None else [data]
+
+
+def query_of(params: Mapping[str, str | int | None]) -> str:
+    """Write a query; what is None is not asked for."""
+    return urlencode({name: value for name, value in params.items() if value is not None})
+
+
+def classify(answer: Answer) -> Envelope | APIError | ResponseError:
+    """Tell what an answer means.
+
+    The envelope's code decides where it is a known error, else the HTTP status; code 0 and 200 are
+    success, unless the HTTP status is an error.
+    """
+    status = answer.status
+    try:
+        document = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        document = None
+    code = _code(document["code"]) if isinstance(document, dict) and "code" in document else None
+    if code is None:
+        return _no_envelope(answer)
+    request_id = _text(document.get("requestId"))
+    message = _text(document.get("message")) or ""
+    if 200 <= status < 300 and code in (0, 200):
+        data = document.get("data")
+        if data is None or isinstance(data, (list, dict)):
+            return Envelope(code, message, data, request_id)
+        return _unreadable(answer, "the answer's data is neither a list nor an object")
+    if 300 <= status < 400:
+        return _unreadable(answer, "the answer is a redirect, which is never followed")
+    return _api_error(answer, code, printable(message), request_id)
+
+
+def _code(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _no_envelope(answer: Answer) -> APIError | ResponseError:
+    if answer.status >= 400:
+        return _api_error(answer, None, excerpt(answer.body), None)
+    if answer.status >= 300:
+        return _unreadable(answer, "the answer is a redirect, which is never followed")
+    return _unreadable(answer, f"the answer is no envelope: {excerpt(answer.body) or 'empty'}")
+
+
+def _unreadable(answer: Answer, message: str) -> ResponseError:
+    error = ResponseError(message)
+    error.status = answer.status
+    error.repeatable = answer.status < 300
+    return error
+
+
+def _api_error(answer: Answer, code: int | None, message: str, request_id: str | None) -> APIError:
+    if _OUT_OF_CREDITS in message.lower():
+        found: type[APIError] = QuotaExceededError
+    else:
+        found = error_class(code) or error_class(answer.status) or APIError
+    error = found(message or "the API gave no reason")
+    error.status, error.code = answer.status, code
+    error.request_id = None if request_id is None else printable(request_id, 80)
+    error.retry_after = retry_after(answer.headers.get("Retry-After"), time.time())
+    return error
+
+
+def excerpt(body: bytes) -> str:
+    """Show the beginning of a body that is no envelope, as one line of text."""
+    return " ".join(printable(_TAGS.sub(" ", body[:4096].decode(errors="replace")), 4096).split())[
+        :160
+    ]
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Read Retry-After, seconds or an HTTP date, as seconds from now; None if unreadable."""
+    if value is None:
+        return None
+    if _SECONDS.fullmatch(value.strip()):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,114 @@
+"""A loop whose clock jumps, and a KeyAPI in memory: hours of paging and waiting in milliseconds."""
+
+import asyncio
+import random
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from keyapi_async import KeyAPI
+from keyapi_async.errors import (
+    AttemptTimeoutError,
+    ConnectionFailedError,
+    KeyAPIError,
+    ResponseError,
+)
+from keyapi_async.sandbox.desk import Desk
+from keyapi_async.sandbox.faults import Fault
+from keyapi_async.wire import Answer, Request
+
+T = TypeVar("T")
+
+LOST = {Fault.RESET, Fault.CLOSE, Fault.TRUNCATE}
+ENDLESS = {Fault.HANG, Fault.DRIP}
+
+
+class _Jump(selectors.DefaultSelector):
+    """Where a loop would sleep, its clock jumps instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if not events:
+            if timeout is None:
+                raise AssertionError("deadlock: nothing will ever happen")
+            if timeout > 0:
+                self.now += max(timeout, 1e-9)
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on a clock that only moves when everyone waits."""
+
+    def __init__(self) -> None:
+        self.jump = _Jump()
+        super().__init__(self.jump)
+
+    def time(self) -> float:
+        return self.jump.now
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine on a virtual clock, and see that it leaves no task behind."""
+
+    async def watched() -> T:
+        value = await main()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not others, f"left running: {others}"
+        return value
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(watched())
+
+
+class DeskTransport:
+    """Carries requests to a sandbox desk in memory; the network's own faults are acted out."""
+
+    def __init__(self, desk: Desk, latency: tuple[float, float] = (0.01, 0.01), seed: int = 0) -> None:
+        self.desk = desk
+        self.open = 0
+        self.most_open = 0
+        self.sent: list[float] = []
+        self._latency = latency
+        self._dice = random.Random(seed)
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        loop = asyncio.get_running_loop()
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        self.sent.append(loop.time())
+        try:
+            there, back = (self._dice.uniform(*self._latency) for _ in "ab")
+            await asyncio.sleep(there)
+            reply = self.desk.answer(
+                request.path, parse_qsl(request.query), f"Bearer {self.desk.api_key}", loop.time()
+            )
+            late = reply.fault in ENDLESS or there + reply.delay + back > within
+            if late:
+                await asyncio.sleep(max(0.0, within - there))
+                return AttemptTimeoutError(f"no whole answer within {within:g} s")
+            await asyncio.sleep(reply.delay + back)
+            if reply.fault in LOST:
+                return ConnectionFailedError("the connection broke")
+            if reply.fault is Fault.ZEROS:
+                error = ResponseError("the answer is larger than 8 MiB")
+                error.status = 200
+                return error
+            return Answer(reply.status, reply.headers, reply.body)
+        finally:
+            self.open -= 1
+
+    async def close(self) -> None:
+        return None
+
+
+def client(transport: Any, **options: Any) -> KeyAPI:
+    """Make a client that talks to a transport in memory."""
+    options.setdefault("qps", 1000.0)
+    api = KeyAPI("sandbox-key", **options)
+    api._caller.core._transport = transport
+    return api
