@@ -27,7 +27,7 @@ from keyapi_async.errors import (
     UsageError,
 )
 from keyapi_async.kinds import CategoryRank, SalesFlag
-from keyapi_async.limiter import Limiter, QpsLimiter
+from keyapi_async.limiter import Limiter, Permit, QpsLimiter
 from keyapi_async.paging import Page, RecordStream, Reject
 from keyapi_async.params import (
     InfluencerRankField,
@@ -76,6 +76,7 @@ __all__ = [
     "Page",
     "PaginationError",
     "PermissionDeniedError",
+    "Permit",
     "ProductCreator",
     "ProductInfluencerSortField",
     "QpsLimiter",

@@ -211,6 +211,8 @@ class KeyAPI:
         await self.aclose()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_caller"):  # a traceback shows a client whose construction failed
+            return "<KeyAPI, not set up>"
         return f"<KeyAPI {'closed' if self.closed else 'open'}, {self.credits!r}>"
 
 

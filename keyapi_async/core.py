@@ -19,7 +19,7 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.limiter import Limiter
+from keyapi_async.limiter import Limiter, Permit
 from keyapi_async.retry import Retry
 from keyapi_async.transport import Transport
 from keyapi_async.wire import Answer, Envelope, Request, Secret, classify
@@ -85,6 +85,15 @@ class Core:
 
     async def call(self, request: Request, options: Options) -> Envelope:
         """Make a request until it succeeds or the policy gives up; a success costs one credit."""
+        outcome = await self._outcome(request, options)
+        if isinstance(outcome, Envelope):
+            return outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # an exception and the frame that it left would keep each other alive
+
+    async def _outcome(self, request: Request, options: Options) -> Envelope | KeyAPIError:
         loop = self.enter()
         deadline = None if options.deadline is None else loop.time() + options.deadline
         failure: KeyAPIError | None = None
@@ -96,23 +105,21 @@ class Core:
                 break
             attempts += 1
             self.retries += attempts > 1
-            failed = await self._attempt(request, options, deadline, permit)
-            if isinstance(failed, Envelope):
-                return failed
-            failure, wait = failed, options.retry(attempts, failed)
+            outcome = await self._attempt(request, options, deadline, permit)
+            if isinstance(outcome, Envelope):
+                return outcome
+            failure, wait = outcome, options.retry(attempts, outcome)
             late = deadline is not None and loop.time() + (wait or 0.0) + _TICK >= deadline
-            if late and (wait is not None or isinstance(failed, AttemptTimeoutError)):
-                failure, failure.__cause__ = _late(options), failed
+            if late and (wait is not None or isinstance(outcome, AttemptTimeoutError)):
+                failure = _late(options)
+                failure.__cause__ = outcome
                 break
             if wait is None:
                 break
             delay = wait
             log.info("retry %d in %.2f s: %s", attempts, delay, failure)
         failure.path, failure.params, failure.attempts = request.path, request.params, attempts
-        try:
-            raise failure
-        finally:
-            del failure, failed  # an exception and the frame it left would keep each other alive
+        return failure
 
     def enter(self) -> asyncio.AbstractEventLoop:
         """Bind the client to the running loop, or refuse another one, or one after closing."""
@@ -127,7 +134,7 @@ class Core:
 
     async def _admit(
         self, options: Options, deadline: float | None, delay: float
-    ) -> float | KeyAPIError:
+    ) -> Permit | KeyAPIError:
         """Wait for all that a request needs before it is sent; give its permit, or why not."""
         scope = asyncio.timeout_at(deadline)
         self._waiting.add(scope)
@@ -167,7 +174,7 @@ class Core:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
 
     async def _attempt(
-        self, request: Request, options: Options, deadline: float | None, permit: float
+        self, request: Request, options: Options, deadline: float | None, permit: Permit
     ) -> Envelope | KeyAPIError:
         """Send once; settle the credit, the permit and the connection whatever comes back."""
         started = _now()

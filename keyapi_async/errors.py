@@ -37,7 +37,10 @@ _short.maxlong = 60
 
 def shown(value: object) -> str:
     """Show a value in one line: escaped, and cut where it is long."""
-    return _short.repr(value)
+    try:
+        return printable(_short.repr(value))
+    except ValueError:  # Python refuses to write a whole number of thousands of digits
+        return f"<{type(value).__name__} too large to show>"
 
 
 def printable(text: str, most: int = 300) -> str:

@@ -16,7 +16,8 @@ import attrs
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _CATEGORY = re.compile(r"(\d+)(?:-(\d+))?(?:-(\d+))?:(\d+)", re.ASCII)
 
-_EXACT = 2**53  # above it a float stands for several whole numbers, and one of them was meant
+_EXACT = 2**53  # from it on a float stands for several whole numbers, and one of them was meant
+_WIDEST = 2**63  # what JSON writers take as a whole number
 
 
 class SalesFlag(IntFlag):
@@ -76,7 +77,9 @@ def _identity(value: object) -> str:
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and abs(value) < _EXACT:
         return str(value)
     raise ValueError("is no text")
 
@@ -104,7 +107,7 @@ def _number(value: object, what: str) -> int | float | None:
 def _count(value: object) -> int | None:
     number = _number(value, "whole number")
     if isinstance(number, float):
-        if not number.is_integer() or abs(number) > _EXACT:
+        if not number.is_integer() or abs(number) >= _EXACT:
             raise ValueError("is no whole number")
         return int(number)
     return number
@@ -161,7 +164,7 @@ def _categories(value: object) -> tuple[CategoryRank, ...] | None:
 
 
 def _write_amount(value: float) -> int | float:
-    return int(value) if float(value).is_integer() else value
+    return int(value) if abs(value) < _WIDEST and float(value).is_integer() else value
 
 
 def _write_moment(value: datetime) -> int:

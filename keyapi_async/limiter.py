@@ -1,10 +1,19 @@
-"""The gate: every request takes a permit here, so that the plan's queries per second are kept."""
+"""The gate: every request takes a permit here, so that the plan's queries per second are kept.
+
+Nobody tells a client how its server counts: by the calendar second, over any second, by a bucket.
+So permits are paced in small bursts a little below the limit, and no second ever sees more of them
+than the limit, the travelling time of a request included. Where the limit itself is unknown or was
+told wrongly, the 429s teach it.
+"""
 
 import asyncio
 import logging
 import math
+from collections import deque
+from heapq import heappop, heappush
 from typing import Protocol, runtime_checkable
 
+import attrs
 from aiolimiter import AsyncLimiter
 
 from keyapi_async.errors import ConfigurationError
@@ -17,39 +26,62 @@ DEFAULT_PAUSE = 0.5
 MAX_PAUSE = 120.0
 """Seconds of Retry-After that the gate obeys at most."""
 
-_SHARE = 0.95  # of the limit: a server's window may see two bursts that the client sent apart
-_UNKNOWN = 5.0
+_SHARE = 0.95  # of the limit, at which permits are paced
+_BURST = 0.05  # of a second's permits may go at once: timers come late, and what is late is lost
+_FLIGHT = 0.3  # seconds for which an unanswered request may still be on its way to the server
+_UNKNOWN = 5.0  # queries a second, where nothing is known
+_LEAST = 0.5  # queries a second, where nothing is known and the server refuses all the same
+
+
+@attrs.define(eq=False)
+class Permit:
+    """The leave to send one request.
+
+    Attributes:
+        at: when it was granted, seconds on the event loop's clock.
+        throttled: whether the request met a 429.
+    """
+
+    at: float
+    throttled: bool = False
+    _landed: bool = attrs.field(default=False, alias="_landed")
+
+    def land(self) -> bool:
+        """Take note that the request has reached the server; say whether that is news."""
+        news, self._landed = not self._landed, True
+        return news
 
 
 @runtime_checkable
 class Limiter(Protocol):
     """What a gate does; implement it to pace requests in a way of your own.
 
-    A permit is the time of its grant on the event loop's clock. Each permit is given back by
-    exactly one call of ``answered``; a request that met a 429 calls ``throttled`` before that.
+    Each permit is given back by exactly one call of ``answered``; a request that met a 429 calls
+    ``throttled`` before that.
     """
 
-    async def acquire(self) -> float:
+    async def acquire(self) -> Permit:
         """Wait for a permit to send one request, in the order of asking."""
         ...
 
-    def answered(self, permit: float) -> None:
+    def answered(self, permit: Permit) -> None:
         """Take note that the answer is there, or that there will be none."""
         ...
 
-    def throttled(self, permit: float, retry_after: float | None) -> None:
+    def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Take note of a 429, and hold back every request for ``retry_after`` seconds."""
         ...
 
 
 class QpsLimiter:
-    """The gate of one process: small bursts, first come first served, one pause for all.
+    """The gate of one process: first come first served, one pause for all.
 
-    Permits are granted at 95 % of ``qps``, in bursts of 5 % of a second, because no client knows
-    where the server's window begins.
+    Permits are paced at 95 % of the limit in bursts of 5 % of a second, and never more than the
+    limit are granted in any second. A 429 pauses everyone, and lowers the limit believed in; it
+    rises again while there is demand, never above ``qps``.
 
     Args:
-        qps: queries a second that the plan allows; None where that is unknown.
+        qps: queries a second that the plan allows; None where that is unknown: find it.
 
     Raises:
         ConfigurationError: ``qps`` is no positive number.
@@ -61,33 +93,162 @@ class QpsLimiter:
         ):
             raise ConfigurationError(f"qps={qps!r}: queries a second, above 0, or None for unknown")
         self.qps = qps
-        rate = _SHARE * (_UNKNOWN if qps is None else qps)
-        burst = max(1, math.ceil(0.05 * rate / _SHARE))
         # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
         self._turn = asyncio.Lock()
-        self._pace = AsyncLimiter(burst, burst / rate)
+        self._belief = Belief(qps)
+        self._window = _Window()
+        self._pace = self._paced()
+        self._pace_of = self._belief.rate
         self._paused_until = 0.0
 
-    async def acquire(self) -> float:
+    @property
+    def limit(self) -> float:
+        """Queries a second that the gate believes are allowed."""
+        return self._belief.limit
+
+    async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
         loop = asyncio.get_running_loop()
+        asked = loop.time()
         async with self._turn:
+            if self._belief.rate != self._pace_of:
+                self._pace, self._pace_of = self._paced(), self._belief.rate
+                # The new bucket is full, or each change of pace would grant a burst for nothing.
+                await self._pace.acquire(self._pace.max_rate)
             await self._pace.acquire()
-            while (wait := self._paused_until - loop.time()) > 0:
+            while (wait := self._wait(loop.time())) > 0:
                 await asyncio.sleep(wait)
-            return loop.time()
+            now = loop.time()
+            self._belief.granted(now, waited=now > asked)
+            return self._window.enter(now)
 
-    def answered(self, permit: float) -> None:  # noqa: ARG002  # part of the protocol
-        """Take note that the answer is there."""
+    def answered(self, permit: Permit) -> None:
+        """Take note that the answer is there: the server has counted the request."""
+        now = asyncio.get_running_loop().time()
+        self._window.leave(permit, now)
+        if not permit.throttled:
+            self._belief.succeeded(now)
 
-    def throttled(
-        self,
-        permit: float,
-        retry_after: float | None,  # noqa: ARG002  # part of the protocol
-    ) -> None:
+    def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request for ``retry_after`` seconds, half a second where it is None."""
+        now = asyncio.get_running_loop().time()
+        permit.throttled = True
         pause = DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
-        until = asyncio.get_running_loop().time() + pause
-        if until > self._paused_until:
-            self._paused_until = until
-            log.info("throttled: every request waits for %.1f s", pause)
+        self._paused_until = max(self._paused_until, now + pause)
+        if self._belief.refused(permit.at, now):
+            log.info(
+                "throttled: waiting %.1f s, then %.3g queries a second", pause, self._belief.rate
+            )
+
+    def _paced(self) -> AsyncLimiter:
+        burst = max(1, math.ceil(_BURST * self._belief.limit))
+        return AsyncLimiter(burst, burst / self._belief.rate)
+
+    def _wait(self, now: float) -> float:
+        room = self._window.room_at(now, max(1, math.floor(self._belief.limit)))
+        return max(room, self._paused_until) - now
+
+
+class _Window:
+    """Counts what a server may still count into the second that is running."""
+
+    def __init__(self) -> None:
+        self._flying: deque[Permit] = deque()
+        self._leaving: list[float] = []
+        self._size = 0
+
+    def enter(self, now: float) -> Permit:
+        """Grant a permit."""
+        permit = Permit(now)
+        self._flying.append(permit)
+        self._size += 1
+        return permit
+
+    def leave(self, permit: Permit, now: float) -> None:
+        """Give the place back one second after the request reached the server at the latest."""
+        if permit.land():
+            heappush(self._leaving, min(now, permit.at + _FLIGHT) + 1.0)
+
+    def room_at(self, now: float, places: int) -> float:
+        """Say when to look for a free place (again); a time not after now means that one is free."""
+        while self._flying and self._flying[0].at + _FLIGHT <= now:
+            self.leave(self._flying.popleft(), now)
+        while self._leaving and self._leaving[0] <= now:
+            heappop(self._leaving)
+            self._size -= 1
+        if self._size < places:
+            return now
+        # A place that is not leaving yet is given back in a second at the earliest.
+        return self._leaving[0] if self._leaving else now + 1.0
+
+
+class Belief:
+    """What limit to believe in, and at what rate to send: pure, of times and events.
+
+    Attributes:
+        limit: queries a second believed to be allowed.
+        rate: queries a second to send at.
+    """
+
+    def __init__(self, qps: float | None) -> None:
+        self.limit = _UNKNOWN if qps is None else float(qps)
+        self.rate = _SHARE * self.limit
+        self._most = math.inf if qps is None else float(qps)
+        self._least = _LEAST if qps is None else qps / 10
+        self._seeking = qps is None
+        self._successes: deque[float] = deque()
+        self._granted = -math.inf  # the last grant
+        self._demand = 0.0  # seconds of demand since the rate rose
+        self._waited = -math.inf  # the last grant that had to be waited for
+        self._lowered = -math.inf  # when the limit was lowered
+        self._quiet_since = 0.0  # since when no 429 and no rise of the limit
+        self._interval = 15.0  # seconds of quiet before the limit rises; the first 429 makes it 30
+
+    def granted(self, now: float, *, waited: bool) -> None:
+        """Take note of a grant; while there is demand, the rate rises."""
+        if waited:
+            self._demand += min(now - self._granted, 1.0)
+            self._waited = now
+        self._granted = now
+        if self._demand >= 1.0:
+            self._rise(now)
+            self._demand = 0.0
+
+    def succeeded(self, now: float) -> None:
+        """Take note of an answer that was no 429."""
+        self._successes.append(now)
+        while self._successes[0] < now - 2.5:
+            self._successes.popleft()
+
+    def refused(self, sent: float, now: float) -> bool:
+        """Take note of a 429; say whether it lowers the limit: once for all sent before that."""
+        if sent <= self._lowered:
+            return False
+        reached = self._reached(now) if now - self._waited < 1.0 else math.inf
+        self.limit = max(self._least, 0.97 * min(self.limit, reached))
+        self.rate = 0.85 * self.limit
+        self._seeking = False
+        self._lowered = self._quiet_since = now
+        self._interval = min(2 * self._interval, 600.0)
+        self._demand = 0.0
+        return True
+
+    def _rise(self, now: float) -> None:
+        if self._seeking:
+            self.limit *= 1.5
+            self.rate = _SHARE * self.limit
+            return
+        if self.limit < self._most and now - self._quiet_since >= self._interval:
+            self.limit = min(self._most, 1.05 * self.limit)
+            self._quiet_since = now
+        self.rate = min(_SHARE * self.limit, self.rate + 0.05 * self.limit * self._demand)
+
+    def _reached(self, now: float) -> float:
+        """Count the most successes in any second of the last ones."""
+        times = [time for time in self._successes if time >= now - 2.5]
+        most = begin = 0
+        for end, time in enumerate(times):
+            while times[begin] <= time - 1.0:
+                begin += 1
+            most = max(most, end - begin + 1)
+        return most or math.inf

@@ -3,6 +3,7 @@
 Each check returns the value as the query has it, and raises InvalidParameterError otherwise.
 """
 
+import math
 import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ MAX_PAGE_SIZE = 10
 IDS_A_CALL = 10
 
 _DIGITS = re.compile(r"\d{1,32}", re.ASCII)
+_MOST_ID = 10**32 - 1
 _HANDLE = re.compile(r"[\w.-]{1,64}")
 _REGION = re.compile(r"[A-Za-z]{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -81,7 +83,10 @@ class RankType(IntEnum):
         Data is a day behind, so the latest day is yesterday, and even that may have no rows yet.
         """
         day = datetime.now(UTC).date() if today is None else _plain_date("today", today)
-        return self.start(self.start(day) - timedelta(days=1))
+        try:
+            return self.start(self.start(day) - timedelta(days=1))
+        except OverflowError:
+            raise InvalidParameterError("today", today, "a day after the first period") from None
 
 
 class Until(Enum):
@@ -100,18 +105,18 @@ def identifier(name: str, value: Id) -> str:
     """Check an id: a digit string or a whole number (a float above 2**53 would be another id)."""
     if isinstance(value, str):
         if _DIGITS.fullmatch(value):
-            return value
-    elif (number := _whole(value)) is not None and number >= 0:
+            return str.__str__(value)
+    elif (number := _whole(value)) is not None and 0 <= number <= _MOST_ID:
         return str(number)
     raise InvalidParameterError(name, value, "an id is a string of digits, or an int")
 
 
 def identifiers(name: str, values: Id | Iterable[Id]) -> list[str]:
     """Check one id or many; the first of equal ones stays."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        return [identifier(name, values)]  # type: ignore[arg-type]  # bytes are refused there
-    if isinstance(values, Mapping):
+    if isinstance(values, (Mapping, bytes, bytearray, memoryview, type)):
         raise InvalidParameterError(name, values, "one id, or an iterable of ids")
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return [identifier(name, values)]
     return list(dict.fromkeys(identifier(name, value) for value in values))
 
 
@@ -161,13 +166,13 @@ def optional_text(name: str, value: str | None) -> str | None:
 def text(name: str, value: str) -> str:
     """Check a free text that filters."""
     if isinstance(value, str) and value.strip() and value.isprintable():
-        return value
+        return str.__str__(value)
     raise InvalidParameterError(name, value, "a text of one line that is not blank")
 
 
 def choice(name: str, value: int, choices: type[IntEnum]) -> int:
-    """Check a value of an enum; the bare integer is accepted too."""
-    number = _whole(value)
+    """Check a value of an enum; the bare integer is accepted too, another enum's member is not."""
+    number = None if isinstance(value, Enum) and type(value) is not choices else _whole(value)
     if number is not None and number in list(choices):
         return number
     allowed = ", ".join(f"{one.value} ({choices.__name__}.{one.name})" for one in choices)
@@ -230,15 +235,21 @@ def start(value: Bookmark | int | None, size: int, parts: int) -> Bookmark:
     if value is None:
         return Bookmark(1, 0, size)
     if not isinstance(value, Bookmark):
-        return Bookmark(number("start", value, 1, MAX_PAGE_NUM), 0, size)
+        page = _whole(value)
+        if page is None or not 1 <= page <= MAX_PAGE_NUM:
+            allowed = f"a bookmark of the same call, or a page number, 1 to {MAX_PAGE_NUM}"
+            raise InvalidParameterError("start", value, allowed)
+        return Bookmark(page, 0, size)
     if value.page_size != size:
         allowed = f"a bookmark of page_size={size}: pages of another size begin elsewhere"
         raise InvalidParameterError("start", value, allowed)
     # One page more than there can be: a list of exactly that many pages leaves its reader there.
-    number("start.page_num", value.page_num, 1, MAX_PAGE_NUM + 1)
-    number("start.offset", value.offset, 0, size)
-    number("start.part", value.part, 0, max(parts, 1) - 1)
-    return value
+    return Bookmark(
+        number("start.page_num", value.page_num, 1, MAX_PAGE_NUM + 1),
+        number("start.offset", value.offset, 0, size),
+        size,
+        number("start.part", value.part, 0, max(parts, 1) - 1),
+    )
 
 
 def path(value: str) -> str:
@@ -262,13 +273,7 @@ def query(values: Mapping[str, str | float | None]) -> dict[str, str]:
             continue
         if isinstance(value, Enum):
             value = value.value  # noqa: PLW2901  # an IntEnum's text differs between Pythons
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise InvalidParameterError(name, value, "a text or a number")
-        try:
-            str(value).encode()
-        except UnicodeEncodeError:
-            raise InvalidParameterError(name, value, "a text that UTF-8 can carry") from None
-        checked[name] = str(value)
+        checked[name] = _written(name, value)
     return checked
 
 
@@ -287,6 +292,20 @@ def _whole(value: object) -> int | None:
         return operator.index(value)  # type: ignore[arg-type]  # that is the question
     except TypeError:
         return None
+
+
+def _written(name: str, value: object) -> str:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidParameterError(name, value, "a text that UTF-8 can carry") from None
+        return str.__str__(value)
+    if (whole := _whole(value)) is not None and abs(whole) <= _MOST_ID:
+        return str(whole)
+    if isinstance(value, float) and math.isfinite(value):
+        return str(float(value))
+    raise InvalidParameterError(name, value, "a text or a number")
 
 
 def _plain_date(name: str, value: date | str) -> date:

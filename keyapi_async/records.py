@@ -13,7 +13,7 @@ import attrs
 import cattrs
 
 from keyapi_async.codec import reader, with_kinds, writer
-from keyapi_async.errors import DecodeError
+from keyapi_async.errors import DecodeError, InvalidParameterError
 from keyapi_async.kinds import (
     Amount,
     Categories,
@@ -334,12 +334,19 @@ def unstructure(record: object) -> dict[str, object]:
 def reader_of(into: type[T]) -> Reader[T]:
     """Find the function of (row, position in the list) that makes an ``into`` of a row.
 
+    Raises:
+        InvalidParameterError: rows cannot become that.
+
     Raises (the function):
         DecodeError: the row cannot be one.
     """
-    if into not in _READERS:
-        _READERS[into] = _raw if into is dict else _structured(into)
-    return cast("Reader[T]", _READERS[into])
+    try:
+        if into not in _READERS:
+            _READERS[into] = _raw if into is dict else _structured(into)
+        return cast("Reader[T]", _READERS[into])
+    except (TypeError, cattrs.StructureHandlerNotFoundError):
+        allowed = "a record class, dict, or a class that cattrs can structure"
+        raise InvalidParameterError("into", into, allowed) from None
 
 
 def _raw(row: object, _: int | None) -> dict[str, object]:
@@ -357,9 +364,9 @@ def _structured(into: type[T]) -> Reader[T]:
             return cast("T", structure(_raw(row, None), into))
         except cattrs.BaseValidationError as error:
             reason = "; ".join(cattrs.transform_error(error))
-        except (TypeError, ValueError, KeyError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-        raise DecodeError(None, row, f"is no {into.__name__}: {reason}")
+        raise DecodeError(None, row, f"is no {getattr(into, '__name__', into)}: {reason}")
 
     return read
 
@@ -372,8 +379,13 @@ def _register(cls: type[T]) -> None:
             row = _raw(row, None)
         return read(row, position)
 
+    def structured(row: object, into: type[T]) -> T:
+        record = checked(row)
+        # cattrs hands a record's hook to its subclasses too.
+        return record if into is cls else into(**attrs.asdict(record, recurse=False))
+
     _READERS[cls] = checked
-    converter.register_structure_hook(cls, lambda row, _: checked(row))
+    converter.register_structure_hook(cls, structured)
     converter.register_unstructure_hook(cls, writer(cls))
 
 

@@ -17,6 +17,7 @@ from keyapi_async.errors import (
     QuotaExceededError,
     ResponseError,
     TransportError,
+    shown,
 )
 
 Retry = Callable[[int, KeyAPIError], float | None]
@@ -51,10 +52,11 @@ class RetryPolicy:
             or not isinstance(self.attempts, int)
             or self.attempts < 1
         ):
-            raise ConfigurationError(f"attempts={self.attempts!r}: a whole number, 1 or more")
+            raise ConfigurationError(f"attempts={shown(self.attempts)}: a whole number, 1 or more")
         for name, value in (("initial", self.initial), ("maximum", self.maximum)):
-            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-                raise ConfigurationError(f"{name}={value!r}: seconds, 0 or more")
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not 0 <= value < math.inf:
+                raise ConfigurationError(f"{name}={shown(value)}: seconds, 0 or more")
 
     def __call__(self, attempt: int, failure: KeyAPIError) -> float | None:
         """Give the seconds to wait after an attempt (from 1), or None where it was the last."""

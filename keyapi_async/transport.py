@@ -59,8 +59,7 @@ class HttpTransport:
     ) -> None:
         base = checked_base_url(base_url)
         self._proxy = checked_proxy(proxy, base)
-        # Every path's URL is built once; the query is a ready string, which yarl takes as it is.
-        self._url = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
+        self._endpoint = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
         self._headers = headers
         self._max_connections = max_connections
         self._trace_configs = list(trace_configs)
@@ -92,7 +91,7 @@ class HttpTransport:
         self, session: ClientSession, request: Request, within: float
     ) -> Answer | ResponseError:
         response = await session.get(
-            self._url(request.path).with_query(request.query),
+            self._url(request),
             headers=self._headers,
             allow_redirects=False,
             raise_for_status=False,
@@ -115,6 +114,12 @@ class HttpTransport:
         finally:
             if not response.closed:
                 response.close()
+
+    def _url(self, request: Request) -> URL:
+        endpoint, query = self._endpoint(request.path), request.query
+        if "%" in query or "+" in query:
+            return URL(f"{endpoint}?{query}", encoded=True)
+        return endpoint.with_query(query)  # twice as fast, but it would escape the escapes
 
     def _connect_limit(self, within: float) -> aiohttp.ClientTimeout:
         """Bound connecting alone; it is looked at only when a connection has to be made."""

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeAlias
 from urllib.parse import parse_qsl, urlencode
@@ -25,7 +26,7 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | Non
 MAX_BODY = 8 * 2**20
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TAGS = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _OUT_OF_CREDITS = "usage limit exceeded"
 
 
@@ -60,8 +61,12 @@ class Secret:
         }
 
     def hidden_in(self, body: bytes) -> bytes:
-        """Strike the key out of what a server quotes."""
-        return body.replace(self._key.encode(), b"***")
+        """Strike the key out of what a server quotes, however JSON has escaped it."""
+        try:
+            plain = orjson.dumps(orjson.loads(body))
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            plain = body
+        return plain.replace(self._key.encode(), b"***")
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -119,7 +124,8 @@ class Envelope:
 
 def query_of(params: Mapping[str, str | int | None]) -> str:
     """Write a query; what is None is not asked for."""
-    return urlencode({name: value for name, value in params.items() if value is not None})
+    given = {name: value for name, value in params.items() if value is not None}
+    return urlencode(given, safe=",")
 
 
 def classify(answer: Answer) -> Envelope | APIError | ResponseError:
@@ -135,17 +141,18 @@ def classify(answer: Answer) -> Envelope | APIError | ResponseError:
         document = None
     code = _code(document["code"]) if isinstance(document, dict) and "code" in document else None
     if code is None:
-        return _no_envelope(answer)
+        return _no_envelope(answer, document)
     request_id = _text(document.get("requestId"))
     message = _text(document.get("message")) or ""
     if 200 <= status < 300 and code in (0, 200):
         data = document.get("data")
         if data is None or isinstance(data, (list, dict)):
             return Envelope(code, message, data, request_id)
-        return _unreadable(answer, "the answer's data is neither a list nor an object")
+        reason = "the answer's data is neither a list nor an object"
+        return _unreadable(answer, reason, request_id)
     if 300 <= status < 400:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
-    return _api_error(answer, code, printable(message), request_id)
+    return _api_error(answer, code, message, request_id)
 
 
 def _code(value: object) -> int | None:
@@ -160,17 +167,19 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _no_envelope(answer: Answer) -> APIError | ResponseError:
-    if answer.status >= 400:
-        return _api_error(answer, None, excerpt(answer.body), None)
+def _no_envelope(answer: Answer, document: JSON) -> APIError | ResponseError:
+    said = _text(document.get("message")) if isinstance(document, dict) else None
+    text = readable(answer.body)
+    if answer.status >= 400 or (said or text).lower().startswith(_OUT_OF_CREDITS):
+        return _api_error(answer, None, said or text, None)
     if answer.status >= 300:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
-    return _unreadable(answer, f"the answer is no envelope: {excerpt(answer.body) or 'empty'}")
+    return _unreadable(answer, f"the answer is no envelope: {printable(text, 160) or 'empty'}")
 
 
-def _unreadable(answer: Answer, message: str) -> ResponseError:
+def _unreadable(answer: Answer, message: str, request_id: str | None = None) -> ResponseError:
     error = ResponseError(message)
-    error.status = answer.status
+    error.status, error.request_id = answer.status, _named(request_id)
     error.repeatable = answer.status < 300
     return error
 
@@ -180,18 +189,19 @@ def _api_error(answer: Answer, code: int | None, message: str, request_id: str |
         found: type[APIError] = QuotaExceededError
     else:
         found = error_class(code) or error_class(answer.status) or APIError
-    error = found(message or "the API gave no reason")
-    error.status, error.code = answer.status, code
-    error.request_id = None if request_id is None else printable(request_id, 80)
+    error = found(printable(message) or "the API gave no reason")
+    error.status, error.code, error.request_id = answer.status, code, _named(request_id)
     error.retry_after = retry_after(answer.headers.get("Retry-After"), time.time())
     return error
 
 
-def excerpt(body: bytes) -> str:
-    """Show the beginning of a body that is no envelope, as one line of text."""
-    return " ".join(printable(_TAGS.sub(" ", body[:4096].decode(errors="replace")), 4096).split())[
-        :160
-    ]
+def _named(request_id: str | None) -> str | None:
+    return None if request_id is None else printable(request_id, 80)
+
+
+def readable(body: bytes) -> str:
+    """Give the text that the beginning of a page shows, without its tags."""
+    return " ".join(_TAGS.sub(" ", body[:4096].decode(errors="replace")).split())
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -201,6 +211,8 @@ def retry_after(value: str | None, now: float) -> float | None:
     if _SECONDS.fullmatch(value.strip()):
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
+    # One of HTTP's three forms names no zone, and means GMT like the others.
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)

@@ -1,0 +1,54 @@
+"""How a command ends: its exit code, and the one sentence that says why."""
+
+from enum import IntEnum
+
+from keyapi_async.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    CreditBudgetError,
+    InvalidParameterError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    printable,
+)
+
+
+class ExitCode(IntEnum):
+    """What the shell is told."""
+
+    DONE = 0
+    INCOMPLETE = 1
+    USAGE = 2
+    AUTHENTICATION = 3
+    CREDITS = 4
+    INTERRUPTED = 130
+
+
+class InputError(Exception):
+    """What was given on the command line cannot be used; the message says why."""
+
+
+_CODES: dict[type[Exception], ExitCode] = {
+    InputError: ExitCode.USAGE,
+    ConfigurationError: ExitCode.USAGE,
+    InvalidParameterError: ExitCode.USAGE,
+    BadRequestError: ExitCode.USAGE,
+    AuthenticationError: ExitCode.AUTHENTICATION,
+    PermissionDeniedError: ExitCode.AUTHENTICATION,
+    QuotaExceededError: ExitCode.CREDITS,
+    CreditBudgetError: ExitCode.CREDITS,
+}
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """Find the exit code that an error stands for."""
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return code
+    return ExitCode.INCOMPLETE
+
+
+def sentence(error: Exception) -> str:
+    """Say what happened in one line, safe for any terminal."""
+    return f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"

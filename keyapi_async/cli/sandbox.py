@@ -1,0 +1,84 @@
+"""``keyapi-async sandbox``: a KeyAPI of one's own, until Ctrl-C."""
+
+import asyncio
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from keyapi_async.cli.exits import InputError
+from keyapi_async.cli.options import finite, positive
+from keyapi_async.cli.terminal import console
+from keyapi_async.sandbox import Sandbox, Window
+
+FORGET_AFTER = 1.0
+"""Seconds for which the sandbox remembers what it was asked; it may run for months."""
+
+
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any.")] = 8080,
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    qps: Annotated[
+        float | None, typer.Option(callback=positive, help="Queries a second; any if not given.")
+    ] = None,
+    window: Annotated[Window, typer.Option(help="How they are counted.")] = Window.FIXED,
+    credits_: Annotated[
+        int | None, typer.Option("--credits", min=0, help="Answers paid for; any if not given.")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option(callback=finite, help="Seconds before each answer.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Which data set.")] = 0,
+) -> None:
+    """Serve a KeyAPI with made-up data on this machine, until Ctrl-C.
+
+    It checks, bills and limits as the real one does.
+    """
+    try:
+        box = Sandbox(
+            host=host,
+            port=port,
+            qps=qps,
+            window=window,
+            credits=credits_,
+            latency=latency,
+            seed=seed,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    asyncio.run(_serve(box, host, port))
+
+
+async def _serve(box: Sandbox, host: str, port: int) -> None:
+    try:
+        await box.start()
+    except OSError as error:
+        # asyncio's own text names the address once more.
+        reason = os.strerror(error.errno or 0).lower()
+        raise InputError(
+            f"cannot listen on port {port} of {host} ({reason}): choose another --port"
+        ) from error
+    try:
+        console(sys.stdout).print(_invitation(box.url, box.api_key), soft_wrap=True)
+        while True:
+            await asyncio.sleep(FORGET_AFTER)
+            box.requests.clear()
+    finally:
+        await box.stop()
+
+
+def _invitation(url: str, key: str) -> Text:
+    return Text.assemble(
+        ("KeyAPI sandbox", "bold"),
+        " on ",
+        (url, "bold cyan"),
+        ", its key is ",
+        (key, "bold cyan"),
+        ". Ctrl-C ends it.\n\n",
+        f"  export KEYAPI_BASE_URL={url} KEYAPI_TOKEN={key}\n",
+        "  python your_program.py",
+        ("    # KeyAPI() reads both\n", "dim"),
+    )

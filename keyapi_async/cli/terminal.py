@@ -1,0 +1,50 @@
+"""The terminal: two consoles, text that cannot harm it, and what to do when it goes away."""
+
+import io
+import os
+import sys
+import unicodedata
+from typing import TextIO
+
+from rich.console import Console
+
+_FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller, who ends the whole command."""
+        raise BrokenPipeError
+
+
+def console(stream: TextIO) -> Console:
+    """Make a console on a stream; it shows text as it is, coloured on a terminal alone."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return _Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def plain(text: str) -> str:
+    """Give foreign text as one line of glyphs whose width all terminals agree on.
+
+    Control and formatting characters are dropped, joined emoji come apart, flags become letters.
+    """
+    return " ".join("".join(map(_plain, text)).split())
+
+
+def _plain(char: str) -> str:
+    code = ord(char)
+    if _FLAG_A <= code <= _FLAG_Z:
+        return chr(code - _FLAG_A + ord("A"))
+    if char.isspace():
+        return " "
+    variation = 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF
+    return "" if variation or unicodedata.category(char).startswith("C") else char
+
+
+def abandon_output() -> None:
+    """Point both output streams at nothing: nobody reads them any more."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)

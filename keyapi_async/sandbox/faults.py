@@ -1,0 +1,183 @@
+"""Faults on demand: what can go wrong with an answer, and when it does."""
+
+import functools
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+import attrs
+
+from keyapi_async.sandbox.data import Row, Rows
+
+__all__ = ["GARBLED", "REFUSALS", "Fault", "Faults", "garbled", "misshapen", "zeros"]
+
+
+class Fault(StrEnum):
+    """What can go wrong with one answer."""
+
+    TOO_MANY_REQUESTS = "429"
+    SERVER_ERROR = "500"
+    BAD_GATEWAY = "502"
+    UNAVAILABLE = "503"
+    QUOTA = "402"
+    UNAUTHORIZED = "401"
+    FORBIDDEN = "403"
+    NOT_FOUND = "404"
+    RESET = "reset"
+    CLOSE = "close"
+    TRUNCATE = "truncate"
+    DELAY = "delay"
+    HANG = "hang"
+    DRIP = "drip"
+    BAD_JSON = "bad_json"
+    BAD_UTF8 = "bad_utf8"
+    HTML = "html"
+    EMPTY_BODY = "empty_body"
+    ERROR_IN_200 = "error_in_200"
+    TOO_MANY_IN_200 = "429_in_200"
+    QUOTA_500 = "quota_500"
+    REDIRECT = "redirect"
+    ZEROS = "zeros"
+    NULL_DATA = "null_data"
+    MISSING_DATA = "missing_data"
+    OBJECT_DATA = "object_data"
+    NUMERIC_STRINGS = "numeric_strings"
+    UNKNOWN_FIELDS = "unknown_fields"
+    MISSING_FIELDS = "missing_fields"
+
+
+REFUSALS: Final[Mapping[Fault, tuple[int, int, str]]] = {
+    Fault.TOO_MANY_REQUESTS: (429, 429, "qps limit exceeded"),
+    Fault.SERVER_ERROR: (500, 500, "Internal server error"),
+    Fault.UNAVAILABLE: (503, 503, "Service unavailable"),
+    Fault.QUOTA: (402, 402, "apiKey quota is not enough"),
+    Fault.UNAUTHORIZED: (401, 401, "apiKey is invalid"),
+    Fault.FORBIDDEN: (403, 403, "This apiKey may not use this endpoint"),
+    Fault.NOT_FOUND: (404, 404, "Not found"),
+    Fault.ERROR_IN_200: (200, 500, "Internal server error"),
+    Fault.TOO_MANY_IN_200: (200, 429, "qps limit exceeded"),
+    Fault.QUOTA_500: (500, 500, "Usage Limit Exceeded"),
+}
+"""Faults that answer with an error envelope: HTTP status, code, message."""
+
+GARBLED: Final = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
+"""Faults that spoil the bytes of a real answer."""
+
+
+def _fault(name: Fault | str) -> Fault:
+    try:
+        return Fault(name)
+    except ValueError:
+        raise ValueError(f"no fault {name!r}; there are: {', '.join(Fault)}") from None
+
+
+def _to_rates(rates: Mapping[Fault, float] | Mapping[str, float]) -> Mapping[Fault, float]:
+    known = {_fault(name): rate for name, rate in rates.items()}
+    for name, rate in known.items():
+        if not 0 <= rate <= 1:
+            raise ValueError(f"the rate of {name} must be 0 to 1, not {rate!r}")
+    if (total := math.fsum(known.values())) > 1:
+        raise ValueError(f"rates must add up to 1 at most, not {total:g}")
+    return known
+
+
+def _to_script(script: Iterable[Fault | str | None]) -> Iterator[Fault | None]:
+    steps = (None if name is None else _fault(name) for name in script)
+    return iter(list(steps)) if isinstance(script, Sequence) else steps
+
+
+@attrs.define
+class Faults:
+    """When which fault strikes: first the script, a step per request, then the rates.
+
+    Args:
+        rates: how often each fault strikes, 0 to 1; together at most 1.
+        script: a fault, or `None` for an honest answer, per request. May be endless.
+        delay: seconds that "delay" adds.
+        retry_after: the `Retry-After` of every 429, in seconds or as an HTTP date; none if `None`.
+        seed: where the dice of the rates begin.
+    """
+
+    rates: Mapping[Fault, float] = attrs.field(factory=dict, converter=_to_rates)
+    script: Iterator[Fault | None] = attrs.field(default=(), converter=_to_script)
+    delay: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    retry_after: float | str | None = None
+    seed: int = 0
+    _dice: Random = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: Random(self.seed), True)
+    )
+
+    def draw(self) -> Fault | None:
+        """The fault of the next request, or `None`."""
+        for step in self.script:
+            return step
+        throw = self._dice.random()
+        for fault, rate in self.rates.items():
+            if throw < rate:
+                return fault
+            throw -= rate
+        return None
+
+
+def garbled(fault: Fault, body: bytes) -> bytes:
+    """The bytes of an answer, spoilt."""
+    if fault is Fault.BAD_UTF8:
+        return body.replace(b'"message":"', b'"message":"\xff\xfe', 1)
+    return body[:-1] + b",]"
+
+
+def misshapen(fault: Fault | None, rows: Rows) -> Mapping[str, object]:
+    """The `data` of an envelope, as the fault wants it: possibly none at all."""
+    match fault:
+        case Fault.MISSING_DATA:
+            return {}
+        case Fault.NULL_DATA:
+            return {"data": None}
+        case Fault.OBJECT_DATA if len(rows) == 1:
+            return {"data": rows[0]}
+        case Fault() if fault in _ROW_FAULTS:
+            return {"data": [_ROW_FAULTS[fault](row) for row in rows]}
+        case _:
+            return {"data": rows}
+
+
+def _with_other_types(row: Row) -> Row:
+    return {name: _other_type(name, value) for name, value in row.items()}
+
+
+def _other_type(name: str, value: str | float) -> str | int:
+    """An id as an integer, any other number as a string."""
+    if isinstance(value, str) and name.endswith("_id") and value.isdecimal():
+        return int(value)
+    return str(value)
+
+
+def _with_unknown_fields(row: Row) -> Row:
+    return row | {"is_ad": 0, "video_products": "[1732322694475518433]"}
+
+
+def _with_ids_only(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name.endswith("_id")}
+
+
+_ROW_FAULTS: Final[Mapping[Fault, Callable[[Row], Row]]] = {
+    Fault.NUMERIC_STRINGS: _with_other_types,
+    Fault.UNKNOWN_FIELDS: _with_unknown_fields,
+    Fault.MISSING_FIELDS: _with_ids_only,
+}
+
+
+@functools.cache
+def zeros(megabytes: int = 400) -> bytes:
+    """So many MB of zeros as gzip: a small body, and a large one to whoever inflates it."""
+    block = bytes(1 << 20)
+    packer = zlib.compressobj(level=1, wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    crc = functools.reduce(lambda crc, _: zlib.crc32(block, crc), range(megabytes), 0)
+    header = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    size = (megabytes << 20) & 0xFFFFFFFF
+    trailer = crc.to_bytes(4, "little") + size.to_bytes(4, "little")
+    return header + packed * megabytes + packer.flush() + trailer

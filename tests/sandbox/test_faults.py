@@ -1,0 +1,74 @@
+"""Faults: when they strike, and what they do to an answer."""
+
+import itertools
+import zlib
+from collections import Counter
+
+import pytest
+
+from keyapi_async.sandbox.faults import Fault, Faults, misshapen, zeros
+
+
+def test_the_script_comes_first_then_the_rates() -> None:
+    """One step per request; `None` is an honest answer."""
+    faults = Faults(script=["429", None, Fault.RESET], rates={"500": 1.0})
+    assert [faults.draw() for _ in range(5)] == ["429", None, "reset", "500", "500"]
+
+
+def test_a_script_may_be_endless() -> None:
+    """Every third request fails, for ever."""
+    faults = Faults(script=itertools.cycle([None, None, "503"]))
+    assert [faults.draw() for _ in range(6)] == [None, None, "503"] * 2
+
+
+def test_rates_follow_the_seed() -> None:
+    """The same seed throws the same dice, and about as often as asked."""
+    rates = {"500": 0.2, Fault.DELAY: 0.1}
+    first, again, other = (Faults(rates=rates, seed=seed) for seed in (1, 1, 2))
+    drawn = [first.draw() for _ in range(1000)]
+    assert drawn == [again.draw() for _ in range(1000)]
+    assert drawn != [other.draw() for _ in range(1000)]
+    assert Counter(drawn)[Fault.SERVER_ERROR] == pytest.approx(200, abs=40)
+    assert Counter(drawn)[None] == pytest.approx(700, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"boom": 0.1}, "no fault 'boom'; there are: 429, 500"),
+        ({"500": -0.1}, "the rate of 500 must be 0 to 1, not -0.1"),
+        ({"500": float("nan")}, "the rate of 500 must be 0 to 1, not nan"),
+        ({"500": 0.6, "429": 0.6}, "add up to 1 at most, not 1.2"),
+    ],
+)
+def test_rates_are_checked(rates: dict[str, float], message: str) -> None:
+    """Unknown names and impossible rates are refused at once."""
+    with pytest.raises(ValueError, match=message):
+        Faults(rates=rates)
+
+
+def test_scripts_and_delays_are_checked() -> None:
+    """A list is checked at once, an endless script when its step comes."""
+    with pytest.raises(ValueError, match="no fault 'boom'"):
+        Faults(script=["boom"])
+    with pytest.raises(ValueError, match="delay"):
+        Faults(delay=-1)
+    endless = Faults(script=itertools.repeat("boom"))
+    with pytest.raises(ValueError, match="no fault 'boom'"):
+        endless.draw()
+
+
+def test_a_single_row_comes_as_an_object_and_several_do_not() -> None:
+    """`object_data` touches lists of one alone."""
+    row: dict[str, str | int | float] = {"user_id": "7"}
+    assert misshapen(Fault.OBJECT_DATA, [row]) == {"data": row}
+    assert misshapen(Fault.OBJECT_DATA, [row, row]) == {"data": [row, row]}
+    assert misshapen(Fault.OBJECT_DATA, []) == {"data": []}
+
+
+def test_zeros_are_a_whole_gzip_stream() -> None:
+    """Small on the wire, with the right checksum and size at its end."""
+    packed = zeros(3)
+    assert zlib.decompress(packed, wbits=31) == bytes(3 << 20)
+    assert len(packed) < 30_000
+    assert len(zeros()) < 3_000_000

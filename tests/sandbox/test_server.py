@@ -1,0 +1,231 @@
+"""The sandbox over real sockets, asked by a bare aiohttp client."""
+
+import asyncio
+import gc
+import ipaddress
+import socket
+import zlib
+from collections.abc import AsyncIterator
+from datetime import date
+
+import aiohttp
+import pytest
+
+import keyapi_async.sandbox
+from keyapi_async.sandbox import Fault, Faults, Sandbox
+
+PATH = "/v1/tiktok/product/creators/analytics"
+QUERY = {"product_id": "1729492547846767618", "page_num": "1", "page_size": "10"}
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client that does nothing by itself: no second attempt, no redirect, no inflating."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        headers={"Authorization": "Bearer sandbox-key"},
+        timeout=aiohttp.ClientTimeout(total=5),
+        auto_decompress=False,
+    ) as session:
+        yield session
+
+
+async def ask(http: aiohttp.ClientSession, box: Sandbox, timeout: float = 5) -> tuple[int, bytes]:  # noqa: ASYNC109
+    async with http.get(
+        box.url + PATH,
+        params=QUERY,
+        allow_redirects=False,
+        timeout=aiohttp.ClientTimeout(total=timeout),
+    ) as response:
+        return response.status, await response.read()
+
+
+async def test_it_answers_over_http(box: Sandbox, http: aiohttp.ClientSession) -> None:
+    """Rows, bill and record."""
+    async with http.get(box.url + PATH, params=QUERY) as response:
+        envelope = await response.json()
+    assert [len(envelope["data"]), response.status, box.billed] == [10, 200, 1]
+    assert envelope["data"] == list(box.world.product_creators(QUERY["product_id"])[:10])
+    [asked] = box.requests
+    assert (asked.path, asked.params, asked.page_num) == (PATH, QUERY, 1)
+    assert box.api_key == "sandbox-key"
+    assert ipaddress.ip_address(box.url[7:].rpartition(":")[0]).is_loopback
+
+
+async def test_it_wants_the_key_and_a_get(box: Sandbox) -> None:
+    """401 without the one, 405 without the other."""
+    async with aiohttp.ClientSession() as http:
+        async with http.get(box.url + PATH, params=QUERY) as response:
+            assert response.status == 401
+            assert (await response.json())["message"] == "apiKey is null"
+        async with http.post(box.url + PATH) as response:
+            assert response.status == 405
+
+
+async def test_samples_are_at_hand() -> None:
+    """Also before it is started; they are the world's."""
+    box = Sandbox(seed=5)
+    assert box.product_ids(3) == box.world.product_ids(3)
+    assert box.user_ids(3) == box.world.user_ids(3)
+    assert box.unique_ids(3) == box.world.unique_ids(3)
+    assert box.video_ids(3) == box.world.video_ids(3)
+
+
+async def test_its_settings_reach_the_desk(http: aiohttp.ClientSession) -> None:
+    """QPS, window, credits and latency."""
+    async with Sandbox(
+        qps=2, window="sliding", credits=1, latency=0.001, today=date(2025, 1, 1)
+    ) as box:
+        assert [(await ask(http, box))[0] for _ in range(3)] == [200, 402, 429]
+
+
+REFUSED = ["429", "500", "502", "503", "402", "401", "403", "404", "quota_500", "redirect"]
+SHAPES = ["null_data", "missing_data", "object_data", "numeric_strings", "unknown_fields"]
+READABLE = ["bad_json", "bad_utf8", "html", "empty_body", "error_in_200", "429_in_200"]
+
+
+@pytest.mark.parametrize("fault", [*REFUSED, *SHAPES, *READABLE, "missing_fields", "delay"])
+async def test_faults_that_arrive(box: Sandbox, http: aiohttp.ClientSession, fault: str) -> None:
+    """Come over the wire as the desk made them."""
+    box.faults = Faults(script=[fault], delay=0.001)
+    status, body = await ask(http, box)
+    assert status == box.requests[0].status
+    assert (status == 200) == (fault not in REFUSED)
+    assert bool(body) == (fault not in {"empty_body", "redirect"})
+    assert box.faults.draw() is None
+    assert (await ask(http, box))[0] == 200
+
+
+async def test_a_reset_is_an_rst(box: Sandbox) -> None:
+    """Not a polite end of the connection."""
+    box.faults = Faults(script=["reset"])
+    with pytest.raises(ConnectionResetError):
+        await raw_answer(box)
+    assert box.billed == 1
+
+
+async def test_a_close_is_an_end_without_an_answer(box: Sandbox) -> None:
+    """Not a byte, and politely."""
+    box.faults = Faults(script=["close"])
+    assert await raw_answer(box) == b""
+    assert box.billed == 1
+
+
+async def raw_answer(box: Sandbox) -> bytes:
+    host, port = box.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    query = "&".join(f"{name}={value}" for name, value in QUERY.items())
+    head = f"GET {PATH}?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-key\r\n\r\n"
+    try:
+        writer.write(head.encode())
+        return await asyncio.wait_for(reader.read(), 5)
+    finally:
+        writer.close()
+
+
+async def test_a_truncated_answer(box: Sandbox, http: aiohttp.ClientSession) -> None:
+    """Promises more than it sends."""
+    box.faults = Faults(script=["truncate"])
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await ask(http, box)
+    assert (await ask(http, box))[0] == 200
+    assert box.billed == 2
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+async def test_answers_that_never_end(
+    box: Sandbox, http: aiohttp.ClientSession, fault: str
+) -> None:
+    """The client gives up, and the sandbox serves on."""
+    box.faults = Faults(script=[fault])
+    with pytest.raises(TimeoutError):
+        await ask(http, box, timeout=0.08)
+    assert (await ask(http, box))[0] == 200
+    assert box.billed == 2
+
+
+async def test_zeros_inflate(box: Sandbox, http: aiohttp.ClientSession) -> None:
+    """A small body that begins a large one."""
+    box.faults = Faults(script=["zeros"])
+    status, body = await ask(http, box)
+    assert status == 200
+    assert zlib.decompressobj(wbits=31).decompress(body, 1 << 20) == bytes(1 << 20)
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip", "delay"])
+async def test_it_closes_while_requests_hang(fault: str) -> None:
+    """Quickly, without a task or a socket left over."""
+    before = asyncio.all_tasks()
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer sandbox-key"}) as http:
+        async with Sandbox(faults=Faults(rates={fault: 1.0}, delay=60)) as box:
+            asking = [asyncio.create_task(ask(http, box)) for _ in range(3)]
+            while len(box.requests) < 3:
+                await asyncio.sleep(0.001)
+            closing = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - closing < 1
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+        assert all(isinstance(outcome, aiohttp.ClientError) for outcome in outcomes)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    gc.collect()
+
+
+async def test_it_can_be_started_again(http: aiohttp.ClientSession) -> None:
+    """With what it remembers; stopping twice is no error, starting twice is one."""
+    box = Sandbox()
+    await box.start()
+    assert (await ask(http, box))[0] == 200
+    with pytest.raises(RuntimeError, match="running already"):
+        await box.start()
+    await box.stop()
+    await box.stop()
+    with pytest.raises(RuntimeError, match=r"not running: use `async with Sandbox\(\) as box`"):
+        _ = box.url
+    async with box:
+        assert (await ask(http, box))[0] == 200
+    assert box.billed == 2
+
+
+async def test_a_taken_port_is_an_os_error(box: Sandbox) -> None:
+    """And the failed sandbox can be stopped."""
+    other = Sandbox(port=int(box.url.rpartition(":")[2]))
+    with pytest.raises(OSError, match="address already in use"):
+        await other.start()
+    await other.stop()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.com", "192.168.0.1", "::"])  # noqa: S104
+def test_it_serves_loopback_only(host: str) -> None:
+    """A data set without a real key is nobody else's business."""
+    with pytest.raises(ValueError, match="serves loopback hosts only"):
+        Sandbox(host=host)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+async def test_ipv6_has_brackets_in_its_url(http: aiohttp.ClientSession) -> None:
+    """So that the URL is one."""
+    async with Sandbox(host="::1") as box:
+        assert box.url.startswith("http://[::1]:")
+        assert (await ask(http, box))[0] == 200
+
+
+async def test_localhost_will_do(http: aiohttp.ClientSession) -> None:
+    """By name."""
+    async with Sandbox(host="localhost") as box:
+        assert (await ask(http, box))[0] == 200
+
+
+def test_the_public_names_are_all_there() -> None:
+    """Imported when asked for, and no others."""
+    names = keyapi_async.sandbox.__all__
+    assert all(getattr(keyapi_async.sandbox, name).__name__ == name for name in names)
+    assert names == sorted(names, key=lambda name: (name.islower(), name))
+    assert keyapi_async.sandbox.Fault is Fault
+    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
+        _ = keyapi_async.sandbox.Nonsense  # type: ignore[attr-defined]

@@ -1,0 +1,94 @@
+"""The rate windows, on plain numbers."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyapi_async.sandbox.windows import Window, rate_window
+
+windows = st.sampled_from(list(Window))
+rates = st.sampled_from([0.5, 1, 2.5, 3, 10, 50])
+clocks = st.lists(st.floats(0, 0.4), max_size=120).map(
+    lambda gaps: list(itertools.accumulate(gaps))
+)
+
+
+def admitted(window: str, qps: float, times: list[float]) -> list[float]:
+    gate = rate_window(window, qps)
+    return [now for now in times if gate.admit(now) is None]
+
+
+@given(rates, clocks)
+def test_fixed_never_admits_more_than_the_limit_in_a_period(qps: float, times: list[float]) -> None:
+    """However many ask, each period of the clock lets its limit pass, and as many as it can."""
+    limit = max(1, math.floor(qps))
+    period = limit / qps
+    counts = [math.floor(now / period) for now in admitted("fixed", qps, times)]
+    asked = [math.floor(now / period) for now in times]
+    assert all(counts.count(p) == min(limit, asked.count(p)) for p in set(asked))
+
+
+@given(rates, clocks)
+def test_sliding_never_admits_more_than_the_limit_in_any_period(
+    qps: float, times: list[float]
+) -> None:
+    """The request that comes `limit` places later is a whole period later."""
+    limit = max(1, math.floor(qps))
+    passed = admitted("sliding", qps, times)
+    assert all(
+        later - earlier >= limit / qps - 1e-9
+        for earlier, later in zip(passed, passed[limit:], strict=False)
+    )
+
+
+@given(st.sampled_from(["token", "gcra"]), rates, clocks)
+def test_buckets_never_admit_more_than_burst_and_rate(
+    window: str, qps: float, times: list[float]
+) -> None:
+    """Between any two instants: the burst, and what the rate brings."""
+    limit = max(1, math.floor(qps))
+    burst = limit if window == "token" else math.ceil(limit / 2)
+    passed = admitted(window, qps, times)
+    for first, last in itertools.combinations(range(len(passed)), 2):
+        assert last - first + 1 <= burst + (passed[last] - passed[first]) * qps + 1e-6
+
+
+@given(windows, rates, clocks)
+def test_asking_again_after_the_named_wait_is_useful(
+    window: Window, qps: float, times: list[float]
+) -> None:
+    """Who waits as long as told is admitted, if nobody else comes meanwhile."""
+    gate = rate_window(window, qps)
+    for now in times:
+        if (wait := gate.admit(now)) is not None:
+            assert 0 <= wait <= max(1, 1 / qps) + 1e-9
+            assert gate.admit(now + wait + 1e-6) is None
+            break
+
+
+@pytest.mark.parametrize("window", Window)
+def test_rejected_requests_do_not_count(window: Window) -> None:
+    """A storm of rejected requests does not push back the next admission."""
+    quiet, storm = rate_window(window, 2), rate_window(window, 2)
+    for _ in range(2):
+        quiet.admit(0.0)
+    for moment in range(100):
+        storm.admit(moment / 1000)
+    assert quiet.admit(1.2) is None
+    assert storm.admit(1.2) is None
+
+
+@pytest.mark.parametrize("qps", [0, -1, math.nan, math.inf])
+def test_a_rate_is_a_positive_number(qps: float) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ValueError, match="qps must be a finite number above 0"):
+        rate_window("fixed", qps)
+
+
+def test_an_unknown_window_is_refused() -> None:
+    """The message names those that are known."""
+    with pytest.raises(ValueError, match=r"one of fixed, sliding, token, gcra, not 'leaky'"):
+        rate_window("leaky", 5)

@@ -1,0 +1,260 @@
+"""The tree of errors: its shape, what each error carries, and that it survives a pickle."""
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import keyapi_async
+from keyapi_async import (
+    APIError,
+    AttemptTimeoutError,
+    Bookmark,
+    ConfigurationError,
+    DecodeError,
+    InvalidParameterError,
+    KeyAPIError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseError,
+    TransportError,
+)
+from keyapi_async.errors import error_class, printable, shown
+from tests.rows import steady
+
+TREE = {
+    "KeyAPIError": ("Exception",),
+    "ConfigurationError": ("KeyAPIError",),
+    "UsageError": ("ConfigurationError", "RuntimeError"),
+    "InvalidParameterError": ("KeyAPIError", "ValueError"),
+    "TransportError": ("KeyAPIError",),
+    "AttemptTimeoutError": ("TransportError",),
+    "ConnectionFailedError": ("TransportError",),
+    "DeadlineExceededError": ("KeyAPIError", "TimeoutError"),
+    "ResponseError": ("KeyAPIError",),
+    "DecodeError": ("ResponseError",),
+    "PaginationError": ("KeyAPIError",),
+    "CreditBudgetError": ("KeyAPIError",),
+    "APIError": ("KeyAPIError",),
+    "BadRequestError": ("APIError",),
+    "AuthenticationError": ("APIError",),
+    "QuotaExceededError": ("APIError",),
+    "PermissionDeniedError": ("APIError",),
+    "NotFoundError": ("APIError",),
+    "RateLimitError": ("APIError",),
+    "ServerError": ("APIError",),
+}
+CLASSES: list[type[KeyAPIError]] = [getattr(keyapi_async, name) for name in TREE]
+API_ERRORS = [cls for cls in CLASSES if issubclass(cls, APIError)]
+OURS = {"keyapi_async.errors"}
+every_error = pytest.mark.parametrize("cls", CLASSES)
+
+
+def made(cls: type[KeyAPIError]) -> KeyAPIError:
+    if cls in {DecodeError, InvalidParameterError}:
+        return cls("user_id", {"a": [1]}, "is required")
+    return cls("it happened")
+
+
+def filled(cls: type[KeyAPIError]) -> KeyAPIError:
+    """Make an error that knows all that one can know."""
+    error = made(cls)
+    error.path, error.params, error.attempts = "/v1/x", {"a": "1", "b": "ß &"}, 3
+    error.bookmark = Bookmark(4, 5, 10, 6)
+    if isinstance(error, APIError):
+        error.status, error.code, error.request_id, error.retry_after = 429, 1001, "r-1", 7.0
+    if isinstance(error, ResponseError):
+        error.status, error.request_id, error.repeatable = 200, "r-1", True
+    if isinstance(error, DecodeError):
+        error.page_num = 4
+    if isinstance(error, TransportError):
+        error.sent = False
+    return error
+
+
+def attributes(error: BaseException) -> dict[str, Any]:
+    """Collect what an error says of itself, class attributes included."""
+    names = {name for cls in type(error).__mro__ if cls.__module__ in OURS for name in vars(cls)}
+    names |= vars(error).keys()
+    return {
+        name: value
+        for name in sorted(names)
+        if not name.startswith("_") and not callable(value := getattr(error, name))
+    }
+
+
+def test_the_tree_is_as_drawn() -> None:
+    for name, bases in TREE.items():
+        assert tuple(base.__name__ for base in getattr(keyapi_async, name).__bases__) == bases
+    public = {name for name in keyapi_async.__all__ if name.endswith("Error")}
+    assert public == set(TREE)
+
+
+@every_error
+def test_an_error_knows_nothing_before_it_is_told(cls: type[KeyAPIError]) -> None:
+    error = made(cls)
+    assert (error.path, error.params, error.attempts, error.bookmark) == (None, {}, 0, None)
+    assert str(error) == error.message
+    assert error.params is not made(cls).params
+    assert isinstance(cls(), cls)
+
+
+@every_error
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_an_error_survives_pickle_with_all_it_carries(
+    cls: type[KeyAPIError], protocol: int
+) -> None:
+    error = filled(cls)
+    error.add_note("seen on the way")
+    for other in (
+        pickle.loads(pickle.dumps(error, protocol)),  # noqa: S301
+        copy.copy(error),
+        copy.deepcopy(error),
+    ):
+        assert type(other) is cls
+        assert other is not error
+        assert attributes(other) == attributes(error)
+        assert str(other) == str(error)
+        assert other.__notes__ == ["seen on the way"]
+
+
+@every_error
+def test_an_error_says_what_happened_and_to_which_request(cls: type[KeyAPIError]) -> None:
+    error = filled(cls)
+    assert str(error).startswith(f"{error.message} [")
+    assert str(error).endswith("GET /v1/x?a=1&b=ß &, 3 attempts]")
+    error.attempts = 1
+    error.params = {}
+    assert str(error).endswith("GET /v1/x]")
+
+
+def test_an_api_error_tells_its_facts() -> None:
+    assert str(filled(RateLimitError)) == (
+        "it happened [HTTP 429, code 1001, request id r-1, retry after 7.0,"
+        " GET /v1/x?a=1&b=ß &, 3 attempts]"
+    )
+
+
+def test_a_decode_error_names_field_value_page_and_request() -> None:
+    error = filled(DecodeError)
+    assert isinstance(error, DecodeError)
+    assert (error.field, error.value, error.page_num) == ("user_id", {"a": [1]}, 4)
+    assert str(error) == (
+        "user_id: {'a': [1]} is required [page 4, HTTP 200, request id r-1,"
+        " GET /v1/x?a=1&b=ß &, 3 attempts]"
+    )
+    assert str(DecodeError(None, 5, "is no object")) == "row: 5 is no object"
+
+
+def test_a_refused_parameter_is_named_with_its_value_and_what_is_allowed() -> None:
+    error = InvalidParameterError("page_size", 11, "1 to 10")
+    assert (error.parameter, error.value, error.allowed) == ("page_size", 11, "1 to 10")
+    assert str(error) == "page_size=11 is not accepted: 1 to 10"
+
+
+def test_a_foreign_value_in_a_query_is_shown_in_one_line() -> None:
+    error = KeyAPIError("x")
+    error.path, error.params = "/a", {"q": "a\n\x1b[2J" + "b" * 100}
+    assert str(error).startswith(r"x [GET /a?q=a\n\x1b[2Jbbb")
+    assert str(error).endswith("b…]")
+    assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("cls", API_ERRORS)
+def test_a_fresh_error_is_equal_and_belongs_to_no_request(cls: type[APIError]) -> None:
+    error = filled(cls)
+    assert isinstance(error, APIError)
+    error.__cause__ = ValueError()
+    other = error.fresh()
+    assert type(other) is cls
+    assert other is not error
+    assert (other.message, other.status, other.code) == ("it happened", 429, 1001)
+    assert (other.request_id, other.retry_after) == ("r-1", 7.0)
+    assert (other.path, other.params, other.attempts, other.bookmark) == (None, {}, 0, None)
+    assert other.__cause__ is None
+    assert other.__traceback__ is None
+
+
+def test_what_one_error_is_told_another_does_not_know() -> None:
+    filled(QuotaExceededError)
+    assert QuotaExceededError("x").status == 0
+    assert AttemptTimeoutError("x").sent
+    assert not ResponseError("x").repeatable
+
+
+def test_known_numbers_have_a_class_and_others_have_none() -> None:
+    named = {
+        400: "BadRequestError",
+        401: "AuthenticationError",
+        402: "QuotaExceededError",
+        403: "PermissionDeniedError",
+        404: "NotFoundError",
+        429: "RateLimitError",
+        **dict.fromkeys(range(500, 600), "ServerError"),
+    }
+    for number in [None, *range(-1, 700)]:
+        found = error_class(number)
+        assert (found and found.__name__) == named.get(number or 0)
+
+
+class Broken:
+    """Cannot show itself."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "begins"),
+    [
+        ("a\nb", r"'a\nb'"),
+        ("x" * 1000, "'xxx"),
+        (list(range(1000)), "[0, 1,"),
+        (10**60, "1000"),
+        (Broken(), "<Broken instance"),
+        ("\ud800", r"'\ud800'"),
+        (b"\x00", r"b'\x00'"),
+    ],
+)
+def test_any_value_is_shown_in_one_short_line(value: object, begins: str) -> None:
+    assert shown(value).startswith(begins)
+    assert shown(value).isprintable()
+    assert len(shown(value)) < 200
+
+
+def test_a_number_that_python_refuses_to_write_is_named_by_its_type() -> None:
+    assert shown(10**5000) == "<int too large to show>"
+    assert shown([10**5000]) == "<list too large to show>"
+
+
+def test_what_an_object_shows_of_itself_is_escaped() -> None:
+    class Loud:
+        def __repr__(self) -> str:
+            return "a\nb\x1b[31m"
+
+    assert shown(Loud()) == r"a\nb\x1b[31m"
+    assert r"\n" in str(InvalidParameterError("x", Loud(), "better"))
+
+
+@given(st.text(), st.integers(1, 400))
+@steady
+def test_printable_text_is_one_line_and_cut(text: str, most: int) -> None:
+    safe = printable(text, most)
+    assert safe.isprintable()
+    assert len(safe) <= 10 * most
+    if text.isprintable() and len(text) <= most:
+        assert safe == text
+    if len(text) > most:
+        assert safe.endswith("…")
+
+
+def test_a_deadline_is_a_timeout_and_a_refusal_a_value_error() -> None:
+    with pytest.raises(TimeoutError):
+        raise keyapi_async.DeadlineExceededError("x")
+    with pytest.raises(ValueError, match="is not accepted"):
+        raise InvalidParameterError("a", 1, "b")
+    with pytest.raises(ConfigurationError):
+        raise keyapi_async.UsageError("x")

@@ -1,0 +1,355 @@
+"""Rows become records and rows again, whatever mixture of forms the wild sends."""
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import cattrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyapi_async import (
+    CategoryRank,
+    DecodeError,
+    InvalidParameterError,
+    ProductCreator,
+    RankedInfluencer,
+    SalesFlag,
+    VideoProduct,
+    converter,
+    unstructure,
+)
+from keyapi_async.codec import kinds_of
+from keyapi_async.records import reader_of
+from tests.rows import (
+    DOCUMENTED,
+    RECORDS,
+    Row,
+    arbitrary_rows,
+    canonical_rows,
+    extras,
+    json_values,
+    steady,
+    written,
+)
+
+records = st.sampled_from(RECORDS)
+every_record = pytest.mark.parametrize("cls", RECORDS)
+
+
+def structure(row: object, cls: type) -> Any:
+    return converter.structure(row, cls)
+
+
+def read(row: object, cls: type, position: int | None = None) -> Any:
+    return reader_of(cls)(row, position)
+
+
+def without_none(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@every_record
+def test_each_documented_example_is_given_back_byte_equal(cls: type) -> None:
+    row = DOCUMENTED[cls]
+    back = unstructure(structure(row, cls))
+    assert json.dumps(back, sort_keys=True) == json.dumps(row, sort_keys=True)
+
+
+@every_record
+def test_each_documented_example_fills_every_field(cls: type) -> None:
+    record = structure(DOCUMENTED[cls], cls)
+    assert record.extra == {}
+    assert type(record) is cls
+    assert all(getattr(record, name) is not None for name in kinds_of(cls))
+
+
+def test_the_documented_ranking_is_read_into_meaning() -> None:
+    ranked = structure(DOCUMENTED[RankedInfluencer], RankedInfluencer)
+    assert ranked.sales_flag is SalesFlag.SHOWCASE
+    assert len(ranked.product_category_list) == 104
+    assert ranked.product_category_list[0] == CategoryRank("601450", "849672", "601690", 1)
+    assert ranked.rank is None
+
+
+def test_rank_is_the_position_in_the_list_and_not_of_the_row() -> None:
+    row = DOCUMENTED[RankedInfluencer]
+    assert read(row, RankedInfluencer, 11).rank == 11
+    ranked = read({**row, "rank": 7}, RankedInfluencer, 11)
+    assert (ranked.rank, ranked.extra) == (11, {"rank": 7})
+    assert unstructure(ranked) == {**row, "rank": 7}
+
+
+@given(st.data(), records)
+@steady
+def test_any_mixture_of_forms_gives_the_same_record(data: st.DataObject, cls: type) -> None:
+    row = data.draw(canonical_rows(cls))
+    one, other = (structure(data.draw(written(cls, row)), cls) for _ in "ab")
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+@given(st.data(), records, extras)
+@steady
+def test_unstructure_gives_the_documented_form_of_any_row(
+    data: st.DataObject, cls: type, more: Row
+) -> None:
+    row = data.draw(canonical_rows(cls))
+    wild = {**data.draw(written(cls, row)), **more}
+    back = unstructure(structure(wild, cls))
+    assert back == {**without_none(row), **more}
+    assert json.loads(json.dumps(back)) == back
+
+
+@given(st.data(), records, extras)
+@steady
+def test_structure_undoes_unstructure(data: st.DataObject, cls: type, more: Row) -> None:
+    row = data.draw(canonical_rows(cls))
+    record = structure({**row, **more}, cls)
+    assert structure(unstructure(record), cls) == record
+
+
+@given(st.data(), records)
+@steady
+def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
+    data: st.DataObject, cls: type
+) -> None:
+    """A record with exactly what each kind reads, or an error that names a really wrong field."""
+    row = data.draw(arbitrary_rows(cls))
+    before = copy.deepcopy(row)
+    values, wrong = {}, set()
+    for name, kind in kinds_of(cls).items():
+        try:
+            values[name] = kind.read(row.get(name))
+        except ValueError:
+            wrong.add(name)
+    if wrong:
+        with pytest.raises(DecodeError) as caught:
+            read(row, cls, 3)
+        field = caught.value.field
+        assert field in wrong
+        assert caught.value.value == row.get(field)
+        assert str(caught.value).startswith(f"{field}: ")
+    else:
+        record = read(row, cls, 3)
+        assert {name: getattr(record, name) for name in values} == values
+        assert all(type(getattr(record, name)) is type(values[name]) for name in values)
+        assert record.extra == {name: row[name] for name in row if name not in values}
+    assert row == before
+
+
+@given(records, json_values)
+@steady
+def test_a_row_that_is_no_object_is_no_record(cls: type, row: object) -> None:
+    if isinstance(row, dict):
+        row = [row]
+    with pytest.raises(DecodeError, match="is no object") as caught:
+        reader_of(cls)(row, 1)
+    assert (caught.value.field, caught.value.value) == (None, row)
+
+
+@every_record
+def test_a_row_without_an_identity_is_no_record(cls: type) -> None:
+    required = [name for name, kind in kinds_of(cls).items() if kind.required]
+    assert required
+    for name in required:
+        for lost in (None, "", True, -1, 1.5):
+            with pytest.raises(DecodeError, match=f"^{name}: .* is required") as caught:
+                structure({**DOCUMENTED[cls], name: lost}, cls)
+            assert caught.value.field == name
+        row = {key: value for key, value in DOCUMENTED[cls].items() if key != name}
+        with pytest.raises(DecodeError, match=f"^{name}: None is required"):
+            structure(row, cls)
+
+
+@every_record
+def test_a_row_of_identities_alone_is_a_record(cls: type) -> None:
+    required = {name: "7" for name, kind in kinds_of(cls).items() if kind.required}
+    record = structure(required, cls)
+    assert record == cls(**required)
+    assert unstructure(record) == required
+
+
+def test_an_amount_too_large_for_a_float_is_named() -> None:
+    row = {**DOCUMENTED[ProductCreator], "per_product_ifl_gmv_amt": 10**400}
+    for candidate in (row, without(row, "avatar")):
+        with pytest.raises(DecodeError, match="too large a number") as caught:
+            structure(candidate, ProductCreator)
+        assert caught.value.field == "per_product_ifl_gmv_amt"
+
+
+def without(row: Row, name: str) -> Row:
+    return {key: value for key, value in row.items() if key != name}
+
+
+def test_fields_beyond_the_documentation_are_kept_untouched() -> None:
+    more: Row = {"is_ad": 0, "video_products": "[1732322694475518433]", "deep": {"a": [None, 1.0]}}
+    row = {**DOCUMENTED[VideoProduct], **more}
+    for candidate in (row, without(row, "width")):
+        record = structure(candidate, VideoProduct)
+        assert record.extra == more
+        assert record.extra["deep"] is more["deep"]
+        assert unstructure(record) == candidate
+
+
+def test_records_do_not_share_their_extra() -> None:
+    one, other = (structure(DOCUMENTED[VideoProduct], VideoProduct) for _ in "ab")
+    assert one.extra is not other.extra
+
+
+class Row2(dict[str, Any]):
+    """A dict of another class, as other JSON decoders make them."""
+
+
+def test_a_row_may_be_of_a_subclass_of_dict() -> None:
+    row = DOCUMENTED[ProductCreator]
+    assert structure(Row2(row), ProductCreator) == structure(row, ProductCreator)
+
+
+@every_record
+def test_a_read_record_is_like_one_made_by_hand(cls: type) -> None:
+    read = structure(DOCUMENTED[cls], cls)
+    made = cls(**attrs.asdict(read, recurse=False))
+    assert (read, hash(read), repr(read)) == (made, hash(made), repr(made))
+
+
+@every_record
+def test_a_record_cannot_be_changed(cls: type) -> None:
+    record = structure(DOCUMENTED[cls], cls)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        record.region = "US"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del record.region
+    with pytest.raises((AttributeError, TypeError)):
+        record.other = 1
+    assert not hasattr(record, "__dict__")
+    assert attrs.evolve(record, region="DE").region == "DE"
+
+
+@every_record
+def test_a_record_takes_keywords_only(cls: type) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        cls("1", "2")
+    with pytest.raises(TypeError, match="missing"):
+        cls()
+
+
+@every_record
+def test_a_record_survives_pickle_and_copy(cls: type) -> None:
+    record = read({**DOCUMENTED[cls], "new": [1]}, cls, 5)
+    copies = [pickle.loads(pickle.dumps(record, protocol)) for protocol in range(2, 6)]  # noqa: S301
+    copies += [copy.copy(record), copy.deepcopy(record)]
+    for other in copies:
+        assert type(other) is cls
+        assert other == record
+        assert hash(other) == hash(record)
+
+
+@every_record
+def test_records_are_hashable_and_differ_by_every_field(cls: type) -> None:
+    """``extra`` counts for equality, and not for the hash, as it may hold what has none."""
+    record = structure(DOCUMENTED[cls], cls)
+    richer = attrs.evolve(record, extra={"a": []})
+    assert richer != record
+    assert hash(richer) == hash(record)
+    assert len({record, richer}) == 2
+    for name, kind in kinds_of(cls).items():
+        assert attrs.evolve(record, **{name: "0" if kind.required else None}) != record
+
+
+def test_a_category_rank_is_a_value() -> None:
+    rank = CategoryRank("1", None, None, 2)
+    assert pickle.loads(pickle.dumps(rank)) == copy.deepcopy(rank) == rank  # noqa: S301
+    assert {rank: 1}[CategoryRank("1", None, None, 2)] == 1
+
+
+# Rows into other things than the five records: what iter_records(into=…) promises.
+
+
+def test_rows_into_dict_are_the_rows_themselves() -> None:
+    row = {"a": 1}
+    assert reader_of(dict)(row, None) is row
+    with pytest.raises(DecodeError, match="row: 5 is no object"):
+        reader_of(dict)(5, None)
+
+
+@attrs.frozen
+class Own:
+    """A class of the user's."""
+
+    user_id: str
+    total_views_cnt: int = 0
+
+
+def test_rows_become_any_class_that_cattrs_structures() -> None:
+    assert reader_of(Own)({"user_id": "5", "total_views_cnt": "7", "x": 1}, 1) == Own("5", 7)
+
+
+@pytest.mark.parametrize("row", [{}, {"user_id": "5", "total_views_cnt": "many"}, None, [], "x"])
+def test_a_row_that_cannot_be_the_users_class_is_a_decode_error(row: object) -> None:
+    with pytest.raises(DecodeError) as caught:
+        reader_of(Own)(row, 1)
+    assert (caught.value.field, caught.value.value) == (None, row)
+    if isinstance(row, dict):
+        assert "is no Own: " in str(caught.value)
+        assert str(caught.value).isprintable()
+
+
+def test_whatever_a_hook_of_the_users_trips_over_is_a_decode_error() -> None:
+    class Picky:
+        pass
+
+    def trip(row: Row, _: object) -> Picky:
+        failures: dict[str, Callable[[], object]] = {
+            "key": lambda: row["none"],
+            "index": lambda: [][len(row)],
+            "attribute": lambda: row.none,  # type: ignore[attr-defined]
+            "division": lambda: 1 / 0,
+            "overflow": lambda: int(float("inf")),
+            "type": lambda: row + 1,  # type: ignore[operator]
+            "value": lambda: int("x"),
+        }
+        failures[row["how"]]()
+        return Picky()
+
+    converter.register_structure_hook(Picky, trip)
+    for how in ("key", "index", "attribute", "division", "overflow", "type", "value"):
+        with pytest.raises(DecodeError, match=r"is no Picky: .*Error: "):
+            reader_of(Picky)({"how": how}, 1)
+
+
+def test_a_subclass_of_a_record_is_made_not_its_base() -> None:
+    @attrs.frozen(kw_only=True)
+    class Mine(ProductCreator):
+        def link(self) -> str:
+            return f"https://www.tiktok.com/@{self.nick_name}"
+
+    mine = reader_of(Mine)(DOCUMENTED[ProductCreator], 1)
+    assert type(mine) is Mine
+    assert mine.link().endswith("👀")
+    assert unstructure(mine) == DOCUMENTED[ProductCreator]
+    with pytest.raises(DecodeError, match=r"^user_id: None is required"):
+        reader_of(Mine)({"product_id": "1"}, 1)
+
+
+@pytest.mark.parametrize("into", [5, "ProductCreator", [], {}, object, int | str, Callable])
+def test_what_no_row_can_become_is_refused_by_name(into: Any) -> None:
+    with pytest.raises(InvalidParameterError, match=r"^into=.*a record class, dict, or") as caught:
+        reader_of(into)
+    assert caught.value.value is into
+
+
+def test_a_union_that_cattrs_structures_needs_no_name() -> None:
+    assert reader_of(Own | None)({"user_id": "5"}, 1) == Own("5")  # type: ignore[arg-type]
+    with pytest.raises(DecodeError, match=r"is no .*Own"):
+        reader_of(Own | None)({}, 1)  # type: ignore[arg-type]
+
+
+def test_the_converter_makes_records_inside_other_types() -> None:
+    row = DOCUMENTED[ProductCreator]
+    assert converter.structure([row], list[ProductCreator]) == [structure(row, ProductCreator)]
+    assert isinstance(converter, cattrs.Converter)

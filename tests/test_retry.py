@@ -1,0 +1,211 @@
+"""Whether and when to try again: the table of failures, and the bounds of the waits."""
+
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyapi_async import (
+    APIError,
+    AttemptTimeoutError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CreditBudgetError,
+    DeadlineExceededError,
+    DecodeError,
+    Envelope,
+    InvalidParameterError,
+    KeyAPIError,
+    PaginationError,
+    QuotaExceededError,
+    RateLimitError,
+    RetryPolicy,
+    TransportError,
+    UsageError,
+)
+from keyapi_async.retry import MAX_RETRY_AFTER, is_transient
+from keyapi_async.wire import Answer, classify
+from tests.rows import steady
+
+
+@pytest.fixture(autouse=True)
+def dice() -> Iterator[None]:
+    """Throw the same dice on every run, and leave those of others alone."""
+    state = random.getstate()
+    random.seed(0)
+    yield
+    random.setstate(state)
+
+
+def failure(status: int, code: int | None = None, message: str = "?") -> KeyAPIError:
+    """Make the failure that an answer is; without a code it is no envelope."""
+    body = b"<html>?" if code is None else orjson.dumps({"code": code, "message": message})
+    found = classify(Answer(status, {}, body))
+    assert not isinstance(found, Envelope)
+    return found
+
+
+TRANSIENT = {408, 429, 500, 502, 503, 504}
+FINAL = {400, 401, 402, 403, 404}
+
+
+@pytest.mark.parametrize("code", sorted(TRANSIENT))
+def test_transient_codes_are_retried_under_200_and_as_status(code: int) -> None:
+    for found in (failure(code, code), failure(200, code), failure(code), failure(code, 0)):
+        assert RetryPolicy()(1, found) is not None
+
+
+@pytest.mark.parametrize("code", sorted(FINAL))
+def test_final_codes_are_not_retried_wherever_they_stand(code: int) -> None:
+    for found in (failure(code, code), failure(200, code), failure(500, code), failure(code)):
+        assert RetryPolicy()(1, found) is None
+
+
+@pytest.mark.parametrize("status", range(500, 600))
+def test_a_5xx_without_an_envelope_is_retried_whatever_its_number(status: int) -> None:
+    assert RetryPolicy()(1, failure(status)) is not None
+    assert (RetryPolicy()(1, failure(status, status)) is not None) == (status in TRANSIENT)
+
+
+@pytest.mark.parametrize("status", [200, 429, 500, 503])
+@pytest.mark.parametrize("code", [500, 429, 402])
+def test_usage_limit_exceeded_is_never_retried(status: int, code: int) -> None:
+    found = failure(status, code, "Usage Limit Exceeded")
+    assert isinstance(found, QuotaExceededError)
+    assert RetryPolicy()(1, found) is None
+
+
+@given(st.sampled_from([200, 400, 404, 408, 418, 429, 500, 501, 503, 599]), st.integers(-1, 700))
+@steady
+def test_the_code_decides_where_it_names_an_error_else_the_status(status: int, code: int) -> None:
+    if status == 200 and code in {0, 200}:
+        return
+    deciding = code if 400 <= code < 600 else status
+    assert is_transient(failure(status, code)) == (deciding in TRANSIENT)
+
+
+def test_a_business_error_is_not_retried() -> None:
+    assert RetryPolicy()(1, failure(200, 1001, "unique_id is invalid")) is None
+
+
+@pytest.mark.parametrize("cls", [TransportError, AttemptTimeoutError, ConnectionFailedError])
+@pytest.mark.parametrize("sent", [True, False])
+def test_transport_failures_are_retried(cls: type[TransportError], *, sent: bool) -> None:
+    error = cls("?")
+    error.sent = sent
+    assert [RetryPolicy()(attempt, error) is not None for attempt in range(1, 6)] == [True] * 4 + [
+        False
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationError("?"),
+        UsageError("?"),
+        InvalidParameterError("a", 1, "b"),
+        DeadlineExceededError("?"),
+        PaginationError("?"),
+        CreditBudgetError("?"),
+        DecodeError("a", 1, "?"),
+        KeyAPIError("?"),
+        APIError("?"),
+    ],
+)
+def test_what_will_not_go_away_is_not_retried(error: KeyAPIError) -> None:
+    assert RetryPolicy()(1, error) is None
+
+
+def test_a_success_that_is_no_envelope_is_retried_once() -> None:
+    found = failure(200)
+    assert RetryPolicy()(1, found) is not None
+    assert RetryPolicy()(2, found) is None
+
+
+def test_a_redirect_is_not_retried() -> None:
+    assert RetryPolicy()(1, failure(302)) is None
+    assert RetryPolicy()(1, failure(302, 500)) is None
+
+
+policies = st.builds(
+    RetryPolicy, st.integers(1, 10**6), st.floats(0, 1e6) | st.integers(0, 100), st.floats(0, 1e6)
+)
+
+
+@given(policies, st.integers(1, 10**6))
+@steady
+def test_waits_stay_within_their_bound(policy: RetryPolicy, attempt: int) -> None:
+    """Full jitter: from nothing to initial, doubled with each attempt, up to maximum."""
+    delay = policy(attempt, failure(503))
+    if attempt >= policy.attempts:
+        assert delay is None
+    else:
+        assert delay is not None
+        assert 0 <= delay <= min(policy.initial * 2 ** min(attempt - 1, 500), policy.maximum)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (7, 30.0), (99, 30.0)]
+)
+def test_waits_are_spread_over_the_whole_bound(attempt: int, bound: float) -> None:
+    policy = RetryPolicy(attempts=100)
+    waits = [policy(attempt, failure(500)) or 0.0 for _ in range(500)]
+    assert min(waits) < 0.02 * bound
+    assert 0.98 * bound < max(waits) <= bound
+    assert 0.45 * bound < sum(waits) / len(waits) < 0.55 * bound
+
+
+@given(st.floats(0, MAX_RETRY_AFTER), st.integers(1, 4))
+@steady
+def test_retry_after_is_obeyed_exactly(seconds: float, attempt: int) -> None:
+    """No jitter shortens it, and no maximum."""
+    error = RateLimitError("?")
+    error.status, error.retry_after = 429, seconds
+    assert RetryPolicy(maximum=0.1)(attempt, error) == seconds
+    assert RetryPolicy(attempts=attempt)(attempt, error) is None
+
+
+@pytest.mark.parametrize("seconds", [120.001, 3600.0, 1e9])
+def test_a_longer_retry_after_is_raised_at_once(seconds: float) -> None:
+    error = failure(503)
+    assert isinstance(error, APIError)
+    error.retry_after = seconds
+    assert RetryPolicy()(1, error) is None
+
+
+def test_retry_after_retries_nothing_that_is_final() -> None:
+    error = failure(403)
+    assert isinstance(error, APIError)
+    error.retry_after = 1.0
+    assert RetryPolicy()(1, error) is None
+
+
+def test_the_policy_is_a_frozen_value_with_the_documented_defaults() -> None:
+    assert RetryPolicy() == RetryPolicy(attempts=5, initial=0.5, maximum=30.0)
+    assert hash(RetryPolicy()) == hash(RetryPolicy(5))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        RetryPolicy().attempts = 6  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("attempts", [0, -1, 1.0, True, "5", None, math.nan])
+def test_attempts_are_a_whole_number_from_one(attempts: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"attempts=.*: a whole number, 1 or more"):
+        RetryPolicy(attempts=attempts)
+
+
+@pytest.mark.parametrize("name", ["initial", "maximum"])
+@pytest.mark.parametrize("seconds", [-0.1, math.nan, math.inf, "1", None, True, 1j, [1]])
+def test_waits_are_finite_seconds(name: str, seconds: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}=.*: seconds, 0 or more"):
+        RetryPolicy(**{name: seconds})
+
+
+def test_one_attempt_means_no_retry() -> None:
+    assert RetryPolicy(attempts=1)(1, failure(500)) is None
+    assert RetryPolicy(initial=0)(1, failure(500)) == 0.0

@@ -1,0 +1,321 @@
+"""The wire itself: real sockets on loopback."""
+
+import asyncio
+import gzip
+import resource
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import aiohttp
+import orjson
+import pytest
+
+from keyapi_async import (
+    AttemptTimeoutError,
+    ConfigurationError,
+    ConnectionFailedError,
+    KeyAPI,
+    KeyAPIError,
+    ResponseError,
+    RetryPolicy,
+    TransportError,
+    UsageError,
+)
+from keyapi_async.sandbox import Sandbox
+from keyapi_async.sandbox.faults import Faults
+from tests.servers import SUCCESS, http, raw, succeed
+
+PATH = "/v1/thing"
+CREATORS = "/v1/tiktok/product/creators/analytics"
+QUERY = {"product_id": "1729492547846767618", "page_num": 1, "page_size": 10}
+ONCE = RetryPolicy(attempts=1)
+
+
+def client(url: str, **options: Any) -> KeyAPI:
+    return KeyAPI("the-key", base_url=url, **{"proxy": "", "qps": 1000.0, "retry": ONCE, **options})
+
+
+async def failing(api: KeyAPI, path: str = PATH) -> KeyAPIError:
+    with pytest.raises(KeyAPIError) as caught:
+        await api.get(path)
+    return caught.value
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Sandbox]:
+    async with Sandbox(api_key="the-key") as sandbox:
+        yield sandbox
+
+
+async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> None:
+    hostile = {
+        "a": "x y+z&w=1?#/%41\u00e9\U0001f600",
+        "b": "'\"<>\\;,@:",
+        "c": "%2B%26",
+        "d": "",
+        "e": 1.5,
+        "f": None,
+        "g": "line\r\nbreak",
+    }
+    async with raw(succeed) as server, client(server.url + "/prefix/") as api:
+        await api.get(PATH, hostile)
+    (head,) = server.heads
+    lines = head.decode().split("\r\n")
+    method, target, _ = lines[0].split(" ")
+    path, _, query = target.partition("?")
+    assert (method, path) == ("GET", "/prefix/v1/thing")
+    sent = dict(parse_qsl(query, keep_blank_values=True))
+    assert sent == {name: str(value) for name, value in hostile.items() if value is not None}
+    headers = dict(line.split(": ", 1) for line in lines[1:] if line)
+    assert headers["Authorization"] == "Bearer the-key"
+    assert headers["User-Agent"].startswith("keyapi-async/")
+    assert "Cookie" not in headers
+
+
+async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back() -> None:
+    turns = iter([SUCCESS, b""])
+
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+        if answer := next(turns, SUCCESS):
+            writer.write(answer)
+        else:
+            writer.close()
+
+    async with raw(talk) as server, client(server.url) as api:
+        await api.get(PATH)
+        error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert error.sent
+        assert len(server.heads) == api.stats.requests == 2
+        assert (api.credits.spent, api.credits.uncertain) == (1, 1)
+        await api.get(PATH)
+        assert len(server.heads) == api.stats.requests == 3
+
+
+async def test_redirects_are_never_followed_and_the_key_goes_nowhere_else() -> None:
+    async with raw(succeed) as other:
+
+        async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+            writer.write(http(b"", "302 Found", f"Location: {other.url}/v1/thing"))
+
+        async with raw(talk) as server, client(server.url) as api:
+            error = await failing(api)
+            assert isinstance(error, ResponseError)
+            assert "redirect" in str(error)
+            assert error.status == 302
+            assert api.credits.uncertain == 0
+    assert other.heads == []
+
+
+async def test_a_small_body_of_400_mb_is_refused_and_memory_stays_flat(box: Sandbox) -> None:
+    async with client(box.url, timeout=60.0) as api:
+        await api.get(CREATORS, QUERY)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        box.faults = Faults(script=["zeros"])
+        with pytest.raises(ResponseError, match="larger than 8 MiB"):
+            await api.get(CREATORS, QUERY)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert grown < 100 * 1024
+        await api.get(CREATORS, QUERY)
+
+
+async def test_a_large_answer_below_the_limit_is_read_whole() -> None:
+    body = orjson.dumps({"code": 0, "data": [{"text": "x" * 5_000_000}]})
+
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(gzip.compress(body), "200 OK", "Content-Encoding: gzip"))
+
+    async with raw(talk) as server, client(server.url) as api:
+        assert (await api.get(PATH)).data == [{"text": "x" * 5_000_000}]
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+async def test_an_answer_that_never_ends_ends_with_the_timeout(box: Sandbox, fault: str) -> None:
+    async with client(box.url, timeout=0.2) as api:
+        box.faults = Faults(script=[fault])
+        begin = time.monotonic()
+        with pytest.raises(AttemptTimeoutError, match=r"0\.2 s") as caught:
+            await api.get(CREATORS, QUERY)
+        assert time.monotonic() - begin < 5
+        assert caught.value.sent
+        assert api.credits.uncertain == 1
+        await api.get(CREATORS, QUERY)
+
+
+@pytest.mark.parametrize("fault", ["reset", "close", "truncate"])
+async def test_a_broken_answer_is_uncertain_and_the_next_one_is_fine(
+    box: Sandbox, fault: str
+) -> None:
+    async with client(box.url) as api:
+        box.faults = Faults(script=[None, fault])
+        await api.get(CREATORS, QUERY)
+        with pytest.raises(ConnectionFailedError):
+            await api.get(CREATORS, QUERY)
+        assert (api.credits.spent, api.credits.uncertain) == (1, 1)
+        await api.get(CREATORS, QUERY)
+
+
+@pytest.mark.parametrize("fault", ["bad_json", "bad_utf8", "html", "empty_body"])
+async def test_what_is_no_envelope_is_told(box: Sandbox, fault: str) -> None:
+    async with client(box.url) as api:
+        box.faults = Faults(script=[fault])
+        with pytest.raises(ResponseError) as caught:
+            await api.get(CREATORS, QUERY)
+        assert caught.value.status == 200
+        assert api.credits.uncertain == 1
+
+
+async def test_a_refused_connection_was_not_sent_and_costs_nothing() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with client(f"http://127.0.0.1:{port}") as api:
+        error = await failing(api)
+    assert isinstance(error, ConnectionFailedError)
+    assert not error.sent
+    assert api.credits.uncertain == 0
+
+
+async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for one in (first, second):
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        async with client(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.4) as api:
+            error = await failing(api)
+    assert isinstance(error, AttemptTimeoutError)
+    assert "no connection within 0.2 s" in str(error)
+    assert not error.sent
+    assert api.credits.uncertain == 0
+
+
+async def test_tls_to_a_plain_port_is_a_failed_connection(box: Sandbox) -> None:
+    async with client(box.url.replace("http:", "https:")) as api:
+        error = await failing(api)
+    assert isinstance(error, ConnectionFailedError)
+    assert not error.sent
+
+
+@pytest.mark.parametrize("garbage", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x16\x03\x01"])
+async def test_an_answer_that_is_no_http_is_told(garbage: bytes) -> None:
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(garbage)
+        writer.close()
+
+    async with raw(talk) as server, client(server.url) as api:
+        error = await failing(api)
+        assert isinstance(error, TransportError)
+        assert api.credits.uncertain == 1
+        assert error.__cause__ is error.__context__ is None
+
+
+async def test_the_callers_session_is_used_and_never_closed(box: Sandbox) -> None:
+    async with aiohttp.ClientSession(
+        headers={"X-Mine": "1"}, raise_for_status=True, timeout=aiohttp.ClientTimeout(total=1e-9)
+    ) as session:
+        async with client(box.url, session=session) as api:
+            await api.get(CREATORS, QUERY)
+            error = await failing(api, "/v1/none")
+            assert type(error).__name__ == "NotFoundError"
+        assert not session.closed
+    late = client(box.url, session=session)
+    with pytest.raises(UsageError, match="session"):
+        await late.get(CREATORS, QUERY)
+    assert late.credits.uncertain == 0
+
+
+async def test_an_own_session_is_closed_on_exit_with_all_its_connections() -> None:
+    async with raw(succeed) as server:
+        async with client(server.url) as api:
+            await asyncio.gather(*(api.get(PATH) for _ in range(5)))
+            assert 1 <= server.connections <= 5
+            before = {task for task in asyncio.all_tasks() if "handle" not in repr(task)}
+        assert {task for task in asyncio.all_tasks() if "handle" not in repr(task)} <= before
+        async with asyncio.timeout(2):
+            while len(server._open):
+                await asyncio.sleep(0)
+
+
+async def test_closing_ends_a_request_in_flight() -> None:
+    asked = asyncio.Event()
+
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+
+    async with raw(talk) as server:
+        api = client(server.url, retry=RetryPolicy())
+        task = asyncio.create_task(api.get(PATH))
+        await asked.wait()
+        await api.aclose()
+        with pytest.raises(UsageError, match="closed"):
+            await asyncio.wait_for(task, 5)
+
+
+async def test_trace_configs_see_the_requests(box: Sandbox) -> None:
+    seen = []
+    trace = aiohttp.TraceConfig()
+
+    async def on_start(
+        session: aiohttp.ClientSession, context: object, params: aiohttp.TraceRequestStartParams
+    ) -> None:
+        seen.append(params.url.path)
+
+    trace.on_request_start.append(on_start)
+    async with client(box.url, trace_configs=[trace]) as api:
+        await api.get(CREATORS, QUERY)
+    assert seen == [CREATORS]
+
+
+# Proxies
+
+
+async def proxied(monkeypatch: pytest.MonkeyPatch, **env: str) -> list[bytes]:
+    """Ask through whatever the environment says; give what a server that acts as proxy saw."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with raw(succeed) as proxy, raw(succeed) as server:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value.format(proxy=proxy.url, port=server.port))
+        async with client(server.url, proxy=None) as api:
+            monkeypatch.undo()
+            await api.get(PATH)
+            await api.get(PATH)
+        assert len(proxy.heads) + len(server.heads) == 2
+        return proxy.heads
+
+
+async def test_the_proxy_of_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = await proxied(monkeypatch, HTTP_PROXY="{proxy}")
+    assert len(heads) == 2
+    assert heads[0].startswith(b"GET http://127.0.0.1:")
+
+
+async def test_no_proxy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not await proxied(monkeypatch, HTTP_PROXY="{proxy}", NO_PROXY="127.0.0.1")
+    assert not await proxied(monkeypatch, HTTPS_PROXY="{proxy}")
+
+
+async def test_a_given_proxy_is_used_with_its_password() -> None:
+    async with raw(succeed) as proxy:
+        url = proxy.url.replace("http://", "http://me:secret@")
+        async with client("http://127.0.0.1:9", proxy=url) as api:
+            await api.get(PATH)
+            assert "secret" not in repr(api._caller.core._transport)
+    assert b"Proxy-Authorization: Basic" in proxy.heads[0]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://x:1", "nonsense", "http://", 7])
+def test_a_proxy_that_is_none_is_refused_without_showing_it(proxy: Any) -> None:
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        client("http://127.0.0.1:9", proxy=proxy)
+    assert str(proxy) not in str(caught.value).replace("http://proxy", "")
+
+
+def test_ssl_is_verified_by_default() -> None:
+    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED

@@ -1,0 +1,443 @@
+"""What goes over the wire, and what an answer means: the table, and no answer without a meaning."""
+
+import copy
+import pickle
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keyapi_async import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    Envelope,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseError,
+    ServerError,
+    __version__,
+)
+from keyapi_async.wire import (
+    JSON,
+    Answer,
+    Request,
+    Secret,
+    classify,
+    query_of,
+    readable,
+    retry_after,
+)
+from tests.rows import json_values, steady
+
+KEY = "kid/9+secret=="
+
+
+def answer(status: int, document: object, headers: Mapping[str, str] | None = None) -> Answer:
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    return Answer(status, headers or {}, body)
+
+
+def meaning(status: int, document: object, headers: Mapping[str, str] | None = None) -> Any:
+    return classify(answer(status, document, headers))
+
+
+# The key.
+
+
+def test_the_key_travels_in_the_headers_alone() -> None:
+    assert Secret(f" {KEY}\t").headers() == {
+        "Authorization": f"Bearer {KEY}",
+        "Accept": "application/json",
+        "User-Agent": f"keyapi-async/{__version__}",
+    }
+
+
+def test_the_key_shows_itself_to_nobody() -> None:
+    secret = Secret(KEY)
+    shown = [
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r}",
+        repr([secret]),
+        repr({1: secret}),
+    ]
+    assert all("secret" not in text.replace("Secret", "") for text in shown)
+    assert not hasattr(secret, "__dict__")
+    assert secret != Secret(KEY)
+
+
+@pytest.mark.parametrize("copying", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_the_key_is_not_pickled(copying: Any) -> None:
+    with pytest.raises(TypeError, match="an API key is not pickled") as caught:
+        copying(Secret(KEY))
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [None, "", "  ", "\t", 5, b"key", ["key"]])
+def test_a_missing_key_is_refused(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match="no API key: pass api_key=, or set KEYAPI_TOKEN"):
+        Secret(key).check()
+
+
+@pytest.mark.parametrize(
+    "key", ["secret\n", "\nsecret", "se\r\nX: cret", "se\0cret", "sécret", "\ud800"]
+)
+def test_a_key_that_would_break_the_header_is_refused_unseen(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="a line break, or is no plain text") as caught:
+        Secret(key).check()
+    assert "cret" not in str(caught.value)
+
+
+def test_a_good_key_is_taken() -> None:
+    Secret(KEY).check()
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        b"no JSON: kid/9+secret==",
+        b'{"message": "kid/9+secret== is wrong"}',
+        rb'{"message": "kid\/9+secret== is wrong"}',
+        rb'{"message": "kid/9\u002bsecret\u003D\u003d is wrong"}',
+        b"[" * 500 + b'"kid/9+secret=="' + b"]" * 500,
+    ],
+)
+def test_a_key_that_a_server_quotes_is_struck_out(quoted: bytes) -> None:
+    """However JSON has escaped it."""
+    hidden = Secret(KEY).hidden_in(quoted)
+    assert b"***" in hidden
+    assert b"secret" not in hidden
+    assert "secret" not in str(meaning(401, hidden))
+
+
+# Queries.
+
+
+def test_a_query_leaves_out_what_is_none() -> None:
+    assert query_of({"a": "1", "b": None, "c": 0, "d": ""}) == "a=1&c=0&d="
+    assert query_of({}) == ""
+
+
+@given(
+    st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")))
+)
+@steady
+def test_a_query_is_read_back_as_it_was_meant(params: dict[str, str]) -> None:
+    assert dict(parse_qsl(query_of(params), keep_blank_values=True)) == params
+    assert Request("/v1/x", query_of(params)).params == params
+    assert query_of(params).isascii()
+
+
+# Success.
+
+ROW: JSON = {"user_id": "1"}
+
+
+@pytest.mark.parametrize("code", [0, 200, "0", "200"])
+@pytest.mark.parametrize("status", [200, 201, 206])
+def test_codes_0_and_200_are_success(code: Any, status: int) -> None:
+    document = {"code": code, "message": "success", "data": [ROW], "requestId": "r-1"}
+    assert meaning(status, document) == Envelope(int(code), "success", [ROW], "r-1")
+
+
+@pytest.mark.parametrize(
+    ("document", "rows"),
+    [
+        ({"code": 0}, []),
+        ({"code": 0, "data": None}, []),
+        ({"code": 0, "data": []}, []),
+        ({"code": 0, "data": ROW}, [ROW]),
+        ({"code": 0, "data": {}}, [{}]),
+        ({"code": 0, "data": [ROW, None, 5]}, [ROW, None, 5]),
+    ],
+)
+def test_data_of_any_shape_is_rows(document: dict[str, object], rows: list[object]) -> None:
+    """Null or nothing is no row, a single object is one."""
+    envelope = meaning(200, document)
+    assert isinstance(envelope, Envelope)
+    assert envelope.rows == rows
+    assert (envelope.message, envelope.request_id) == ("", None)
+
+
+@pytest.mark.parametrize("data", ["oops", 5, True, 0, ""])
+def test_data_that_is_neither_list_nor_object_is_unreadable(data: object) -> None:
+    error = meaning(200, {"code": 0, "data": data, "requestId": "r-\n1"})
+    assert type(error) is ResponseError
+    assert "neither a list nor an object" in error.message
+    assert (error.status, error.request_id, error.repeatable) == (200, r"r-\n1", True)
+
+
+# Errors.
+
+KNOWN = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: QuotaExceededError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+
+
+def known(number: int | None) -> type[APIError] | None:
+    if number is not None and 500 <= number <= 599:
+        return ServerError
+    return KNOWN.get(number or 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "error"),
+    [
+        (400, 400, "Missing required parameter: handle", BadRequestError),
+        (401, 401, "apiKey is null", AuthenticationError),
+        (402, 402, "apiKey quota is not enough", QuotaExceededError),
+        (403, 403, "no", PermissionDeniedError),
+        (404, 404, "no", NotFoundError),
+        (429, 429, "qps limit exceeded", RateLimitError),
+        (500, 500, "Internal server error", ServerError),
+        (500, 500, "Usage Limit Exceeded", QuotaExceededError),
+        (200, 500, "usage limit exceeded, sorry", QuotaExceededError),
+        (429, 429, "Usage limit exceeded", QuotaExceededError),
+        (200, 1001, "unique_id is invalid", APIError),
+        (200, -1, "?", APIError),
+        (200, 429, "qps limit exceeded", RateLimitError),
+        (200, "402", "apiKey quota is not enough", QuotaExceededError),
+        (500, 0, "success", ServerError),
+        (404, 200, "success", NotFoundError),
+        (418, 0, "", APIError),
+        (500, 429, "", RateLimitError),
+        (200, 201, "", APIError),
+    ],
+)
+def test_the_code_decides_where_it_is_known_else_the_status(
+    status: int, code: object, message: str, error: type[APIError]
+) -> None:
+    found = meaning(status, {"code": code, "data": None, "message": message})
+    assert type(found) is error
+    assert found.message == (message or "the API gave no reason")
+    assert (found.status, found.code) == (status, int(str(code)))
+    assert (found.request_id, found.retry_after) == (None, None)
+
+
+@given(st.integers(200, 599), st.integers(-5, 700), json_values, json_values)
+@steady
+def test_every_envelope_gets_the_class_of_the_rule(
+    status: int, code: int, data: object, message: object
+) -> None:
+    found = meaning(status, {"code": code, "message": message, "data": data})
+    if 300 <= status < 400:
+        assert type(found) is ResponseError
+        assert "redirect" in found.message
+        assert not found.repeatable
+    elif status < 300 and code in {0, 200}:
+        good = data is None or isinstance(data, (list, dict))
+        assert type(found) is (Envelope if good else ResponseError)
+    else:
+        assert type(found) is (known(code) or known(status) or APIError)
+        assert (found.status, found.code) == (status, code)
+
+
+@given(
+    st.integers(100, 599),
+    st.binary() | json_values.map(orjson.dumps),
+    st.none() | st.text(),
+)
+@example(200, b"\xff\xfe{}", None)
+@example(500, b"[" * 100_000, "x")
+@example(200, b'{"code": 0, "data": NaN}', None)
+@example(200, b'\xef\xbb\xbf{"code": 0}', None)
+@example(502, b"<" * 9000, "-1")
+@example(403, b"<script" * 2000, "Wed, 99 Oct 2015 99:28:00 GMT")
+@steady
+def test_no_answer_is_without_a_meaning(status: int, body: bytes, wait: str | None) -> None:
+    """Arbitrary bytes under any status: a value, in one readable line, never an exception."""
+    headers = {} if wait is None else {"Retry-After": wait}
+    found = classify(Answer(status, headers, body))
+    if isinstance(found, Envelope):
+        assert 200 <= status < 300
+        return
+    assert str(found).isprintable()
+    assert len(found.message) < 5000
+    assert found.status == status
+    if isinstance(found, APIError):
+        assert found.code is not None or status >= 400
+
+
+@pytest.mark.parametrize("code", [None, True, 0.0, "", "x", "-1", "1" * 10, "\uff11", [], {}])
+def test_an_unreadable_code_is_no_envelope(code: object) -> None:
+    found = meaning(200, {"code": code, "message": "?", "data": []})
+    assert type(found) is ResponseError
+    assert found.repeatable
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 429, 500, 502, 503, 504, 520])
+def test_a_page_of_a_gateway_is_an_error_by_its_status(status: int) -> None:
+    page = b"<html>\n<title>Oh</title><style>\nb{}</style>\n<body>Bad \xff gateway\n</body>"
+    found = meaning(status, page)
+    assert type(found) is (known(status) or APIError)
+    assert (found.status, found.code, found.message) == (status, None, "Oh Bad � gateway")
+
+
+def test_an_error_document_without_a_code_says_its_own_message() -> None:
+    found = meaning(500, {"message": "Internal server error"})
+    assert (type(found), found.message) == (ServerError, "Internal server error")
+    assert meaning(500, {"message": 5}).message == '{"message":5}'
+    assert meaning(500, b"").message == "the API gave no reason"
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Usage Limit Exceeded",
+        b'{"message": "Usage Limit Exceeded"}',
+        b"<p>Usage\n<b>limit</b> exceeded",
+    ],
+)
+def test_out_of_credits_is_known_by_its_words_under_any_status(status: int, body: bytes) -> None:
+    found = meaning(status, body)
+    assert type(found) is QuotaExceededError
+    assert (found.status, found.code) == (status, None)
+
+
+def test_the_words_are_found_though_the_message_is_cut() -> None:
+    for found in (
+        meaning(500, {"code": 500, "message": "x" * 400 + " Usage Limit Exceeded"}),
+        meaning(500, b"<html>" + b"x" * 1000 + b" Usage Limit Exceeded"),
+    ):
+        assert type(found) is QuotaExceededError
+        assert len(found.message) == 300
+        assert found.message.endswith("…")
+
+
+def test_a_success_that_only_speaks_of_limits_opens_no_circuit() -> None:
+    row: JSON = {"video_desc": "usage limit exceeded"}
+    assert isinstance(meaning(200, {"code": 0, "message": "success", "data": [row]}), Envelope)
+    assert type(meaning(200, [row])) is ResponseError
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("body", [b"", b"<html>moved", b'{"code": 0, "data": []}'])
+def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> None:
+    found = meaning(status, body, {"Location": "https://evil.example"})
+    assert type(found) is ResponseError
+    assert (found.status, found.repeatable) == (status, False)
+    assert found.message == "the answer is a redirect, which is never followed"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "empty"),
+        (b"   ", "empty"),
+        (b"<html><body>Hello</body></html>", "Hello"),
+        (b'{"code": 0, "data": [', '{"code": 0, "data": ['),
+        (b"[]", "[]"),
+        (b"null", "null"),
+        (b"a\x00\x1b[31mb", r"a\x00\x1b[31mb"),
+    ],
+)
+def test_a_success_that_is_no_envelope_shows_how_it_begins(body: bytes, told: str) -> None:
+    found = meaning(200, body)
+    assert type(found) is ResponseError
+    assert found.message == f"the answer is no envelope: {told}"
+    assert found.repeatable
+
+
+def test_foreign_text_cannot_write_into_a_terminal() -> None:
+    found = meaning(400, {"code": 400, "message": "a\n\x1b[2Jb", "requestId": "\x07" + "r" * 99})
+    assert found.message == r"a\n\x1b[2Jb"
+    assert found.request_id.startswith(r"\x07rrr")
+    assert str(found).isprintable()
+
+
+def test_a_page_is_read_without_its_tags_scripts_and_styles() -> None:
+    assert readable(b"<SCRIPT>if (a < b) {}</SCRIPT >a<br>b<!-- c -->\n\n d") == "a b d"
+    assert readable(b"a<style>" + b"p{} " * 2000 + b"</style>") == "a"
+    assert readable(b"x" * 10_000) == "x" * 4096
+
+
+# Retry-After.
+
+
+@pytest.fixture(params=["UTC", "Asia/Tokyo"])
+def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_somewhere")
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("1.5", 1.5),
+        ("999999999", 999999999.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0),
+        ("Sun Nov  6 08:49:37 1994", 10.0),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", 10.0),
+        ("Sun, 06 Nov 1994 08:49:37 -0000", 10.0),
+        ("Sun, 06 Nov 1994 08:49:20 GMT", 0.0),
+        ("Sun, 99 Nov 1994 08:49:20 GMT", None),
+        ("Sun, 06 Nov 99999 08:49:20 GMT", None),
+        ("", None),
+        ("-5", None),
+        ("1e3", None),
+        ("inf", None),
+        ("nan", None),
+        ("soon", None),
+        ("\uff11", None),
+        ("9" * 50, None),
+    ],
+)
+def test_retry_after_is_seconds_or_one_of_the_three_dates(
+    value: str | None, seconds: float | None
+) -> None:
+    """Wherever this machine is: a date without a zone is GMT."""
+    now = datetime(1994, 11, 6, 8, 49, 27, tzinfo=UTC).timestamp()
+    assert retry_after(value, now) == seconds
+
+
+@given(st.text() | st.text("0123456789 :,-+GMTSunNov"), st.floats(0, 4e9))
+@steady
+def test_any_retry_after_is_seconds_or_nothing(value: str, now: float) -> None:
+    wait = retry_after(value, now)
+    assert wait is None or wait >= 0
+
+
+@given(
+    st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
+    st.integers(0, 4 * 10**9),
+    st.integers(-12, 14),
+)
+@steady
+def test_a_date_is_as_far_away_as_it_is(date: datetime, now: int, hours: int) -> None:
+    zoned = date.replace(tzinfo=timezone(timedelta(hours=hours)), microsecond=0)
+    for value in (format_datetime(zoned), format_datetime(zoned.astimezone(UTC), usegmt=True)):
+        assert retry_after(value, float(now)) == max(0.0, zoned.timestamp() - now)
+
+
+def test_an_error_carries_how_long_to_wait() -> None:
+    found = meaning(429, {"code": 429, "message": "qps limit exceeded"}, {"Retry-After": "3"})
+    assert found.retry_after == 3.0
+    assert "retry after 3.0" in str(found)
+    assert meaning(503, b"", {"Retry-After": "soon"}).retry_after is None
