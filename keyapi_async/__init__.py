@@ -26,6 +26,7 @@ from keyapi_async.errors import (
     TransportError,
     UsageError,
 )
+from keyapi_async.fanout import Failure, FanOut, fan_out
 from keyapi_async.kinds import CategoryRank, SalesFlag
 from keyapi_async.limiter import Limiter, Permit, QpsLimiter
 from keyapi_async.paging import Page, RecordStream, Reject
@@ -64,6 +65,8 @@ __all__ = [
     "DeadlineExceededError",
     "DecodeError",
     "Envelope",
+    "Failure",
+    "FanOut",
     "InfluencerLivestream",
     "InfluencerRankField",
     "InfluencerVideo",
@@ -98,5 +101,6 @@ __all__ = [
     "VideoProduct",
     "__version__",
     "converter",
+    "fan_out",
     "unstructure",
 ]

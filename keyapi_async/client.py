@@ -78,7 +78,7 @@ class KeyAPI:
         _whole("max_connections", max_connections, 1)
         transport = HttpTransport(
             base_url or os.environ.get("KEYAPI_BASE_URL") or DEFAULT_BASE_URL,
-            secret.headers(),
+            secret,
             max_connections=max_connections,
             proxy=proxy,
             session=session,

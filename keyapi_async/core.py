@@ -183,7 +183,7 @@ class Core:
         self.requests += 1
         try:
             answer = await self._transport.send(request, timeout)
-            outcome = answer if isinstance(answer, KeyAPIError) else self._classify(answer)
+            outcome = classify(answer, self._secret.hide) if isinstance(answer, Answer) else answer
             cost = _cost_of(outcome)
             if isinstance(outcome, RateLimitError):
                 self.throttles += 1
@@ -199,13 +199,6 @@ class Core:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s", _line(request, outcome, _now() - started))
         return outcome
-
-    def _classify(self, answer: Answer) -> Envelope | KeyAPIError:
-        outcome = classify(answer)
-        if isinstance(outcome, Envelope):
-            return outcome
-        # An error may quote what was sent; its message must not carry the key further.
-        return classify(attrs.evolve(answer, body=self._secret.hidden_in(answer.body)))
 
     def _interrupt(self) -> None:
         """Let everyone who waits look again whether sending is still allowed."""

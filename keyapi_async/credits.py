@@ -67,7 +67,7 @@ class Meter:
             elif cost is Cost.UNCERTAIN:
                 level.uncertain += 1
             if level.waiters:
-                # A free one makes room for one; a paid one for none, but the last one ends all hope.
+                # A free one makes room for one more; the last paid one ends all hope.
                 level.wake(1 if cost is Cost.FREE else 0 if level.remaining else len(level.waiters))
 
     def _full(self) -> "Meter | None":

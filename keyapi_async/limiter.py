@@ -29,6 +29,7 @@ MAX_PAUSE = 120.0
 _SHARE = 0.95  # of the limit, at which permits are paced
 _BURST = 0.05  # of a second's permits may go at once: timers come late, and what is late is lost
 _FLIGHT = 0.3  # seconds for which an unanswered request may still be on its way to the server
+_TRIPS = 20  # answers before the shortest round trip is believed
 _UNKNOWN = 5.0  # queries a second, where nothing is known
 _LEAST = 0.5  # queries a second, where nothing is known and the server refuses all the same
 
@@ -150,12 +151,19 @@ class QpsLimiter:
 
 
 class _Window:
-    """Counts what a server may still count into the second that is running."""
+    """Counts what a server may still count into the second that is running.
+
+    A request reached the server before its answer came, and the one that takes its place will
+    reach it some time after it is sent. So a place is free again one second after the answer, less
+    what every request travels: half of the shortest round trip is taken as certain.
+    """
 
     def __init__(self) -> None:
         self._flying: deque[Permit] = deque()
         self._leaving: list[float] = []
         self._size = 0
+        self._trips = 0
+        self._shortest = math.inf
 
     def enter(self, now: float) -> Permit:
         """Grant a permit."""
@@ -165,12 +173,15 @@ class _Window:
         return permit
 
     def leave(self, permit: Permit, now: float) -> None:
-        """Give the place back one second after the request reached the server at the latest."""
+        """Take note of an answer, or of one overdue; its place is given back a second later."""
         if permit.land():
-            heappush(self._leaving, min(now, permit.at + _FLIGHT) + 1.0)
+            self._trips += 1
+            self._shortest = min(self._shortest, now - permit.at)
+            certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
+            heappush(self._leaving, min(now, permit.at + _FLIGHT) + 1.0 - certain)
 
     def room_at(self, now: float, places: int) -> float:
-        """Say when to look for a free place (again); a time not after now means that one is free."""
+        """Say when to look for a free place; a time not after now means that one is free."""
         while self._flying and self._flying[0].at + _FLIGHT <= now:
             self.leave(self._flying.popleft(), now)
         while self._leaving and self._leaving[0] <= now:
@@ -178,8 +189,9 @@ class _Window:
             self._size -= 1
         if self._size < places:
             return now
-        # A place that is not leaving yet is given back in a second at the earliest.
-        return self._leaving[0] if self._leaving else now + 1.0
+        # A place that is not leaving yet is not given back before that.
+        soonest = now + 1.0 - min(self._shortest, _FLIGHT) / 2
+        return min(self._leaving[0], soonest) if self._leaving else soonest
 
 
 class Belief:

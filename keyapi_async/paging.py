@@ -11,7 +11,7 @@ import attrs
 from keyapi_async import params
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.core import Caller
-from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, UsageError
+from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, ResponseError, UsageError
 from keyapi_async.params import MAX_PAGE_NUM, Until
 from keyapi_async.records import reader_of
 from keyapi_async.wire import JSON, Envelope, Request
@@ -120,7 +120,11 @@ class _Book(Generic[T]):
             f"{self._listing.queries[part]}&page_num={page_num}&page_size={self.page_size}",
         )
         envelope = await self._caller.call(request)
-        rows = envelope.rows
+        try:
+            rows = envelope.rows
+        except ResponseError as error:
+            error.path, error.params, error.attempts = request.path, request.params, 1
+            raise
         self._caller.core.records += len(rows)
         return _Leaf(
             place,
@@ -368,6 +372,26 @@ class RecordStream(AsyncIterator[T]):
                 self._left -= 1
             self._offset += 1
         return leaf.page(begin, self._offset, self._book.page_size)
+
+    async def next_run(self) -> list[T]:
+        """Give the records up to the end of a page or the next reject; none at the end of all.
+
+        Raises:
+            As asking for the next record does.
+        """
+        async for first in self:
+            run = [first]
+            leaf = self._leaf
+            while leaf is not None and self._offset < len(leaf.items) and self._left != 0:
+                item = leaf.items[self._offset]
+                if isinstance(item, Reject):
+                    break
+                run.append(item)
+                self._offset += 1
+                if self._left is not None:
+                    self._left -= 1
+            return run
+        return []
 
     async def collect(self) -> list[T]:
         """Read the rest into a list; where it fails, what was read is lost, so mind its length."""

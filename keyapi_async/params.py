@@ -172,7 +172,8 @@ def text(name: str, value: str) -> str:
 
 def choice(name: str, value: int, choices: type[IntEnum]) -> int:
     """Check a value of an enum; the bare integer is accepted too, another enum's member is not."""
-    number = None if isinstance(value, Enum) and type(value) is not choices else _whole(value)
+    foreign = isinstance(value, Enum) and not isinstance(value, choices)
+    number = None if foreign else _whole(value)
     if number is not None and number in list(choices):
         return number
     allowed = ", ".join(f"{one.value} ({choices.__name__}.{one.name})" for one in choices)

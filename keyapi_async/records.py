@@ -373,6 +373,7 @@ def _structured(into: type[T]) -> Reader[T]:
 
 def _register(cls: type[T]) -> None:
     read = reader(cls)
+    names = [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))]
 
     def checked(row: object, position: int | None = None) -> T:
         if row.__class__ is not dict:
@@ -382,7 +383,7 @@ def _register(cls: type[T]) -> None:
     def structured(row: object, into: type[T]) -> T:
         record = checked(row)
         # cattrs hands a record's hook to its subclasses too.
-        return record if into is cls else into(**attrs.asdict(record, recurse=False))
+        return record if into is cls else into(**{f: getattr(record, f) for f in names})
 
     _READERS[cls] = checked
     converter.register_structure_hook(cls, structured)

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.wire import MAX_BODY, Answer, Request
+from keyapi_async.wire import MAX_BODY, Answer, Request, Secret
 
 __all__ = ["ClientSession", "HttpTransport", "TraceConfig", "Transport"]
 
@@ -50,7 +50,7 @@ class HttpTransport:
     def __init__(
         self,
         base_url: str,
-        headers: Mapping[str, str],
+        secret: Secret,
         *,
         max_connections: int,
         proxy: str | None,
@@ -60,7 +60,7 @@ class HttpTransport:
         base = checked_base_url(base_url)
         self._proxy = checked_proxy(proxy, base)
         self._endpoint = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
-        self._headers = headers
+        self._headers = secret.headers()
         self._max_connections = max_connections
         self._trace_configs = list(trace_configs)
         self._session = session

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeAlias
@@ -18,10 +18,13 @@ from keyapi_async.errors import (
     ResponseError,
     error_class,
     printable,
+    shown,
 )
 from keyapi_async.version import __version__
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+Hide = Callable[[str], str]
 
 MAX_BODY = 8 * 2**20
 
@@ -60,13 +63,9 @@ class Secret:
             "User-Agent": f"keyapi-async/{__version__}",
         }
 
-    def hidden_in(self, body: bytes) -> bytes:
-        """Strike the key out of what a server quotes, however JSON has escaped it."""
-        try:
-            plain = orjson.dumps(orjson.loads(body))
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-            plain = body
-        return plain.replace(self._key.encode(), b"***")
+    def hide(self, text: str) -> str:
+        """Strike the key out of what a server quotes."""
+        return text.replace(self._key, "***")
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -115,11 +114,19 @@ class Envelope:
 
     @property
     def rows(self) -> list[JSON]:
-        """The rows of a list: null or nothing is none of them, a single object is one."""
+        """The rows of a list: null or nothing is none of them, a single object is one.
+
+        Raises:
+            ResponseError: the data is neither.
+        """
         data = self.data
         if isinstance(data, list):
             return data
-        return [] if data is None else [data]
+        if data is None or isinstance(data, dict):
+            return [] if data is None else [data]
+        error = ResponseError(f"the answer's data is no list of rows: {shown(data)}")
+        error.status, error.request_id = 200, self.request_id
+        raise error
 
 
 def query_of(params: Mapping[str, str | int | None]) -> str:
@@ -128,8 +135,8 @@ def query_of(params: Mapping[str, str | int | None]) -> str:
     return urlencode(given, safe=",")
 
 
-def classify(answer: Answer) -> Envelope | APIError | ResponseError:
-    """Tell what an answer means.
+def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | ResponseError:
+    """Tell what an answer means; ``hide`` goes over every text of its that an error will show.
 
     The envelope's code decides where it is a known error, else the HTTP status; code 0 and 200 are
     success, unless the HTTP status is an error.
@@ -141,18 +148,15 @@ def classify(answer: Answer) -> Envelope | APIError | ResponseError:
         document = None
     code = _code(document["code"]) if isinstance(document, dict) and "code" in document else None
     if code is None:
-        return _no_envelope(answer, document)
+        return _no_envelope(answer, document, hide)
     request_id = _text(document.get("requestId"))
     message = _text(document.get("message")) or ""
     if 200 <= status < 300 and code in (0, 200):
-        data = document.get("data")
-        if data is None or isinstance(data, (list, dict)):
-            return Envelope(code, message, data, request_id)
-        reason = "the answer's data is neither a list nor an object"
-        return _unreadable(answer, reason, request_id)
+        return Envelope(code, message, document.get("data"), request_id)
     if 300 <= status < 400:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
-    return _api_error(answer, code, message, request_id)
+    request_id = None if request_id is None else printable(hide(request_id), 80)
+    return _api_error(answer, code, hide(message), request_id)
 
 
 def _code(value: object) -> int | None:
@@ -167,19 +171,22 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _no_envelope(answer: Answer, document: JSON) -> APIError | ResponseError:
-    said = _text(document.get("message")) if isinstance(document, dict) else None
-    text = readable(answer.body)
-    if answer.status >= 400 or (said or text).lower().startswith(_OUT_OF_CREDITS):
-        return _api_error(answer, None, said or text, None)
+def _no_envelope(answer: Answer, document: JSON, hide: Hide) -> APIError | ResponseError:
+    if document is None:
+        text = readable(hide(answer.body.decode(errors="replace")))
+    else:
+        said = _text(document.get("message")) if isinstance(document, dict) else None
+        text = hide(said or "JSON, but no object with a code")
+    if answer.status >= 400 or text.lower().startswith(_OUT_OF_CREDITS):
+        return _api_error(answer, None, text, None)
     if answer.status >= 300:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
     return _unreadable(answer, f"the answer is no envelope: {printable(text, 160) or 'empty'}")
 
 
-def _unreadable(answer: Answer, message: str, request_id: str | None = None) -> ResponseError:
+def _unreadable(answer: Answer, message: str) -> ResponseError:
     error = ResponseError(message)
-    error.status, error.request_id = answer.status, _named(request_id)
+    error.status = answer.status
     error.repeatable = answer.status < 300
     return error
 
@@ -190,18 +197,14 @@ def _api_error(answer: Answer, code: int | None, message: str, request_id: str |
     else:
         found = error_class(code) or error_class(answer.status) or APIError
     error = found(printable(message) or "the API gave no reason")
-    error.status, error.code, error.request_id = answer.status, code, _named(request_id)
+    error.status, error.code, error.request_id = answer.status, code, request_id
     error.retry_after = retry_after(answer.headers.get("Retry-After"), time.time())
     return error
 
 
-def _named(request_id: str | None) -> str | None:
-    return None if request_id is None else printable(request_id, 80)
-
-
-def readable(body: bytes) -> str:
-    """Give the text that the beginning of a page shows, without its tags."""
-    return " ".join(_TAGS.sub(" ", body[:4096].decode(errors="replace")).split())
+def readable(text: str) -> str:
+    """Give what the beginning of a page shows, without its tags."""
+    return " ".join(_TAGS.sub(" ", text[:4096]).split())
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -65,7 +65,9 @@ class Script:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         answer = self.answers.pop(0) if self.answers else OK
-        latency, answer = (answer, OK) if isinstance(answer, (int, float)) else (self.latency, answer)
+        latency, answer = (
+            (answer, OK) if isinstance(answer, (int, float)) else (self.latency, answer)
+        )
         try:
             await asyncio.sleep(min(latency, within))
             return AttemptTimeoutError("late") if latency > within else answer
@@ -487,7 +489,9 @@ def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
 # The circuit
 
 
-@pytest.mark.parametrize("answer", [no(402, "empty"), no(500, "Usage Limit Exceeded"), no(402, status=200)])
+@pytest.mark.parametrize(
+    "answer", [no(402, "empty"), no(500, "Usage Limit Exceeded"), no(402, status=200)]
+)
 def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(answer: Answer) -> None:
     script = Script(answer, latency=0.2)
 

@@ -22,6 +22,7 @@ from keyapi_async import (
     Page,
     PaginationError,
     RecordStream,
+    ResponseError,
     RetryPolicy,
     ServerError,
     Until,
@@ -193,7 +194,13 @@ def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> None:
         async for _ in rows:
             marks.append(attrs.astuple(rows.bookmark))
         assert marks[:11] == [*((1, n, 10, 0) for n in range(1, 10)), (2, 0, 10, 0), (2, 1, 10, 0)]
-        assert marks[18:] == [(2, 9, 10, 0), (3, 0, 10, 0), (1, 1, 10, 2), (1, 2, 10, 2), (1, 3, 10, 2)]
+        assert marks[18:] == [
+            (2, 9, 10, 0),
+            (3, 0, 10, 0),
+            (1, 1, 10, 2),
+            (1, 2, 10, 2),
+            (1, 3, 10, 2),
+        ]
         assert rows.bookmark == Bookmark(1, 3, 10, 2)
 
     virtual.run(main)
@@ -501,6 +508,19 @@ def test_two_tasks_cannot_read_one_stream() -> None:
         with pytest.raises(UsageError, match="another task"):
             await anext(rows)
         assert await first == {"id": "0.0"}
+
+    virtual.run(main)
+
+
+def test_data_that_is_no_list_is_an_error_not_an_empty_list() -> None:
+    class Odd(Lists):
+        async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+            return Answer(200, {}, b'{"code": 0, "data": "maintenance", "requestId": "r"}')
+
+    async def main() -> None:
+        with pytest.raises(ResponseError, match="maintenance") as caught:
+            await stream(Odd([3]), skip_invalid=True).collect()
+        assert (caught.value.path, caught.value.bookmark) == (PATH, Bookmark(1))
 
     virtual.run(main)
 

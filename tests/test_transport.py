@@ -202,7 +202,9 @@ async def test_tls_to_a_plain_port_is_a_failed_connection(box: Sandbox) -> None:
     assert not error.sent
 
 
-@pytest.mark.parametrize("garbage", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x16\x03\x01"])
+@pytest.mark.parametrize(
+    "garbage", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x16\x03\x01"]
+)
 async def test_an_answer_that_is_no_http_is_told(garbage: bytes) -> None:
     async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(garbage)

@@ -68,7 +68,9 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 class DeskTransport:
     """Carries requests to a sandbox desk in memory; the network's own faults are acted out."""
 
-    def __init__(self, desk: Desk, latency: tuple[float, float] = (0.01, 0.01), seed: int = 0) -> None:
+    def __init__(
+        self, desk: Desk, latency: tuple[float, float] = (0.01, 0.01), seed: int = 0
+    ) -> None:
         self.desk = desk
         self.open = 0
         self.most_open = 0

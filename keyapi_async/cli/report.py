@@ -69,7 +69,7 @@ def _best(report: Report) -> Table:
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    table.add_column("creator", no_wrap=True, max_width=24)
+    table.add_column("creator", no_wrap=True, max_width=22)
     table.add_column("region")
     for name in ("followers", "products", "sales", "GMV"):
         table.add_column(name, justify="right", no_wrap=True)

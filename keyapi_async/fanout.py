@@ -1,0 +1,284 @@
+"""Many streams at once: bounded, in order within each key, with back-pressure."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Generic, Literal, Self, TypeVar
+
+import attrs
+
+from keyapi_async.bookmark import Bookmark
+from keyapi_async.errors import (
+    AuthenticationError,
+    CreditBudgetError,
+    InvalidParameterError,
+    KeyAPIError,
+    QuotaExceededError,
+    UsageError,
+)
+from keyapi_async.paging import RecordStream
+from keyapi_async.params import MAX_PAGE_SIZE, number
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+_HOPELESS = (AuthenticationError, QuotaExceededError, CreditBudgetError, UsageError)
+"""Errors that every other stream would meet too: they end the run whatever ``on_error`` says."""
+
+
+@attrs.frozen
+class Failure(Generic[K]):
+    """A list that ended with an error.
+
+    Attributes:
+        key: its key.
+        error: what happened.
+        bookmark: where to take it up again, or None where it could not even be opened.
+    """
+
+    key: K
+    error: KeyAPIError
+    bookmark: Bookmark | None
+
+
+@attrs.define(eq=False)
+class _Lane(Generic[K]):
+    """A key under way: how far its rows have been delivered."""
+
+    key: K
+    delivered: Bookmark | None = None
+    undelivered: int = 0  # runs that wait for the consumer
+    over: bool = False  # nothing more will come
+
+
+@attrs.define(eq=False)
+class _Run(Generic[K, T]):
+    """Some rows of one key that follow one another."""
+
+    lane: _Lane[K]
+    begin: Bookmark
+    records: list[T]
+    end: Bookmark
+    taken: int = 0
+
+
+class FanOut(AsyncIterator[tuple[K, T]]):
+    """The records of many lists, as (key, record); made by ``fan_out``.
+
+    Attributes:
+        failures: the lists that ended with an error, where ``on_error`` is "collect".
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[K] | AsyncIterable[K],
+        open_stream: Callable[[K], RecordStream[T]],
+        *,
+        concurrency: int,
+        buffer: int | None,
+        on_error: Literal["raise", "collect"],
+    ) -> None:
+        self._concurrency = number("concurrency", concurrency, 1)
+        rows = 2 * MAX_PAGE_SIZE * concurrency if buffer is None else number("buffer", buffer, 1)
+        if on_error not in ("raise", "collect"):
+            raise InvalidParameterError("on_error", on_error, "'raise' or 'collect'")
+        if not isinstance(keys, (Iterable, AsyncIterable)):
+            raise InvalidParameterError("keys", keys, "an iterable or an async iterable")
+        if not callable(open_stream):
+            raise InvalidParameterError("open_stream", open_stream, "a function of a key")
+        self.failures: list[Failure[K]] = []
+        self._keys = _drawn(keys)
+        self._drawing = asyncio.Lock()
+        self._open_stream = open_stream
+        self._collects = on_error == "collect"
+        # One ticket for each page that is fetched or waits for the consumer: back-pressure.
+        self._tickets = asyncio.Semaphore(-(-rows // MAX_PAGE_SIZE))
+        self._lanes: set[_Lane[K]] = set()
+        self._ready: deque[_Run[K, T]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._fetching: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._error: BaseException | None = None
+        self._state: Literal["new", "open", "running", "closed"] = "new"
+
+    @property
+    def unfinished(self) -> dict[K, Bookmark]:
+        """Where each key under way is to be taken up again: behind its last delivered row."""
+        return {lane.key: lane.delivered for lane in self._lanes if lane.delivered is not None}
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise UsageError("a fan_out is entered once: make another")
+        self._state = "open"
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._state = "closed"
+        for worker in self._workers:
+            worker.cancel()
+        while self._workers:
+            await asyncio.wait(self._workers)
+
+    async def __anext__(self) -> tuple[K, T]:
+        """Give the next record of any key.
+
+        Raises:
+            KeyAPIError: the first error, after all rows that were fetched before it.
+        """
+        if self._state == "open":
+            self._state = "running"
+            for _ in range(self._concurrency):
+                worker = asyncio.create_task(self._work())
+                self._workers.add(worker)
+                worker.add_done_callback(self._ended)
+        elif self._state != "running":
+            raise UsageError("read a fan_out inside of its 'async with' block")
+        while not self._ready:
+            if not self._workers:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._deliver(self._ready[0])
+
+    def _deliver(self, run: _Run[K, T]) -> tuple[K, T]:
+        lane, record = run.lane, run.records[run.taken]
+        run.taken += 1
+        if run.taken < len(run.records):
+            lane.delivered = attrs.evolve(run.begin, offset=run.begin.offset + run.taken)
+        else:
+            lane.delivered = run.end
+            lane.undelivered -= 1
+            self._ready.popleft()
+            self._tickets.release()
+            self._leave(lane)
+        return lane.key, record
+
+    def _leave(self, lane: _Lane[K]) -> None:
+        """Forget a key of which all is delivered."""
+        if lane.over and not lane.undelivered:
+            self._lanes.discard(lane)
+
+    async def _work(self) -> None:
+        """Take one key after the other, and read its list to the end."""
+        while self._error is None:
+            async with self._drawing:
+                try:
+                    key = await anext(self._keys)
+                except StopAsyncIteration:
+                    return
+            lane = _Lane(key)
+            self._lanes.add(lane)
+            try:
+                stream = self._open_stream(key)
+            except KeyAPIError as error:
+                self._failed(lane, error, None)
+                continue
+            async with stream:
+                await self._read(lane, stream)
+
+    async def _read(self, lane: _Lane[K], stream: RecordStream[T]) -> None:
+        lane.delivered = stream.bookmark
+        while self._error is None:
+            await self._tickets.acquire()
+            begin, records = stream.bookmark, await self._fetch(lane, stream)
+            if not records:
+                self._tickets.release()
+                return
+            lane.undelivered += 1
+            self._ready.append(_Run(lane, begin, records, stream.bookmark))
+            self._news.set()
+
+    async def _fetch(self, lane: _Lane[K], stream: RecordStream[T]) -> list[T]:
+        """Get the next rows of a list; none where it ends, well or not."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a worker is one
+        self._fetching.add(task)
+        try:
+            records = await stream.next_run()
+        except KeyAPIError as error:
+            self._failed(lane, error, error.bookmark or stream.bookmark)
+            return []
+        finally:
+            self._fetching.discard(task)
+        if not records:
+            lane.over = True
+            self._leave(lane)
+        return records
+
+    def _failed(self, lane: _Lane[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
+        """Note what went wrong with one list, or end the run with it."""
+        if self._collects and not isinstance(error, _HOPELESS):
+            self.failures.append(Failure(lane.key, error, bookmark))
+            lane.over = True
+            self._leave(lane)
+        else:
+            self._stop(error)
+
+    def _stop(self, error: BaseException) -> None:
+        """Ask for nothing more; what is in flight is paid for, and still delivered."""
+        if self._error is None:
+            self._error = error
+            for worker in self._workers - self._fetching:
+                worker.cancel()
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            self._stop(error)
+        self._news.set()
+
+
+async def _drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncIterator[K]:
+    """Draw keys one by one, from either kind of iterable."""
+    if isinstance(keys, AsyncIterable):
+        async for key in keys:
+            yield key
+    else:
+        for key in keys:
+            yield key
+
+
+def fan_out(
+    keys: Iterable[K] | AsyncIterable[K],
+    open_stream: Callable[[K], RecordStream[T]],
+    *,
+    concurrency: int = 16,
+    buffer: int | None = None,
+    on_error: Literal["raise", "collect"] = "raise",
+) -> FanOut[K, T]:
+    """Read the lists of many keys at once, as (key, record).
+
+    ::
+
+        async with fan_out(product_ids, api.tiktok.product.iter_creators) as results:
+            async for product_id, creator in results:
+                ...
+
+    Records of one key stay in order; keys interleave. Keys are drawn as they are needed, and a
+    consumer that stops reading stops the requests. Leaving the block cancels everything and waits.
+
+    Args:
+        keys: what to open streams of: any iterable or async iterable, of any length.
+        open_stream: makes the stream of a key.
+        concurrency: streams open at a time.
+        buffer: records fetched or being fetched for the consumer; two pages a stream where None.
+        on_error: "raise" ends the run at the first error; "collect" keeps it in
+            ``results.failures`` and goes on. Authentication, quota and budget errors end the run
+            in either case: what is in flight is awaited, every row fetched is delivered, then the
+            error is raised, and ``results.unfinished`` maps each key under way to its bookmark.
+
+    Cost:
+        That of the streams: one credit a page.
+
+    Raises:
+        InvalidParameterError: at once, before anything is sent.
+    """
+    return FanOut(keys, open_stream, concurrency=concurrency, buffer=buffer, on_error=on_error)
