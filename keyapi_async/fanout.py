@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import attrs
 
@@ -17,11 +18,11 @@ from keyapi_async.errors import (
     QuotaExceededError,
     UsageError,
 )
-from keyapi_async.paging import RecordStream
 from keyapi_async.params import MAX_PAGE_SIZE, number
 
 K = TypeVar("K")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _HOPELESS = (AuthenticationError, QuotaExceededError, CreditBudgetError, UsageError)
 """Errors that every other stream would meet too: they end the run whatever ``on_error`` says."""
@@ -58,9 +59,26 @@ class _Run(Generic[K, T]):
 
     lane: _Lane[K]
     begin: Bookmark
-    records: list[T]
+    records: Sequence[T]
     end: Bookmark
     taken: int = 0
+
+
+class Stream(Protocol[T_co]):
+    """What is read: a ``RecordStream``, or anything that gives runs of items in the same way."""
+
+    @property
+    def bookmark(self) -> Bookmark:
+        """Where the next item is."""
+        ...
+
+    async def next_run(self) -> Sequence[T_co]:
+        """Give the next items, in consecutive places; none at the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """Leave the stream."""
+        ...
 
 
 class FanOut(AsyncIterator[tuple[K, T]]):
@@ -73,7 +91,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
     def __init__(
         self,
         keys: Iterable[K] | AsyncIterable[K],
-        open_stream: Callable[[K], RecordStream[T]],
+        open_stream: Callable[[K], Stream[T]],
         *,
         concurrency: int,
         buffer: int | None,
@@ -100,6 +118,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._fetching: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._error: BaseException | None = None
+        self._stopped = False
         self._state: Literal["new", "open", "running", "closed"] = "new"
 
     @property
@@ -124,6 +143,10 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             worker.cancel()
         while self._workers:
             await asyncio.wait(self._workers)
+
+    def stop(self) -> None:
+        """Ask for nothing more: what is in flight is awaited and delivered, then the end comes."""
+        self._stop(None)
 
     async def __anext__(self) -> tuple[K, T]:
         """Give the next record of any key.
@@ -168,7 +191,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
 
     async def _work(self) -> None:
         """Take one key after the other, and read its list to the end."""
-        while self._error is None:
+        while not self._stopped:
             async with self._drawing:
                 try:
                     key = await anext(self._keys)
@@ -181,12 +204,12 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             except KeyAPIError as error:
                 self._failed(lane, error, None)
                 continue
-            async with stream:
+            async with aclosing(stream):
                 await self._read(lane, stream)
 
-    async def _read(self, lane: _Lane[K], stream: RecordStream[T]) -> None:
+    async def _read(self, lane: _Lane[K], stream: Stream[T]) -> None:
         lane.delivered = stream.bookmark
-        while self._error is None:
+        while not self._stopped:
             await self._tickets.acquire()
             begin, records = stream.bookmark, await self._fetch(lane, stream)
             if not records:
@@ -196,7 +219,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             self._ready.append(_Run(lane, begin, records, stream.bookmark))
             self._news.set()
 
-    async def _fetch(self, lane: _Lane[K], stream: RecordStream[T]) -> list[T]:
+    async def _fetch(self, lane: _Lane[K], stream: Stream[T]) -> Sequence[T]:
         """Get the next rows of a list; none where it ends, well or not."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # a worker is one
@@ -222,10 +245,11 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         else:
             self._stop(error)
 
-    def _stop(self, error: BaseException) -> None:
+    def _stop(self, error: BaseException | None) -> None:
         """Ask for nothing more; what is in flight is paid for, and still delivered."""
-        if self._error is None:
-            self._error = error
+        self._error = self._error or error
+        if not self._stopped:
+            self._stopped = True
             for worker in self._workers - self._fetching:
                 worker.cancel()
 
@@ -248,7 +272,7 @@ async def _drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncIterator[K]:
 
 def fan_out(
     keys: Iterable[K] | AsyncIterable[K],
-    open_stream: Callable[[K], RecordStream[T]],
+    open_stream: Callable[[K], Stream[T]],
     *,
     concurrency: int = 16,
     buffer: int | None = None,

@@ -172,16 +172,24 @@ def _text(value: object) -> str | None:
 
 
 def _no_envelope(answer: Answer, document: JSON, hide: Hide) -> APIError | ResponseError:
-    if document is None:
-        text = readable(hide(answer.body.decode(errors="replace")))
-    else:
-        said = _text(document.get("message")) if isinstance(document, dict) else None
-        text = hide(said or "JSON, but no object with a code")
+    said = _text(document.get("message")) if isinstance(document, dict) else None
+    text = hide(said or _plain(answer.body, document))
+    if said is None:
+        text = readable(text)
     if answer.status >= 400 or text.lower().startswith(_OUT_OF_CREDITS):
         return _api_error(answer, None, text, None)
     if answer.status >= 300:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
     return _unreadable(answer, f"the answer is no envelope: {printable(text, 160) or 'empty'}")
+
+
+def _plain(body: bytes, document: JSON) -> str:
+    if document is not None:
+        try:
+            return orjson.dumps(document).decode()  # without escapes, in which a key could hide
+        except orjson.JSONEncodeError:
+            return "JSON of many levels"
+    return body.decode(errors="replace")
 
 
 def _unreadable(answer: Answer, message: str) -> ResponseError:

@@ -349,6 +349,8 @@ def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> Non
         (b"   ", "empty"),
         (b"<html><body>Hello</body></html>", "Hello"),
         (b'{"code": 0, "data": [', '{"code": 0, "data": ['),
+        (b'{"cod": 0}', '{"cod":0}'),
+        (b"[" * 500 + b"]" * 500, "JSON of many levels"),
         (b"[]", "[]"),
         (b"null", "null"),
         (b"a\x00\x1b[31mb", r"a\x00\x1b[31mb"),

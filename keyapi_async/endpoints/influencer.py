@@ -63,7 +63,7 @@ class Influencer:
         """
         return RecordStream(
             self._caller,
-            _videos(user_id, unique_id, influencer_video_sort_field, sort_type),
+            videos_listing(user_id, unique_id, influencer_video_sort_field, sort_type),
             page_size=page_size,
             start=start,
             limit=limit,
@@ -93,7 +93,7 @@ class Influencer:
 
         Source: ``GET /v1/tiktok/influencer/videos/analytics``.
         """
-        listing = _videos(user_id, unique_id, influencer_video_sort_field, sort_type)
+        listing = videos_listing(user_id, unique_id, influencer_video_sort_field, sort_type)
         return await one_page(self._caller, listing, page_num, page_size)
 
     def iter_ranking(
@@ -139,7 +139,7 @@ class Influencer:
         """
         return RecordStream(
             self._caller,
-            _ranking(
+            ranking_listing(
                 date,
                 region,
                 rank_type,
@@ -178,7 +178,7 @@ class Influencer:
 
         Source: ``GET /v1/tiktok/influencer/ranking/analytics``.
         """
-        listing = _ranking(
+        listing = ranking_listing(
             date,
             region,
             rank_type,
@@ -256,7 +256,7 @@ class Influencer:
         """
         return RecordStream(
             self._caller,
-            _livestreams(user_id),
+            livestreams_listing(user_id),
             page_size=page_size,
             start=start,
             limit=limit,
@@ -282,16 +282,17 @@ class Influencer:
 
         Source: ``GET /v1/tiktok/influencer/livestreams/analytics``.
         """
-        listing = _livestreams(user_id)
+        listing = livestreams_listing(user_id)
         return await one_page(self._caller, listing, page_num, page_size)
 
 
-def _videos(
+def videos_listing(
     user_id: Id | None,
     unique_id: str | None,
     influencer_video_sort_field: InfluencerVideoSortField | int | None,
     sort_type: SortType | int | None,
 ) -> Listing[InfluencerVideo]:
+    """Say how the videos of an influencer are asked for."""
     query = query_of(
         {
             **params.user_or_handle(user_id, unique_id),
@@ -306,7 +307,7 @@ def _videos(
     return Listing("/v1/tiktok/influencer/videos/analytics", InfluencerVideo, (query,))
 
 
-def _ranking(  # noqa: PLR0917  # called by its two public sisters, in their order
+def ranking_listing(  # noqa: PLR0917  # called by its two public sisters, in their order
     date: Date | str,
     region: str,
     rank_type: RankType | int,
@@ -314,6 +315,7 @@ def _ranking(  # noqa: PLR0917  # called by its two public sisters, in their ord
     influencer_category_name: str | None,
     product_category_id: Id | None,
 ) -> Listing[RankedInfluencer]:
+    """Say how a ranking of influencers is asked for."""
     period = RankType(params.choice("rank_type", rank_type, RankType))
     query = query_of(
         {
@@ -334,6 +336,7 @@ def _ranking(  # noqa: PLR0917  # called by its two public sisters, in their ord
     return Listing("/v1/tiktok/influencer/ranking/analytics", RankedInfluencer, (query,))
 
 
-def _livestreams(user_id: Id) -> Listing[InfluencerLivestream]:
+def livestreams_listing(user_id: Id) -> Listing[InfluencerLivestream]:
+    """Say how the past live streams of an influencer are asked for."""
     query = query_of({"user_id": params.identifier("user_id", user_id)})
     return Listing("/v1/tiktok/influencer/livestreams/analytics", InfluencerLivestream, (query,))

@@ -52,7 +52,7 @@ class Product:
         """
         return RecordStream(
             self._caller,
-            _creators(product_id, product_influencer_sort_field, sort_type),
+            creators_listing(product_id, product_influencer_sort_field, sort_type),
             page_size=page_size,
             start=start,
             limit=limit,
@@ -81,15 +81,16 @@ class Product:
 
         Source: ``GET /v1/tiktok/product/creators/analytics``.
         """
-        listing = _creators(product_id, product_influencer_sort_field, sort_type)
+        listing = creators_listing(product_id, product_influencer_sort_field, sort_type)
         return await one_page(self._caller, listing, page_num, page_size)
 
 
-def _creators(
+def creators_listing(
     product_id: Id,
     product_influencer_sort_field: ProductInfluencerSortField | int | None,
     sort_type: SortType | int | None,
 ) -> Listing[ProductCreator]:
+    """Say how the influencers who promoted a product are asked for."""
     query = query_of(
         {
             "product_id": params.identifier("product_id", product_id),

@@ -51,7 +51,7 @@ class Video:
         """
         return RecordStream(
             self._caller,
-            _products(video_ids),
+            products_listing(video_ids),
             page_size=page_size,
             start=start,
             limit=limit,
@@ -77,14 +77,15 @@ class Video:
 
         Source: ``GET /v1/tiktok/video/products/analytics``.
         """
-        listing = _products(video_ids)
+        listing = products_listing(video_ids)
         if len(listing.queries) != 1:
             allowed = f"1 to {IDS_A_CALL} ids; iter_products takes any number"
             raise InvalidParameterError("video_ids", video_ids, allowed)
         return await one_page(self._caller, listing, page_num, page_size)
 
 
-def _products(video_ids: Id | Iterable[Id]) -> Listing[VideoProduct]:
+def products_listing(video_ids: Id | Iterable[Id]) -> Listing[VideoProduct]:
+    """Say how the products that videos show are asked for."""
     ids = params.identifiers("video_ids", video_ids)
     queries = tuple(query_of({"video_ids": group}) for group in params.in_groups(ids))
     return Listing("/v1/tiktok/video/products/analytics", VideoProduct, queries)

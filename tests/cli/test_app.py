@@ -1,13 +1,11 @@
 """Help, version, usage errors and the end of every other error."""
 
-import runpy
+import importlib
 import sys
-from pathlib import Path
 
 import pytest
 import typer
 
-import keyapi_async
 from keyapi_async import __version__
 from keyapi_async.cli import app as app_module
 from keyapi_async.cli import demo as demo_module
@@ -16,8 +14,6 @@ from keyapi_async.cli.app import run
 from keyapi_async.errors import QuotaExceededError
 
 Capture = pytest.CaptureFixture[str]
-
-MODULE = str(Path(keyapi_async.__file__).with_name("__main__.py"))
 
 
 def demo_raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -130,13 +126,9 @@ def test_a_closed_pipe_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture
 def test_module_and_entry_point_are_one(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(sys, "argv", ["keyapi-async", "--version"])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(MODULE, run_name="__main__")
+        importlib.import_module("keyapi_async.__main__")
     assert ended.value.code == main() == 0
     assert capsys.readouterr().out == f"keyapi-async {__version__}\n" * 2
-
-
-def test_the_module_does_nothing_when_it_is_imported() -> None:
-    assert "main" in runpy.run_path(MODULE)
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
