@@ -20,6 +20,7 @@ from keyapi_async.errors import (
     printable,
 )
 from keyapi_async.limiter import Limiter, Permit
+from keyapi_async.loops import RunningLoop
 from keyapi_async.retry import Retry
 from keyapi_async.transport import Transport
 from keyapi_async.wire import Answer, Envelope, Request, Secret, classify
@@ -72,7 +73,8 @@ class Core:
         quota_cooldown: float,
         max_connections: int,
     ) -> None:
-        self.circuit = Circuit(quota_cooldown, _now)
+        self._running = RunningLoop()
+        self.circuit = Circuit(quota_cooldown, lambda: self._running().time())
         self.requests = self.retries = self.throttles = self.records = 0
         self.waited = 0.0
         self._transport = transport
@@ -99,15 +101,14 @@ class Core:
         failure: KeyAPIError | None = None
         attempts, delay = 0, 0.0
         while True:
-            permit = await self._admit(options, deadline, delay)
-            if isinstance(permit, KeyAPIError):
-                failure, permit.__cause__ = permit, failure
-                break
-            attempts += 1
-            self.retries += attempts > 1
-            outcome = await self._attempt(request, options, deadline, permit)
+            outcome, sent = await self._attempt(loop, request, options, deadline, delay)
             if isinstance(outcome, Envelope):
                 return outcome
+            if not sent:
+                outcome.__cause__ = failure
+                failure = outcome
+                break
+            attempts += 1
             failure, wait = outcome, options.retry(attempts, outcome)
             late = deadline is not None and loop.time() + (wait or 0.0) + _TICK >= deadline
             if late and (wait is not None or isinstance(outcome, AttemptTimeoutError)):
@@ -117,13 +118,14 @@ class Core:
             if wait is None:
                 break
             delay = wait
+            self.retries += 1
             log.info("retry %d in %.2f s: %s", attempts, delay, failure)
         failure.path, failure.params, failure.attempts = request.path, request.params, attempts
         return failure
 
     def enter(self) -> asyncio.AbstractEventLoop:
         """Bind the client to the running loop, or refuse another one, or one after closing."""
-        loop = asyncio.get_running_loop()
+        loop = self._running()
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
@@ -132,80 +134,96 @@ class Core:
             raise UsageError("this client is closed: make another")
         return loop
 
-    async def _admit(
-        self, options: Options, deadline: float | None, delay: float
-    ) -> Permit | KeyAPIError:
-        """Wait for all that a request needs before it is sent; give its permit, or why not."""
+    async def _attempt(  # noqa: C901, PLR0912, PLR0915  # one attempt, told in its order
+        self,
+        loop: asyncio.AbstractEventLoop,
+        request: Request,
+        options: Options,
+        deadline: float | None,
+        delay: float,
+    ) -> tuple[Envelope | KeyAPIError, bool]:
+        """Wait for all that a request needs, and send it; say whether it was sent.
+
+        One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
+        waits; the sending by the attempt's timeout.
+        """
         scope = asyncio.timeout_at(deadline)
-        self._waiting.add(scope)
+        outcome: Envelope | KeyAPIError | None = None
+        permit: Permit | None = None
         reserved = connected = False
+        cost = Cost.FREE
+        self._waiting.add(scope)
         try:
             async with scope:
-                if (refusal := self._refusal()) is not None:
-                    return refusal
+                if (outcome := self._refusal()) is not None:
+                    return outcome, False
                 if delay > 0:
                     await asyncio.sleep(delay)
                 await options.meter.reserve()
                 reserved = True
                 await self._connections.acquire()
                 connected = True
-                asked = _now()
+                asked = loop.time()
                 permit = await self._limiter.acquire()
-                self.waited += _now() - asked
-                return permit
-        except BaseException as error:
+                now = loop.time()
+                self.waited += now - asked
+                self._waiting.discard(scope)
+                end = now + options.timeout
+                scope.reschedule(end if deadline is None else min(end, deadline))
+                cost = Cost.UNCERTAIN
+                self.requests += 1
+                answer = await self._transport.send(request, options.timeout)
+                if isinstance(answer, Answer):
+                    outcome = classify(answer, self._secret.hide)
+                else:
+                    outcome = answer
+                cost = _cost_of(outcome)
+        except CreditBudgetError as error:
+            return error.with_traceback(None), False
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            if permit is not None:
+                outcome = AttemptTimeoutError(f"no whole answer within {options.timeout:g} s")
+        finally:
+            self._waiting.discard(scope)
+            if permit is not None:
+                self._learn(outcome, permit)
+                self._limiter.answered(permit)
             if connected:
                 self._connections.release()
             if reserved:
-                options.meter.settle(Cost.FREE)
-            if isinstance(error, CreditBudgetError):
-                return error.with_traceback(None)
-            if not (isinstance(error, TimeoutError) and scope.expired()):
-                raise
-        finally:
-            self._waiting.discard(scope)
+                options.meter.settle(cost)
+        if outcome is not None:
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s", _line(request, outcome, loop.time() - now))
+            return outcome, True
         if (refusal := self._refusal()) is not None:
-            return refusal
-        if deadline is not None and _now() + _TICK >= deadline:
-            return _late(options)
-        return await self._admit(options, deadline, 0.0)  # the circuit is closed again
+            return refusal, False
+        if deadline is not None and loop.time() + _TICK >= deadline:
+            return _late(options), False
+        # It was interrupted by a circuit that is closed again.
+        return await self._attempt(loop, request, options, deadline, 0.0)
 
     def _refusal(self) -> KeyAPIError | None:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
 
-    async def _attempt(
-        self, request: Request, options: Options, deadline: float | None, permit: Permit
-    ) -> Envelope | KeyAPIError:
-        """Send once; settle the credit, the permit and the connection whatever comes back."""
-        started = _now()
-        timeout = options.timeout if deadline is None else min(options.timeout, deadline - started)
-        cost = Cost.UNCERTAIN
-        self.requests += 1
-        try:
-            answer = await self._transport.send(request, timeout)
-            outcome = classify(answer, self._secret.hide) if isinstance(answer, Answer) else answer
-            cost = _cost_of(outcome)
-            if isinstance(outcome, RateLimitError):
-                self.throttles += 1
-                self._limiter.throttled(permit, outcome.retry_after)
-            elif isinstance(outcome, QuotaExceededError):
-                log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
-                self.circuit.open(outcome)
-                self._interrupt()
-        finally:
-            options.meter.settle(cost)
-            self._limiter.answered(permit)
-            self._connections.release()
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s", _line(request, outcome, _now() - started))
-        return outcome
+    def _learn(self, outcome: Envelope | KeyAPIError | None, permit: Permit) -> None:
+        """Tell gate and circuit what an answer means for all the others."""
+        if isinstance(outcome, RateLimitError):
+            self.throttles += 1
+            self._limiter.throttled(permit, outcome.retry_after)
+        elif isinstance(outcome, QuotaExceededError):
+            log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
+            self.circuit.open(outcome)
+            self._interrupt()
 
     def _interrupt(self) -> None:
         """Let everyone who waits look again whether sending is still allowed."""
         waiting, self._waiting = self._waiting, set()
         for scope in waiting:
             if not scope.expired():
-                scope.reschedule(_now())
+                scope.reschedule(0.0)
 
     def stats(self, spent: int) -> Stats:
         """Count what was done so far."""
@@ -234,10 +252,6 @@ class Caller:
     def call(self, request: Request) -> Coroutine[None, None, Envelope]:
         """Make a request; a success costs one credit."""
         return self.core.call(request, self.options)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _late(options: Options) -> DeadlineExceededError:

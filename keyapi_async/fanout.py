@@ -51,6 +51,7 @@ class _Lane(Generic[K]):
     delivered: Bookmark | None = None
     undelivered: int = 0  # runs that wait for the consumer
     over: bool = False  # nothing more will come
+    failure: Failure[K] | None = None
 
 
 @attrs.define(eq=False)
@@ -185,9 +186,11 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         return lane.key, record
 
     def _leave(self, lane: _Lane[K]) -> None:
-        """Forget a key of which all is delivered."""
+        """Forget a key of which all is delivered; only then is it known to have failed."""
         if lane.over and not lane.undelivered:
             self._lanes.discard(lane)
+            if lane.failure is not None:
+                self.failures.append(lane.failure)
 
     async def _work(self) -> None:
         """Take one key after the other, and read its list to the end."""
@@ -239,7 +242,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
     def _failed(self, lane: _Lane[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
         """Note what went wrong with one list, or end the run with it."""
         if self._collects and not isinstance(error, _HOPELESS):
-            self.failures.append(Failure(lane.key, error, bookmark))
+            lane.failure = Failure(lane.key, error, bookmark)
             lane.over = True
             self._leave(lane)
         else:

@@ -17,6 +17,7 @@ import attrs
 from aiolimiter import AsyncLimiter
 
 from keyapi_async.errors import ConfigurationError
+from keyapi_async.loops import RunningLoop
 
 log = logging.getLogger("keyapi_async")
 
@@ -96,6 +97,7 @@ class QpsLimiter:
         self.qps = qps
         # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
         self._turn = asyncio.Lock()
+        self._running = RunningLoop()
         self._belief = Belief(qps)
         self._window = _Window()
         self._pace = self._paced()
@@ -109,7 +111,7 @@ class QpsLimiter:
 
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
-        loop = asyncio.get_running_loop()
+        loop = self._running()
         asked = loop.time()
         async with self._turn:
             if self._belief.rate != self._pace_of:
@@ -125,14 +127,14 @@ class QpsLimiter:
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there: the server has counted the request."""
-        now = asyncio.get_running_loop().time()
+        now = self._running().time()
         self._window.leave(permit, now)
         if not permit.throttled:
             self._belief.succeeded(now)
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request for ``retry_after`` seconds, half a second where it is None."""
-        now = asyncio.get_running_loop().time()
+        now = self._running().time()
         permit.throttled = True
         pause = DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
         self._paused_until = max(self._paused_until, now + pause)

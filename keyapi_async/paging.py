@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import takewhile
 from types import TracebackType
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar, cast
 
 import attrs
 
@@ -82,6 +82,7 @@ class _Leaf(Generic[T]):
     place: _Place
     rows: list[JSON]
     items: list[T | Reject]
+    rejects: bool
     request_id: str | None
     following: _Place | None
 
@@ -126,21 +127,24 @@ class _Book(Generic[T]):
             error.path, error.params, error.attempts = request.path, request.params, 1
             raise
         self._caller.core.records += len(rows)
+        items, rejects = self._items(request, envelope, rows, page_num)
         return _Leaf(
             place,
             rows,
-            self._items(request, envelope, rows, page_num),
+            items,
+            rejects,
             envelope.request_id,
             self._following(place, len(rows)),
         )
 
     def _items(
         self, request: Request, envelope: Envelope, rows: list[JSON], page_num: int
-    ) -> list[T | Reject]:
+    ) -> tuple[list[T | Reject], bool]:
+        """Make records of the rows; say whether some row is none."""
         read = self._read
         first = (page_num - 1) * self.page_size + 1
         try:
-            return [read(row, position) for position, row in enumerate(rows, first)]
+            return [read(row, position) for position, row in enumerate(rows, first)], False
         except DecodeError:
             pass  # some row is no record: sort them one by one
         items: list[T | Reject] = []
@@ -152,7 +156,7 @@ class _Book(Generic[T]):
                 error.status, error.request_id = 200, envelope.request_id
                 error.page_num = page_num
                 items.append(Reject(row, error.with_traceback(None)))
-        return items
+        return items, True
 
     def _following(self, place: _Place, rows: int) -> _Place | None:
         if rows >= self.page_size or (rows and self._until is Until.EMPTY_PAGE):
@@ -264,6 +268,8 @@ class RecordStream(AsyncIterator[T]):
         self._offset = self._start.offset
         self._first = _Place(self._start.part, self._start.page_num)
         self._ended = not listing.queries
+        self._run: list[T] = []
+        self._fence = 0
         self._alike = 1
         self._reading = self._closed = False
 
@@ -288,24 +294,44 @@ class RecordStream(AsyncIterator[T]):
             DecodeError: the next row is no record; the stream stands behind it.
             KeyAPIError: the next page could not be had; the stream stands before it.
         """
-        while True:
+        while self._offset >= self._fence:
             leaf = self._leaf
-            if leaf is None or self._offset >= len(leaf.items) or self._left == 0 or self._closed:
+            if leaf is None or self._at_end_of(leaf):
                 if not await self._turn():
                     raise StopAsyncIteration
-                continue
-            here, item = self._offset, leaf.items[self._offset]
-            self._offset += 1
-            if not isinstance(item, Reject):
-                if self._left is not None:
-                    self._left -= 1
-                return item
-            self.rejected += 1
-            if not self._skip_invalid:
-                item.error.bookmark = Bookmark(
-                    leaf.place.page_num, here, self._book.page_size, leaf.place.part
-                )
-                raise item.error
+            elif not self._skip_invalid:
+                raise self._pass_reject(leaf)
+            else:
+                self._pass_reject(leaf)
+        record = self._run[self._offset]
+        self._offset += 1
+        return record
+
+    def _pass_reject(self, leaf: _Leaf[T]) -> DecodeError:
+        """Step over a row that is no record; give its error."""
+        reject = leaf.items[self._offset]
+        assert isinstance(reject, Reject)  # noqa: S101  # a fence that is not the end is one
+        place = leaf.place
+        error = reject.error
+        error.bookmark = Bookmark(place.page_num, self._offset, self._book.page_size, place.part)
+        self._offset += 1
+        self.rejected += 1
+        self._set_fence(leaf)
+        return error
+
+    def _set_fence(self, leaf: _Leaf[T]) -> None:
+        """Find how far records can be given without a question: to a reject, limit or page end."""
+        begin, items = self._offset, leaf.items
+        end = len(items)
+        if self._left is not None:
+            end = min(end, begin + self._left)
+        if leaf.rejects:
+            places = (n for n in range(begin, end) if isinstance(items[n], Reject))
+            end = next(places, end)
+        if self._left is not None:
+            self._left -= max(0, end - begin)
+        self._fence = end
+        self._run = cast("list[T]", items)  # there is no reject before the fence
 
     async def _turn(self) -> bool:
         """Turn to the next page; say whether there is one."""
@@ -323,6 +349,7 @@ class RecordStream(AsyncIterator[T]):
             new = await self._ahead.take(place)
             self._see_progress(leaf, new)
             self._leaf, self._offset = new, self._offset if leaf is None else 0
+            self._set_fence(new)
             if self._prefetches:
                 await self._go_on(new)
         except KeyAPIError as error:
@@ -336,8 +363,7 @@ class RecordStream(AsyncIterator[T]):
         following = leaf.following
         pages = MAX_PAGE_NUM
         if self._left is not None:
-            rows = max(0, self._left - (len(leaf.items) - self._offset))
-            pages = -(-rows // self._book.page_size)
+            pages = -(-self._left // self._book.page_size)
         places = iter(()) if following is None else self._book.likely_after(following)
         await self._ahead.go_on(places, following, pages)
 
@@ -359,19 +385,23 @@ class RecordStream(AsyncIterator[T]):
     async def next_page(self) -> Page[T] | None:
         """Give the next page, or what is left of the page under the bookmark; None at the end."""
         leaf = self._leaf
-        if leaf is None or self._offset >= len(leaf.items) or self._left == 0 or self._closed:
+        if leaf is None or self._at_end_of(leaf):
             if not await self._turn():
                 return None
             leaf = self._leaf
         assert leaf is not None  # noqa: S101  # _turn said so
         begin = self._offset
-        while self._offset < len(leaf.items) and self._left != 0:
-            if isinstance(leaf.items[self._offset], Reject):
-                self.rejected += 1
-            elif self._left is not None:
-                self._left -= 1
-            self._offset += 1
+        self._offset = max(begin, self._fence)
+        while not self._at_end_of(leaf):
+            self._pass_reject(leaf)
+            self._offset = self._fence
         return leaf.page(begin, self._offset, self._book.page_size)
+
+    def _at_end_of(self, leaf: _Leaf[T]) -> bool:
+        """Say whether the page, or the limit, has nothing more to give."""
+        if self._offset < self._fence:
+            return False
+        return self._left == 0 or self._offset >= len(leaf.items) or self._closed
 
     async def next_run(self) -> list[T]:
         """Give the records up to the end of a page or the next reject; none at the end of all.
@@ -380,16 +410,8 @@ class RecordStream(AsyncIterator[T]):
             As asking for the next record does.
         """
         async for first in self:
-            run = [first]
-            leaf = self._leaf
-            while leaf is not None and self._offset < len(leaf.items) and self._left != 0:
-                item = leaf.items[self._offset]
-                if isinstance(item, Reject):
-                    break
-                run.append(item)
-                self._offset += 1
-                if self._left is not None:
-                    self._left -= 1
+            run = [first, *self._run[self._offset : self._fence]]
+            self._offset = self._fence
             return run
         return []
 
@@ -400,6 +422,7 @@ class RecordStream(AsyncIterator[T]):
     async def aclose(self) -> None:
         """Leave the stream: when this returns, nothing of it is running."""
         self._closed = True
+        self._fence = 0
         await self._ahead.close()
 
     async def __aenter__(self) -> Self:

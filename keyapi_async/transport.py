@@ -1,6 +1,5 @@
 """The thin room at the edge: one GET over aiohttp, once. The only file that imports aiohttp."""
 
-import asyncio
 import ipaddress
 import urllib.request
 from collections.abc import Sequence
@@ -32,7 +31,10 @@ class Transport(Protocol):
     """What carries a request to the API and brings the answer back."""
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        """Send a request exactly once, within so many seconds; return a failure, not raise it."""
+        """Send a request exactly once; return a failure, not raise it.
+
+        The caller ends it after ``within`` seconds: a connection must be there well before.
+        """
         ...
 
     async def close(self) -> None:
@@ -60,7 +62,8 @@ class HttpTransport:
         base = checked_base_url(base_url)
         self._proxy = checked_proxy(proxy, base)
         self._endpoint = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
-        self._headers = secret.headers()
+        headers = secret.headers()
+        self._own_headers, self._headers = (headers, None) if session is None else (None, headers)
         self._max_connections = max_connections
         self._trace_configs = list(trace_configs)
         self._session = session
@@ -69,23 +72,22 @@ class HttpTransport:
 
     def _open(self) -> ClientSession:
         return ClientSession(
+            headers=self._own_headers,
             connector=aiohttp.TCPConnector(limit=self._max_connections),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=self._trace_configs,
         )
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        """Send a request exactly once, within so many seconds, the body included."""
+        """Send a request exactly once; connect within half of so many seconds."""
         if self._session is None:
             self._session = self._open()
         if self._session.closed:
             return UsageError("the aiohttp session of this client is closed")
-        scope = asyncio.timeout(within)
         try:
-            async with scope:
-                return await self._exchange(self._session, request, within)
+            return await self._exchange(self._session, request, within)
         except (aiohttp.ClientError, TimeoutError) as error:
-            return _failure(error, within, late=scope.expired())
+            return _failure(error, within)
 
     async def _exchange(
         self, session: ClientSession, request: Request, within: float
@@ -153,10 +155,8 @@ def _reason(error: Exception) -> str:
     return printable(str(error) or type(error).__name__)
 
 
-def _failure(error: Exception, within: float, *, late: bool) -> TransportError:
+def _failure(error: Exception, within: float) -> TransportError:
     """Say what became of a request; ``sent`` is whether it may have reached the API."""
-    if late:
-        return AttemptTimeoutError(f"no whole answer within {within:g} s")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         failure: TransportError = AttemptTimeoutError(
             f"no connection within {within * _CONNECT_SHARE:g} s"

@@ -74,7 +74,7 @@ class Secret:
         raise TypeError("an API key is not pickled: hand it over explicitly")
 
 
-@attrs.frozen
+@attrs.define
 class Request:
     """One GET: the path, and the query as it is sent."""
 
@@ -87,7 +87,7 @@ class Request:
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
 
-@attrs.frozen
+@attrs.define
 class Answer:
     """What HTTP brought: the status, the headers and the whole body."""
 

@@ -513,7 +513,9 @@ def test_whatever_happens_delivered_and_resumed_is_the_whole(
             assert len(server.asked) - len(faults) <= budget
             assert api.credits.spent + api.credits.uncertain <= budget
         marks: dict[int, Bookmark | None] = dict(results.unfinished)
-        marks.update({failure.key: failure.bookmark for failure in results.failures})
+        failed = {failure.key: failure.bookmark for failure in results.failures}
+        assert not marks.keys() & failed.keys()
+        marks.update(failed)
         server.faults.clear()
         fresh = client(server)
         for key in range(len(lengths)):
