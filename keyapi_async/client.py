@@ -3,21 +3,22 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, overload
 
 from keyapi_async import params as checks
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.core import Caller, Core, Options, Stats
 from keyapi_async.credits import Credits, Meter
 from keyapi_async.endpoints import TikTok
-from keyapi_async.errors import ConfigurationError
+from keyapi_async.errors import ConfigurationError, shown
 from keyapi_async.limiter import Limiter, QpsLimiter
 from keyapi_async.paging import Listing, RecordStream
 from keyapi_async.params import Until
 from keyapi_async.retry import Retry, RetryPolicy
 from keyapi_async.transport import ClientSession, HttpTransport, TraceConfig
-from keyapi_async.wire import Envelope, Request, Secret, query_of
+from keyapi_async.wire import JSON, Envelope, Request, Secret, query_of
 
 T = TypeVar("T")
 
@@ -39,7 +40,8 @@ class KeyAPI:
         qps: queries a second that the plan allows; None where that is unknown.
         limiter: a gate to share with other clients of the key, instead of ``qps``.
         retry: whether and when to try again.
-        timeout: seconds for one attempt, body included, the wait for the gate not.
+        timeout: seconds for one attempt, body included, the wait for the gate not; connecting may
+            take nine tenths of it.
         deadline: seconds for one call with all its waits and retries; None for no end.
         max_credits: credits that may be spent at most; None for no ceiling.
         quota_cooldown: seconds for which nothing is sent after the plan's credits are used up.
@@ -74,6 +76,8 @@ class KeyAPI:
         secret.check()
         if session is not None and trace_configs:
             raise ConfigurationError("trace_configs: give them to the session that you pass")
+        if limiter is not None and not isinstance(limiter, Limiter):
+            raise ConfigurationError(f"limiter={shown(limiter)}: what the protocol Limiter says")
         _seconds("quota_cooldown", quota_cooldown, least=0.0)
         _whole("max_connections", max_connections, 1)
         transport = HttpTransport(
@@ -89,7 +93,7 @@ class KeyAPI:
             QpsLimiter(qps) if limiter is None else limiter,
             secret,
             quota_cooldown=quota_cooldown,
-            max_connections=max_connections,
+            max_connections=transport.connections,
         )
         options = Options(timeout, deadline, retry, Meter(_budget(max_credits)))
         self._assemble(core, _checked(options), owner=True)
@@ -122,8 +126,8 @@ class KeyAPI:
             old.retry if retry is None else retry,
             old.meter if max_credits is None else Meter(_budget(max_credits), old.meter),
         )
-        view = object.__new__(type(self))
-        view._assemble(self._caller.core, _checked(options), owner=False)
+        view = copy(self)
+        view._assemble(self._caller.core, _checked(options), owner=False)  # noqa: SLF001
         return view
 
     async def get(
@@ -141,6 +145,50 @@ class KeyAPI:
         request = Request(checks.path(path), query_of(checks.query(params or {})))
         return await self._caller.call(request)
 
+    @overload
+    def iter_records(
+        self,
+        path: str,
+        params: Mapping[str, str | float | None] | None = None,
+        *,
+        page_size: int = 10,
+        start: Bookmark | int | None = None,
+        limit: int | None = None,
+        prefetch: int = 0,
+        until: Until = Until.SHORT_PAGE,
+        skip_invalid: bool = False,
+    ) -> RecordStream[dict[str, JSON]]: ...
+
+    @overload
+    def iter_records(
+        self,
+        path: str,
+        params: Mapping[str, str | float | None] | None,
+        into: type[T],
+        *,
+        page_size: int = 10,
+        start: Bookmark | int | None = None,
+        limit: int | None = None,
+        prefetch: int = 0,
+        until: Until = Until.SHORT_PAGE,
+        skip_invalid: bool = False,
+    ) -> RecordStream[T]: ...
+
+    @overload
+    def iter_records(
+        self,
+        path: str,
+        params: Mapping[str, str | float | None] | None = None,
+        *,
+        into: type[T],
+        page_size: int = 10,
+        start: Bookmark | int | None = None,
+        limit: int | None = None,
+        prefetch: int = 0,
+        until: Until = Until.SHORT_PAGE,
+        skip_invalid: bool = False,
+    ) -> RecordStream[T]: ...
+
     def iter_records(
         self,
         path: str,
@@ -153,7 +201,7 @@ class KeyAPI:
         prefetch: int = 0,
         until: Until = Until.SHORT_PAGE,
         skip_invalid: bool = False,
-    ) -> RecordStream[T]:
+    ) -> RecordStream[T] | RecordStream[dict[str, JSON]]:
         """Stream any paginated endpoint of the API; rows become dicts, or what ``into`` names.
 
         ``into`` is a record class of this package, or any class that cattrs can structure. The

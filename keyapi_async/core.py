@@ -9,6 +9,7 @@ import attrs
 from keyapi_async.credits import Circuit, Cost, Meter
 from keyapi_async.errors import (
     AttemptTimeoutError,
+    ConfigurationError,
     CreditBudgetError,
     DeadlineExceededError,
     KeyAPIError,
@@ -99,7 +100,7 @@ class Core:
         loop = self.enter()
         deadline = None if options.deadline is None else loop.time() + options.deadline
         failure: KeyAPIError | None = None
-        attempts, delay = 0, 0.0
+        attempts, delay, repeatable = 0, 0.0, True
         while True:
             outcome, sent = await self._attempt(loop, request, options, deadline, delay)
             if isinstance(outcome, Envelope):
@@ -109,6 +110,9 @@ class Core:
                 failure = outcome
                 break
             attempts += 1
+            if isinstance(outcome, ResponseError):
+                # One more try may bring a better answer; a third would only cost another credit.
+                outcome.repeatable, repeatable = outcome.repeatable and repeatable, False
             failure, wait = outcome, options.retry(attempts, outcome)
             late = deadline is not None and loop.time() + (wait or 0.0) + _TICK >= deadline
             if late and (wait is not None or isinstance(outcome, AttemptTimeoutError)):
@@ -119,7 +123,7 @@ class Core:
                 break
             delay = wait
             self.retries += 1
-            log.info("retry %d in %.2f s: %s", attempts, delay, failure)
+            log.info("retry %d in %.2f s: %s: %s", attempts, delay, _named(request), failure)
         failure.path, failure.params, failure.attempts = request.path, request.params, attempts
         return failure
 
@@ -151,7 +155,7 @@ class Core:
         outcome: Envelope | KeyAPIError | None = None
         permit: Permit | None = None
         reserved = connected = False
-        cost = Cost.FREE
+        cost, status = Cost.FREE, 0
         self._waiting.add(scope)
         try:
             async with scope:
@@ -164,9 +168,11 @@ class Core:
                 await self._connections.acquire()
                 connected = True
                 asked = loop.time()
-                permit = await self._limiter.acquire()
-                now = loop.time()
-                self.waited += now - asked
+                try:
+                    permit = await self._limiter.acquire()
+                finally:
+                    now = loop.time()
+                    self.waited += now - asked
                 self._waiting.discard(scope)
                 end = now + options.timeout
                 scope.reschedule(end if deadline is None else min(end, deadline))
@@ -174,6 +180,7 @@ class Core:
                 self.requests += 1
                 answer = await self._transport.send(request, options.timeout)
                 if isinstance(answer, Answer):
+                    status = answer.status
                     outcome = classify(answer, self._secret.hide)
                 else:
                     outcome = answer
@@ -190,14 +197,14 @@ class Core:
             if permit is not None:
                 self._learn(outcome, permit)
                 self._limiter.answered(permit)
+                if log.isEnabledFor(logging.DEBUG):
+                    log.debug("%s", _line(request, status, outcome, loop.time() - now))
             if connected:
                 self._connections.release()
             if reserved:
                 options.meter.settle(cost)
         if outcome is not None:
-            if log.isEnabledFor(logging.DEBUG):
-                log.debug("%s", _line(request, outcome, loop.time() - now))
-            return outcome, True
+            return outcome, not isinstance(outcome, ConfigurationError)
         if (refusal := self._refusal()) is not None:
             return refusal, False
         if deadline is not None and loop.time() + _TICK >= deadline:
@@ -268,10 +275,18 @@ def _cost_of(outcome: Envelope | KeyAPIError) -> Cost:
     return Cost.FREE
 
 
-def _line(request: Request, outcome: Envelope | KeyAPIError, seconds: float) -> str:
-    page = request.params.get("page_num", "-")
+def _named(request: Request) -> str:
+    return f"GET {request.path} page {request.params.get('page_num', '-')}"
+
+
+def _line(
+    request: Request, status: int, outcome: Envelope | KeyAPIError | None, seconds: float
+) -> str:
     if isinstance(outcome, Envelope):
-        told = f"code {outcome.code}, request id {printable(outcome.request_id or '-', 80)}"
+        request_id = printable(outcome.request_id or "-", 80)
+        told = f"HTTP {status}, code {outcome.code}, request id {request_id}"
+    elif outcome is None:
+        told = "cancelled"
     else:
         told = f"{type(outcome).__name__}: {outcome}"
-    return f"GET {request.path} page {page}: {told}, {seconds * 1000:.0f} ms"
+    return f"{_named(request)}: {told}, {seconds * 1000:.0f} ms"

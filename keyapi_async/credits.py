@@ -34,9 +34,14 @@ class Meter:
         self.waiters: deque[asyncio.Future[None]] = deque()
 
     @property
-    def remaining(self) -> int | None:
-        """Credits that may still be asked for; None without a budget."""
+    def left(self) -> int | None:
+        """What is left of this meter's own budget; None without one."""
         return None if self.budget is None else max(0, self.budget - self.spent - self.uncertain)
+
+    @property
+    def remaining(self) -> int | None:
+        """Credits that may still be asked for, by every budget; None without any."""
+        return min((level.left for level in self.levels if level.left is not None), default=None)
 
     async def reserve(self) -> None:
         """Set one credit aside; wait while a request in flight may still turn out free.
@@ -48,7 +53,7 @@ class Meter:
         while (full := self._full()) is not None:
             if woken is not None and woken is not full:
                 woken.wake(1)  # the place that it was woken for is another's now
-            if full.remaining == 0:
+            if full.left == 0:
                 raise CreditBudgetError(
                     f"max_credits={full.budget} would be passed:"
                     f" {full.spent} spent, {full.uncertain} uncertain"
@@ -72,7 +77,7 @@ class Meter:
 
     def _full(self) -> "Meter | None":
         for level in self.levels:
-            left = level.remaining
+            left = level.left
             if left is not None and level.in_flight >= left:
                 return level
         return None
@@ -149,7 +154,7 @@ class Credits:
 
     @property
     def remaining(self) -> int | None:
-        """What is left of the budget; None without one."""
+        """What is left of the budget, and of that of the client whose view this is; or None."""
         return self._meter.remaining
 
     def reset(self) -> None:

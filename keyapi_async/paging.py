@@ -1,6 +1,7 @@
 """Walks ``page_num``: pages, and streams of records that lose no row and repeat none."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import takewhile
 from types import TracebackType
@@ -17,6 +18,8 @@ from keyapi_async.records import reader_of
 from keyapi_async.wire import JSON, Envelope, Request
 
 T = TypeVar("T")
+
+log = logging.getLogger("keyapi_async")
 
 
 @attrs.frozen
@@ -108,6 +111,7 @@ class _Book(Generic[T]):
         self.page_size = page_size
         self._caller = caller
         self._listing = listing
+        self._queries = [f"{query}&" if query else "" for query in listing.queries]
         self._until = until
         self._read = reader_of(listing.into)
 
@@ -118,7 +122,7 @@ class _Book(Generic[T]):
             raise PaginationError(f"the list goes on, but the API has no page after {MAX_PAGE_NUM}")
         request = Request(
             self._listing.path,
-            f"{self._listing.queries[part]}&page_num={page_num}&page_size={self.page_size}",
+            f"{self._queries[part]}page_num={page_num}&page_size={self.page_size}",
         )
         envelope = await self._caller.call(request)
         try:
@@ -156,6 +160,7 @@ class _Book(Generic[T]):
                 error.status, error.request_id = 200, envelope.request_id
                 error.page_num = page_num
                 items.append(Reject(row, error.with_traceback(None)))
+                log.warning("a row is no record: %s", error)
         return items, True
 
     def _following(self, place: _Place, rows: int) -> _Place | None:
@@ -165,12 +170,16 @@ class _Book(Generic[T]):
         return following if following.part < len(self._listing.queries) else None
 
     def likely_after(self, place: _Place) -> Iterator[_Place]:
-        """List the pages that are worth fetching from a place on, if no list ends."""
-        if place.page_num == 1:  # a part begins here: so does each later one, whatever comes
-            for part in range(place.part, len(self._listing.queries)):
-                yield _Place(part, 1)
-        else:
-            for page_num in range(place.page_num, MAX_PAGE_NUM + 1):
+        """List the pages that are worth fetching from a place on.
+
+        Where parts are still to come, their beginnings are certain to be needed, and nothing else
+        is fetched on the mere hope that a list goes on.
+        """
+        yield place
+        for part in range(place.part + 1, len(self._listing.queries)):
+            yield _Place(part, 1)
+        if place.part + 1 == len(self._listing.queries) and place.page_num > 1:
+            for page_num in range(place.page_num + 1, MAX_PAGE_NUM + 1):
                 yield _Place(place.part, page_num)
 
 
@@ -181,6 +190,7 @@ class _Ahead(Generic[T]):
         self._fetch = fetch
         self._most = most
         self._opening = 0
+        self.direct = False
         self._tasks: dict[_Place, asyncio.Task[_Leaf[T]]] = {}
 
     async def take(self, place: _Place) -> _Leaf[T]:
@@ -190,7 +200,11 @@ class _Ahead(Generic[T]):
         """
         task = self._tasks.get(place)
         if task is None:
-            return await self._fetch(place)
+            self.direct = True
+            try:
+                return await self._fetch(place)
+            finally:
+                self.direct = False
         await asyncio.wait((task,))
         self._tasks.pop(place, None)
         if task.cancelled():
@@ -208,6 +222,13 @@ class _Ahead(Generic[T]):
                 task = asyncio.ensure_future(self._fetch(place))
                 task.add_done_callback(_look_at)
                 self._tasks[place] = task
+
+    def __del__(self) -> None:
+        """Leave the pages in flight of a stream that nobody has closed and nobody holds."""
+        for task in self._tasks.values():
+            loop = task.get_loop()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(task.cancel)
 
     async def close(self) -> None:
         """Leave every page in flight, and see it end."""
@@ -420,7 +441,13 @@ class RecordStream(AsyncIterator[T]):
         return [record async for record in self]
 
     async def aclose(self) -> None:
-        """Leave the stream: when this returns, nothing of it is running."""
+        """Leave the stream: when this returns, nothing of it is running.
+
+        Raises:
+            UsageError: another task waits for a page that it asked for: cancel that task.
+        """
+        if self._ahead.direct:
+            raise UsageError("this stream is being read by another task: cancel that one")
         self._closed = True
         self._fence = 0
         await self._ahead.close()
@@ -445,6 +472,10 @@ class PageStream(AsyncIterator[Page[T]]):
 
     def __aiter__(self) -> Self:
         return self
+
+    async def aclose(self) -> None:
+        """Leave the stream and its pages."""
+        await self._stream.aclose()
 
     async def __anext__(self) -> Page[T]:
         page = await self._stream.next_page()

@@ -62,8 +62,6 @@ class RetryPolicy:
         """Give the seconds to wait after an attempt (from 1), or None where it was the last."""
         if attempt >= self.attempts or not is_transient(failure):
             return None
-        if isinstance(failure, ResponseError) and attempt > 1:
-            return None
         if isinstance(failure, APIError) and failure.retry_after is not None:
             return failure.retry_after if failure.retry_after <= MAX_RETRY_AFTER else None
         return backoff.full_jitter(self._bound(attempt))

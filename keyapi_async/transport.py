@@ -19,12 +19,13 @@ from keyapi_async.errors import (
     TransportError,
     UsageError,
     printable,
+    shown,
 )
 from keyapi_async.wire import MAX_BODY, Answer, Request, Secret
 
 __all__ = ["ClientSession", "HttpTransport", "TraceConfig", "Transport"]
 
-_CONNECT_SHARE = 0.5  # of an attempt's time; so a host that never accepts is told from a slow one
+_CONNECT_SHARE = 0.9  # of an attempt's time: what could not connect by then was surely not sent
 
 
 class Transport(Protocol):
@@ -59,27 +60,35 @@ class HttpTransport:
         session: ClientSession | None,
         trace_configs: Sequence[TraceConfig],
     ) -> None:
+        if session is not None and not isinstance(session, ClientSession):
+            raise ConfigurationError(f"session={shown(session)}: an aiohttp.ClientSession")
+        if not all(isinstance(config, TraceConfig) for config in trace_configs):
+            raise ConfigurationError("trace_configs: a sequence of aiohttp.TraceConfig")
         base = checked_base_url(base_url)
         self._proxy = checked_proxy(proxy, base)
         self._endpoint = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
-        headers = secret.headers()
-        self._own_headers, self._headers = (headers, None) if session is None else (None, headers)
-        self._max_connections = max_connections
+        self._secret = secret
+        # A session of our own has the headers as its defaults, which is cheaper for each request.
+        self._headers = secret.headers() if session is not None else None
+        self.connections = max_connections
         self._trace_configs = list(trace_configs)
         self._session = session
+        if session is not None and session.connector is not None:
+            pools = (session.connector.limit, session.connector.limit_per_host)
+            self.connections = min(max_connections, *filter(None, pools), max_connections)
         self._owns_session = session is None
         self._limits: dict[float, aiohttp.ClientTimeout] = {}
 
     def _open(self) -> ClientSession:
         return ClientSession(
-            headers=self._own_headers,
-            connector=aiohttp.TCPConnector(limit=self._max_connections),
+            headers=self._secret.headers(),
+            connector=aiohttp.TCPConnector(limit=self.connections),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=self._trace_configs,
         )
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        """Send a request exactly once; connect within half of so many seconds."""
+        """Send a request exactly once; connect well within so many seconds."""
         if self._session is None:
             self._session = self._open()
         if self._session.closed:
@@ -87,7 +96,9 @@ class HttpTransport:
         try:
             return await self._exchange(self._session, request, within)
         except (aiohttp.ClientError, TimeoutError) as error:
-            return _failure(error, within)
+            return self._failure(error, within)
+        except (RuntimeError, ValueError) as error:
+            return ConfigurationError(f"aiohttp refused to send: {self._reason(error)}")
 
     async def _exchange(
         self, session: ClientSession, request: Request, within: float
@@ -130,6 +141,27 @@ class HttpTransport:
             self._limits[within] = aiohttp.ClientTimeout(connect=within * _CONNECT_SHARE)
         return self._limits[within]
 
+    def _failure(self, error: Exception, within: float) -> TransportError:
+        """Say what became of a request; ``sent`` is whether it may have reached the API."""
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            failure: TransportError = AttemptTimeoutError(
+                f"no connection within {within * _CONNECT_SHARE:.3g} s"
+            )
+            failure.sent = False
+        elif isinstance(error, aiohttp.ClientConnectorError):
+            failure = ConnectionFailedError(self._reason(error))
+            failure.sent = False
+        elif isinstance(error, aiohttp.ClientResponseError):
+            failure = TransportError(f"the answer is no HTTP: {self._reason(error.message)}")
+        else:
+            failure = ConnectionFailedError(self._reason(error))
+        return failure
+
+    def _reason(self, error: Exception | str) -> str:
+        """Tell aiohttp's reason; it may quote what a server wrote, and that may quote the key."""
+        said = self._secret.hide(str(error) or type(error).__name__)
+        return printable(" ".join(said.split()))
+
     async def close(self) -> None:
         """Close the session, if it is not the caller's."""
         if self._owns_session and self._session is not None:
@@ -144,32 +176,11 @@ async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> Clie
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        reason = _reason(error)
+        reason = str(error)
     raise aiohttp.ClientConnectionError(reason)
 
 
 _ONCE = (_send_once,)
-
-
-def _reason(error: Exception) -> str:
-    return printable(str(error) or type(error).__name__)
-
-
-def _failure(error: Exception, within: float) -> TransportError:
-    """Say what became of a request; ``sent`` is whether it may have reached the API."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        failure: TransportError = AttemptTimeoutError(
-            f"no connection within {within * _CONNECT_SHARE:g} s"
-        )
-        failure.sent = False
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        failure = ConnectionFailedError(_reason(error))
-        failure.sent = False
-    elif isinstance(error, (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)):
-        failure = ConnectionFailedError(_reason(error))
-    else:
-        failure = TransportError(f"the answer is no HTTP: {_reason(error)}")
-    return failure
 
 
 def _too_large(status: int) -> ResponseError:
@@ -213,10 +224,14 @@ def checked_proxy(value: str | None, base: URL) -> URL | None:
     Raises:
         ConfigurationError: it is no URL of an HTTP proxy.
     """
+    name = "proxy"
     if value is None:
         if urllib.request.proxy_bypass(f"{base.host}:{base.port}"):
             return None
+        name = f"{base.scheme.upper()}_PROXY of the environment"
         value = urllib.request.getproxies().get(base.scheme)
+        if value and "://" not in value:
+            value = f"http://{value}"
     if not value:
         return None
     try:
@@ -226,5 +241,5 @@ def checked_proxy(value: str | None, base: URL) -> URL | None:
         valid = False
     if not valid:
         # Not shown: a proxy's URL may hold a password.
-        raise ConfigurationError("proxy: an address such as 'http://proxy.example:3128'")
+        raise ConfigurationError(f"{name}: an address such as 'http://proxy.example:3128'")
     return url

@@ -18,7 +18,6 @@ from keyapi_async.errors import (
     ResponseError,
     error_class,
     printable,
-    shown,
 )
 from keyapi_async.version import __version__
 
@@ -28,7 +27,7 @@ Hide = Callable[[str], str]
 
 MAX_BODY = 8 * 2**20
 
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,99}(\.\d{1,99})?", re.ASCII)
 _TAGS = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _OUT_OF_CREDITS = "usage limit exceeded"
 
@@ -124,7 +123,8 @@ class Envelope:
             return data
         if data is None or isinstance(data, dict):
             return [] if data is None else [data]
-        error = ResponseError(f"the answer's data is no list of rows: {shown(data)}")
+        # It is not shown: nobody knows what a server that errs so quotes there.
+        error = ResponseError(f"the answer's data is no list of rows, but {type(data).__name__}")
         error.status, error.request_id = 200, self.request_id
         raise error
 
@@ -149,7 +149,9 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
     code = _code(document["code"]) if isinstance(document, dict) and "code" in document else None
     if code is None:
         return _no_envelope(answer, document, hide)
-    request_id = _text(document.get("requestId"))
+    request_id = document.get("requestId")
+    if request_id is not None and request_id.__class__ is not str:
+        request_id = str(request_id) if isinstance(request_id, int) else None
     message = _text(document.get("message")) or ""
     if 200 <= status < 300 and code in (0, 200):
         return Envelope(code, message, document.get("data"), request_id)

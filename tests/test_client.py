@@ -95,6 +95,9 @@ def test_https_and_loopback_are_accepted(url: str, monkeypatch: pytest.MonkeyPat
         ({"max_connections": 0}, "max_connections"),
         ({"retry": 3}, "retry"),
         ({"trace_configs": [1], "session": object()}, "trace_configs"),
+        ({"trace_configs": [1]}, "trace_configs"),
+        ({"session": 3}, "session"),
+        ({"limiter": 3}, "limiter"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_name(options: Any, name: str) -> None:
@@ -174,6 +177,26 @@ async def test_an_error_and_its_frame_do_not_keep_each_other_alive() -> None:
             assert len(gc.get_objects()) - before < 2000
         finally:
             gc.enable()
+
+
+def test_no_frame_of_ours_shows_the_key_when_construction_fails() -> None:
+    for options in ({"base_url": "nonsense"}, {"proxy": "x"}, {"qps": -1}, {"session": 3}):
+        with pytest.raises(ConfigurationError) as caught:
+            KeyAPI(KEY, **options)  # type: ignore[arg-type]
+        for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+            if "keyapi_async/" in frame.f_code.co_filename:
+                assert KEY not in repr(frame.f_locals)
+
+
+def test_a_view_of_a_subclass_keeps_its_attributes() -> None:
+    class Mine(KeyAPI):
+        name = "class"
+
+    api = Mine(KEY, proxy="")
+    api.name = "mine"
+    view = api.with_options(timeout=1.0)
+    assert isinstance(view, Mine)
+    assert view.name == "mine"
 
 
 async def test_get_refuses_a_path_that_could_lead_elsewhere_or_parameters_that_cannot_be() -> None:

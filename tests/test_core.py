@@ -178,6 +178,19 @@ def test_an_unreadable_success_is_asked_for_once_more_and_both_are_uncertain() -
     virtual.run(main)
 
 
+def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_comes() -> None:
+    nonsense = Answer(200, {}, b"nonsense")
+    script = Script(no(500), nonsense, no(503), nonsense)
+
+    async def main() -> None:
+        with pytest.raises(ResponseError) as caught:
+            await virtual.client(script).get(PATH)
+        assert caught.value.attempts == 4
+        await virtual.client(Script(no(500), nonsense)).get(PATH)
+
+    virtual.run(main)
+
+
 def test_the_policy_bounds_the_attempts_and_each_error_is_fresh() -> None:
     script = Script(*[no(500)] * 12)
 
@@ -414,7 +427,7 @@ def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() -> None:
         other = api.with_options(max_credits=9)
         with pytest.raises(CreditBudgetError, match="max_credits=3"):
             await other.get(PATH)
-        assert other.credits.remaining == 9
+        assert (other.credits.budget, other.credits.remaining) == (9, 0)
         assert view.stats == api.stats
 
     virtual.run(main)
@@ -695,7 +708,8 @@ def test_logs_tell_each_attempt_each_retry_and_each_circuit(
     assert "GET /v1/thing page 3" in told[0][1]
     assert "HTTP 500, code 500" in told[0][1]
     assert "retry 1 in" in told[1][1]
-    assert "code 0, request id r-1, 10 ms" in told[2][1]
+    assert "GET /v1/thing page 3: " in told[1][1]
+    assert "HTTP 200, code 0, request id r-1, 10 ms" in told[2][1]
     assert "out of credits" in told[3][1]
 
 
@@ -729,6 +743,30 @@ def test_stats_count_rows_waits_and_throttles() -> None:
         assert 0 < stats.waited < math.inf
 
     virtual.run(main)
+
+
+def test_a_wait_that_ends_without_a_permit_is_a_wait_too() -> None:
+    async def main() -> None:
+        api = virtual.client(Script(), qps=0.1, deadline=2.0)
+        await api.get(PATH)
+        outcomes = await asyncio.gather(*(api.get(PATH) for _ in range(4)), return_exceptions=True)
+        assert all(isinstance(outcome, DeadlineExceededError) for outcome in outcomes)
+        assert api.stats.waited == pytest.approx(8, abs=0.1)
+
+    virtual.run(main)
+
+
+def test_a_cancelled_attempt_has_its_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+
+    async def main() -> None:
+        task = asyncio.create_task(virtual.client(Script(5.0)).get(PATH))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    virtual.run(main)
+    assert caplog.messages == ["GET /v1/thing page -: cancelled, 1000 ms"]
 
 
 def test_the_default_gate_is_the_clients_own() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -518,7 +519,7 @@ def test_data_that_is_no_list_is_an_error_not_an_empty_list() -> None:
             return Answer(200, {}, b'{"code": 0, "data": "maintenance", "requestId": "r"}')
 
     async def main() -> None:
-        with pytest.raises(ResponseError, match="maintenance") as caught:
+        with pytest.raises(ResponseError, match="no list of rows, but str") as caught:
             await stream(Odd([3]), skip_invalid=True).collect()
         assert (caught.value.path, caught.value.bookmark) == (PATH, Bookmark(1))
 
@@ -578,6 +579,95 @@ def test_parts_that_begin_are_certain_and_prefetch_wastes_nothing_on_them() -> N
     virtual.run(main)
     assert sorted(lists.asked) == [(part, 1) for part in range(12)]
     assert lists.most_open == 4
+
+
+@pytest.mark.parametrize("prefetch", [1, 4, 9])
+def test_prefetch_wastes_nothing_between_parts_and_at_most_n_at_the_end(prefetch: int) -> None:
+    lists = Lists([25] * 9)
+
+    async def main() -> None:
+        rows = await stream(lists, prefetch=prefetch).collect()
+        assert ids(rows) == all_ids(lists.lengths)
+
+    virtual.run(main)
+    assert len(lists.asked) <= 27 + prefetch
+    assert all(part == 8 for part, page in lists.asked if page > 3)
+
+
+def test_a_stream_that_nobody_holds_any_more_leaves_its_pages_in_flight() -> None:
+    lists = Lists([1000], latency=1.0)
+
+    async def main() -> None:
+        rows = stream(lists, prefetch=4)
+        for _ in range(45):
+            await anext(rows)
+        await asyncio.sleep(0.1)
+        assert lists.open > 0
+        del rows
+        gc.collect()
+        await asyncio.sleep(0.1)
+        assert lists.open == 0
+
+    virtual.run(main)
+
+
+def test_a_stream_may_outlive_its_loop() -> None:
+    kept = []
+
+    async def main() -> None:
+        rows = stream(Lists([1000], latency=1.0), prefetch=4)
+        await anext(rows)
+        kept.append(rows)
+
+    with asyncio.Runner(loop_factory=virtual.VirtualLoop) as runner:
+        runner.run(main())
+    kept.clear()
+    gc.collect()
+
+
+def test_a_stream_is_not_closed_under_a_task_that_waits_for_its_own_request() -> None:
+    lists = Lists([50], latency=1.0)
+
+    async def main() -> None:
+        rows = stream(lists)
+        waiter = asyncio.create_task(anext(rows))  # type: ignore[arg-type]
+        await asyncio.sleep(0.5)
+        with pytest.raises(UsageError, match="cancel that one"):
+            await rows.aclose()
+        assert await waiter == {"id": "0.0"}
+        async with contextlib.aclosing(rows.pages()) as pages:
+            await anext(pages)
+        with pytest.raises(UsageError, match="closed"):
+            await anext(rows)
+
+    virtual.run(main)
+
+
+def test_a_path_without_parameters_is_asked_for_without_an_empty_one() -> None:
+    asked = []
+
+    class Seen(Lists):
+        async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+            asked.append(request.query)
+            return await super().send(request, within)
+
+    async def main() -> None:
+        await stream(Seen([3])).collect()
+
+    virtual.run(main)
+    assert asked == ["page_num=1&page_size=10"]
+
+
+def test_a_row_that_is_no_record_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    lists = Lists([12])
+    lists.rows[0, 1] = ["text"]
+
+    async def main() -> None:
+        await stream(lists, skip_invalid=True).collect()
+
+    virtual.run(main)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "'text' is no object" in caplog.text
 
 
 def test_prefetched_pages_survive_an_error_before_them() -> None:

@@ -28,12 +28,12 @@ from tests.rows import DOCUMENTED, RECORDS
 NAMES = """
     APIError AttemptTimeoutError AuthenticationError BadRequestError Bookmark CategoryRank
     ConfigurationError ConnectionFailedError CreditBudgetError Credits DeadlineExceededError
-    DecodeError Envelope InfluencerLivestream InfluencerRankField InfluencerVideo
+    DecodeError Envelope Failure FanOut InfluencerLivestream InfluencerRankField InfluencerVideo
     InfluencerVideoSortField InvalidParameterError KeyAPI KeyAPIError Limiter NotFoundError Page
     PaginationError PermissionDeniedError Permit ProductCreator ProductInfluencerSortField
     QpsLimiter QuotaExceededError RankType RankedInfluencer RateLimitError RecordStream Reject
     ResponseError RetryPolicy SalesFlag ServerError SortType Stats TransportError Until
-    UsageError VideoProduct __version__ converter unstructure
+    UsageError VideoProduct __version__ converter fan_out unstructure
 """
 
 # The response schema of each endpoint, field by field, as the API documents it.

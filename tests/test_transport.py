@@ -31,7 +31,11 @@ from tests.servers import SUCCESS, http, raw, succeed
 
 PATH = "/v1/thing"
 CREATORS = "/v1/tiktok/product/creators/analytics"
-QUERY = {"product_id": "1729492547846767618", "page_num": 1, "page_size": 10}
+QUERY: dict[str, str | float | None] = {
+    "product_id": "1729492547846767618",
+    "page_num": 1,
+    "page_size": 10,
+}
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -52,7 +56,7 @@ async def box() -> AsyncIterator[Sandbox]:
 
 
 async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> None:
-    hostile = {
+    hostile: dict[str, str | float | None] = {
         "a": "x y+z&w=1?#/%41\u00e9\U0001f600",
         "b": "'\"<>\\;,@:",
         "c": "%2B%26",
@@ -190,7 +194,7 @@ async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> No
         async with client(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.4) as api:
             error = await failing(api)
     assert isinstance(error, AttemptTimeoutError)
-    assert "no connection within 0.2 s" in str(error)
+    assert "no connection within 0.36 s" in str(error)
     assert not error.sent
     assert api.credits.uncertain == 0
 
@@ -274,6 +278,48 @@ async def test_trace_configs_see_the_requests(box: Sandbox) -> None:
     assert seen == [CREATORS]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 Bearer the-key\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nbad header the-key\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nthe-key\r\n",
+    ],
+)
+async def test_broken_http_that_quotes_the_key_does_not_carry_it_further(
+    answer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "keyapi_async")
+
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        writer.close()
+
+    async with raw(talk) as server, client(server.url) as api:
+        error = await failing(api)
+    assert isinstance(error, TransportError)
+    assert "the-key" not in f"{error} {error!r} {caplog.text}"
+
+
+async def test_a_session_that_aiohttp_refuses_is_a_clear_error(box: Sandbox) -> None:
+    with pytest.warns(DeprecationWarning):
+        session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"))
+    async with session, client(box.url, session=session) as api:
+        error = await failing(api)
+    assert isinstance(error, ConfigurationError)
+    assert "aiohttp refused to send" in str(error)
+    assert error.attempts == 0
+    assert api.credits.uncertain == 0
+
+
+async def test_the_pool_of_the_callers_session_bounds_the_requests_in_flight(box: Sandbox) -> None:
+    connector = aiohttp.TCPConnector(limit=9, limit_per_host=2)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with client(box.url, session=session, max_connections=5) as api:
+            assert api._caller.core._transport.connections == 2  # type: ignore[attr-defined]
+            await asyncio.gather(*(api.get(CREATORS, QUERY) for _ in range(20)))
+
+
 # Proxies
 
 
@@ -310,6 +356,20 @@ async def test_a_given_proxy_is_used_with_its_password() -> None:
             await api.get(PATH)
             assert "secret" not in repr(api._caller.core._transport)
     assert b"Proxy-Authorization: Basic" in proxy.heads[0]
+
+
+async def test_a_proxy_of_the_environment_may_lack_its_scheme(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://x")
+    with pytest.raises(ConfigurationError, match="HTTP_PROXY of the environment"):
+        client("http://127.0.0.1:9", proxy=None)
+    async with raw(succeed) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        async with client("http://127.0.0.1:9", proxy=None) as api:
+            await api.get(PATH)
+        assert len(proxy.heads) == 1
 
 
 @pytest.mark.parametrize("proxy", ["socks5://x:1", "nonsense", "http://", 7])
