@@ -1,0 +1,1 @@
+"""Figures that the documentation states, and the programs that measure them."""

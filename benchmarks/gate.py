@@ -13,6 +13,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from aiolimiter import AsyncLimiter
 
@@ -30,6 +31,7 @@ class Plain:
         self._limiter = AsyncLimiter(rate, period)
 
     async def acquire(self) -> Permit:
+        """Wait for a place in the bucket."""
         await self._limiter.acquire()
         return Permit(asyncio.get_running_loop().time())
 
@@ -108,7 +110,7 @@ def table(seconds: float, seeds: int) -> None:
     print(f"use of the allowed rate in % / 429s in {seconds:g} s, medians of {seeds} seeds")
     print(f"{'policy':30}", *(f"{f'{q:g} {window}':>10}" for q, window in columns))
     for name, make in policies.items():
-        cells = [cell(lambda: make(q), q, window, seconds, seeds) for q, window in columns]
+        cells = [cell(partial(make, q), q, window, seconds, seeds) for q, window in columns]
         print(f"{name:30}", *(f"{one:>10}" for one in cells))
 
 
@@ -139,9 +141,8 @@ def cost(acquisitions: int, waiters: int) -> None:
         return time.process_time() - begin
 
     spent = virtual.run(main)
-    print(
-        f"\n{acquisitions:,} acquisitions, {waiters:,} waiters: {spent / acquisitions * 1e6:.1f} µs each"
-    )
+    each = spent / acquisitions * 1e6
+    print(f"\n{acquisitions:,} acquisitions, {waiters:,} waiters: {each:.1f} µs each")
 
 
 def main() -> None:

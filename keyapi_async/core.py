@@ -21,7 +21,7 @@ from keyapi_async.errors import (
     printable,
 )
 from keyapi_async.limiter import Limiter, Permit
-from keyapi_async.loops import RunningLoop
+from keyapi_async.loops import Limit, RunningLoop, Watch
 from keyapi_async.retry import Retry
 from keyapi_async.transport import Transport
 from keyapi_async.wire import Answer, Envelope, Request, Secret, classify
@@ -82,24 +82,17 @@ class Core:
         self._limiter = limiter
         self._secret = secret
         self._connections = asyncio.Semaphore(max_connections)
-        self._waiting: set[asyncio.Timeout] = set()
+        self._watch: Watch
+        self._waiting: set[Limit] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def call(self, request: Request, options: Options) -> Envelope:
         """Make a request until it succeeds or the policy gives up; a success costs one credit."""
-        outcome = await self._outcome(request, options)
-        if isinstance(outcome, Envelope):
-            return outcome
-        try:
-            raise outcome
-        finally:
-            del outcome  # an exception and the frame that it left would keep each other alive
-
-    async def _outcome(self, request: Request, options: Options) -> Envelope | KeyAPIError:
         loop = self.enter()
         deadline = None if options.deadline is None else loop.time() + options.deadline
         failure: KeyAPIError | None = None
+        outcome: Envelope | KeyAPIError | None = None
         attempts, delay, repeatable = 0, 0.0, True
         while True:
             outcome, sent = await self._attempt(loop, request, options, deadline, delay)
@@ -125,13 +118,16 @@ class Core:
             self.retries += 1
             log.info("retry %d in %.2f s: %s: %s", attempts, delay, _named(request), failure)
         failure.path, failure.params, failure.attempts = request.path, request.params, attempts
-        return failure
+        try:
+            raise failure
+        finally:
+            failure = outcome = None  # an exception and its frame would keep each other alive
 
     def enter(self) -> asyncio.AbstractEventLoop:
         """Bind the client to the running loop, or refuse another one, or one after closing."""
         loop = self._running()
         if self._loop is None:
-            self._loop = loop
+            self._loop, self._watch = loop, Watch(loop)
         if self._loop is not loop:
             raise UsageError("this client belongs to another event loop: make one in each loop")
         if self._closed:
@@ -151,14 +147,14 @@ class Core:
         One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
         waits; the sending by the attempt's timeout.
         """
-        scope = asyncio.timeout_at(deadline)
+        limit = Limit(self._watch, loop, deadline)
         outcome: Envelope | KeyAPIError | None = None
         permit: Permit | None = None
         reserved = connected = False
-        cost, status = Cost.FREE, 0
-        self._waiting.add(scope)
+        cost, status, now = Cost.FREE, 0, 0.0
+        self._waiting.add(limit)
         try:
-            async with scope:
+            with limit:
                 if (outcome := self._refusal()) is not None:
                     return outcome, False
                 if delay > 0:
@@ -173,9 +169,9 @@ class Core:
                 finally:
                     now = loop.time()
                     self.waited += now - asked
-                self._waiting.discard(scope)
+                self._waiting.discard(limit)
                 end = now + options.timeout
-                scope.reschedule(end if deadline is None else min(end, deadline))
+                limit.move(end if deadline is None else min(end, deadline))
                 cost = Cost.UNCERTAIN
                 self.requests += 1
                 answer = await self._transport.send(request, options.timeout)
@@ -185,15 +181,12 @@ class Core:
                 else:
                     outcome = answer
                 cost = _cost_of(outcome)
+            if limit.expired and permit is not None:
+                outcome = AttemptTimeoutError(f"no whole answer within {options.timeout:g} s")
         except CreditBudgetError as error:
             return error.with_traceback(None), False
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            if permit is not None:
-                outcome = AttemptTimeoutError(f"no whole answer within {options.timeout:g} s")
         finally:
-            self._waiting.discard(scope)
+            self._waiting.discard(limit)
             if permit is not None:
                 self._learn(outcome, permit)
                 self._limiter.answered(permit)
@@ -228,9 +221,8 @@ class Core:
     def _interrupt(self) -> None:
         """Let everyone who waits look again whether sending is still allowed."""
         waiting, self._waiting = self._waiting, set()
-        for scope in waiting:
-            if not scope.expired():
-                scope.reschedule(0.0)
+        for limit in waiting:
+            limit.expire()
 
     def stats(self, spent: int) -> Stats:
         """Count what was done so far."""
@@ -241,6 +233,8 @@ class Core:
         if not self._closed:
             self._closed = True
             self._interrupt()
+            if self._loop is not None:
+                self._watch.close()
             await self._transport.close()
 
     @property

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import math
 from collections import deque
-from heapq import heappop, heappush
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -42,16 +41,12 @@ class Permit:
     Attributes:
         at: when it was granted, seconds on the event loop's clock.
         throttled: whether the request met a 429.
+        landed: whether the request has surely reached the server.
     """
 
     at: float
     throttled: bool = False
-    _landed: bool = attrs.field(default=False, alias="_landed")
-
-    def land(self) -> bool:
-        """Take note that the request has reached the server; say whether that is news."""
-        news, self._landed = not self._landed, True
-        return news
+    landed: bool = False
 
 
 @runtime_checkable
@@ -162,7 +157,7 @@ class _Window:
 
     def __init__(self) -> None:
         self._flying: deque[Permit] = deque()
-        self._leaving: list[float] = []
+        self._leaving: deque[float] = deque()
         self._size = 0
         self._trips = 0
         self._shortest = math.inf
@@ -176,18 +171,22 @@ class _Window:
 
     def leave(self, permit: Permit, now: float) -> None:
         """Take note of an answer, or of one overdue; its place is given back a second later."""
-        if permit.land():
+        if not permit.landed:
+            permit.landed = True
             self._trips += 1
             self._shortest = min(self._shortest, now - permit.at)
             certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
-            heappush(self._leaving, min(now, permit.at + _FLIGHT) + 1.0 - certain)
+            when = min(now, permit.at + _FLIGHT) + 1.0 - certain
+            self._leaving.append(max(when, self._leaving[-1]) if self._leaving else when)
+            while self._flying and self._flying[0].landed:
+                self._flying.popleft()
 
     def room_at(self, now: float, places: int) -> float:
         """Say when to look for a free place; a time not after now means that one is free."""
         while self._flying and self._flying[0].at + _FLIGHT <= now:
             self.leave(self._flying.popleft(), now)
         while self._leaving and self._leaving[0] <= now:
-            heappop(self._leaving)
+            self._leaving.popleft()
             self._size -= 1
         if self._size < places:
             return now

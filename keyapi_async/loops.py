@@ -1,14 +1,18 @@
-"""Which event loop is running, asked for cheaply."""
+"""The running loop, and time limits in it, at a small part of their usual price.
+
+Before Python 3.12, asyncio makes a system call whenever it is asked for the running loop, and a
+timer for each time limit costs as much as a tenth of a page.
+"""
 
 import asyncio
+import math
 from threading import get_ident
+from types import TracebackType
+from typing import Self
 
 
 class RunningLoop:
-    """Gives the running loop; before Python 3.12 asyncio makes a system call for each answer.
-
-    A loop that runs in this thread is the running one, and that much can be seen without a call.
-    """
+    """Gives the running loop: one that runs in this thread is it, and that can simply be seen."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -21,3 +25,91 @@ class RunningLoop:
             loop = self._loop = asyncio.get_running_loop()
             self._thread = get_ident()
         return loop
+
+
+class Limit:
+    """Cuts a block short at a time, or when told to; then ``expired`` is true behind the block.
+
+    It keeps asyncio.timeout's rule: a cancellation from elsewhere goes through, one of its own
+    ends here.
+    """
+
+    __slots__ = ("_cancelling", "_task", "_watch", "end", "expired")
+
+    def __init__(self, watch: "Watch", loop: asyncio.AbstractEventLoop, end: float | None) -> None:
+        task = asyncio.current_task(loop)
+        if task is None:
+            raise RuntimeError("a time limit needs a task to cut short")
+        self._task = task
+        self._watch = watch
+        self._cancelling = 0
+        self.end = math.inf if end is None else end
+        self.expired = False
+
+    def __enter__(self) -> Self:
+        self._cancelling = self._task.cancelling()
+        self._watch.add(self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self._watch.drop(self)
+        if not self.expired:
+            return False
+        ours = self._task.uncancel() <= self._cancelling
+        return ours and exc_type is asyncio.CancelledError
+
+    def move(self, end: float) -> None:
+        """Cut the block short at another time."""
+        self.end = end
+        self._watch.add(self)
+
+    def expire(self) -> None:
+        """Cut the block short now."""
+        if not self.expired:
+            self.expired = True
+            self._task.cancel()
+
+
+class Watch:
+    """One timer for all limits of a loop; it is set anew only for what ends sooner."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._limits: set[Limit] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = math.inf
+
+    def add(self, limit: Limit) -> None:
+        """Watch a limit."""
+        self._limits.add(limit)
+        if limit.end < self._next:
+            self._set(limit.end)
+
+    def drop(self, limit: Limit) -> None:
+        """Watch a limit no longer; its timer may ring for nothing."""
+        self._limits.discard(limit)
+
+    def close(self) -> None:
+        """Let the timer go."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set(self, when: float) -> None:
+        self.close()
+        self._next = when
+        self._timer = self._loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        now = max(self._next, self._loop.time())
+        self._timer, self._next = None, math.inf
+        for limit in [limit for limit in self._limits if limit.end <= now]:
+            self._limits.discard(limit)
+            limit.expire()
+        soonest = min((limit.end for limit in self._limits), default=math.inf)
+        if soonest < math.inf:
+            self._set(soonest)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -37,9 +38,14 @@ PATH = "/v1/thing"
 OK = Answer(200, {}, b'{"code": 0, "message": "success", "data": [], "requestId": "r-1"}')
 
 
-def no(code: int, message: str = "no", status: int | None = None, **headers: str) -> Answer:
+def no(
+    code: int,
+    message: str = "no",
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
     body = orjson.dumps({"code": code, "message": message, "data": None})
-    return Answer(code if status is None else status, headers, body)
+    return Answer(code if status is None else status, headers or {}, body)
 
 
 def lost(*, sent: bool = True) -> KeyAPIError:
@@ -215,7 +221,7 @@ def test_waits_grow_between_attempts() -> None:
         api = virtual.client(script, retry=calm())
         with pytest.raises(ServerError):
             await api.get(PATH)
-        gaps = [b - a for a, b in zip(script.sent, script.sent[1:], strict=False)]
+        gaps = [b - a for a, b in pairwise(script.sent)]
         assert gaps == pytest.approx([0.5, 1, 2, 4], abs=0.01)
 
     virtual.run(main)
@@ -266,7 +272,7 @@ def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
 
 
 def test_a_429_holds_back_every_request_for_retry_after() -> None:
-    script = Script(no(429, **{"Retry-After": "7"}))
+    script = Script(no(429, headers={"Retry-After": "7"}))
 
     async def main() -> None:
         api = virtual.client(script)
@@ -295,7 +301,7 @@ def test_a_429_without_retry_after_holds_back_every_request_for_half_a_second() 
 
 
 def test_a_retry_after_above_two_minutes_is_raised_at_once_and_the_gate_rests() -> None:
-    script = Script(no(429, **{"Retry-After": "600"}))
+    script = Script(no(429, headers={"Retry-After": "600"}))
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -331,7 +337,7 @@ def test_a_deadline_ends_a_slow_attempt() -> None:
 def test_a_deadline_that_a_wait_would_pass_is_told_at_once() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        api = virtual.client(Script(no(503, **{"Retry-After": "60"})), deadline=30.0)
+        api = virtual.client(Script(no(503, headers={"Retry-After": "60"})), deadline=30.0)
         with pytest.raises(DeadlineExceededError) as caught:
             await api.get(PATH)
         assert loop.time() < 1
@@ -550,7 +556,7 @@ def test_reset_closes_the_circuit_at_once() -> None:
 
 
 def test_a_402_interrupts_a_wait_before_a_retry() -> None:
-    script = Script(no(503, **{"Retry-After": "100"}), no(402))
+    script = Script(no(503, headers={"Retry-After": "100"}), no(402))
 
     async def main() -> None:
         api = virtual.client(script)

@@ -43,7 +43,7 @@ Row = dict[str, object]
 
 
 class Keyed:
-    """A server of one list for each key: ``{"id": "key.n"}``; what is in ``faults`` strikes once."""
+    """A server of a list for each key: ``{"id": "key.n"}``; what is in ``faults`` strikes once."""
 
     def __init__(self, lengths: dict[int, int] | int, latency: float = 0.05) -> None:
         self.lengths = lengths
@@ -208,7 +208,7 @@ def test_the_first_error_is_raised_after_the_rows_that_were_fetched() -> None:
 
 
 def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
-    lengths = {key: 25 for key in range(10)}
+    lengths = dict.fromkeys(range(10), 25)
     server = Keyed(lengths)
     server.faults = {(3, 2): 404, (7, 1): 500}
 
@@ -463,7 +463,7 @@ def test_many_thousand_keys_cost_the_memory_of_the_streams_that_are_open() -> No
     leave_after=st.none() | st.integers(0, 150),
     on_error=st.sampled_from(["raise", "collect"]),
 )
-def test_whatever_happens_delivered_and_resumed_is_the_whole(
+def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR0917  # all are drawn
     lengths: list[int],
     concurrency: int,
     buffer: int | None,
@@ -475,7 +475,7 @@ def test_whatever_happens_delivered_and_resumed_is_the_whole(
     leave_after: int | None,
     on_error: Any,
 ) -> None:
-    """Any lists, bounds, faults, consumer and end: bookmarks and failures complete what is missing."""
+    """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
     server = Keyed(dict(enumerate(lengths)))
     server.faults = dict(faults)
 

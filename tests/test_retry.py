@@ -125,6 +125,7 @@ def test_what_will_not_go_away_is_not_retried(error: KeyAPIError) -> None:
 def test_a_success_that_is_no_envelope_is_retried_while_it_is_repeatable() -> None:
     """The core lets each call have one of them."""
     found = failure(200)
+    assert isinstance(found, ResponseError)
     assert RetryPolicy()(1, found) is not None
     found.repeatable = False
     assert RetryPolicy()(1, found) is None

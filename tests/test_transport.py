@@ -314,10 +314,12 @@ async def test_a_session_that_aiohttp_refuses_is_a_clear_error(box: Sandbox) -> 
 
 async def test_the_pool_of_the_callers_session_bounds_the_requests_in_flight(box: Sandbox) -> None:
     connector = aiohttp.TCPConnector(limit=9, limit_per_host=2)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        async with client(box.url, session=session, max_connections=5) as api:
-            assert api._caller.core._transport.connections == 2  # type: ignore[attr-defined]
-            await asyncio.gather(*(api.get(CREATORS, QUERY) for _ in range(20)))
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        client(box.url, session=session, max_connections=5) as api,
+    ):
+        assert api._caller.core._transport.connections == 2  # type: ignore[attr-defined]
+        await asyncio.gather(*(api.get(CREATORS, QUERY) for _ in range(20)))
 
 
 # Proxies
