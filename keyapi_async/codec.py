@@ -5,7 +5,7 @@ at each field's type costs several times what the rest of a page does. The recor
 it is still of a mutable twin class with the same slots, and frozen by changing its class.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import attrs
@@ -14,6 +14,9 @@ from keyapi_async.errors import DecodeError
 from keyapi_async.kinds import Kind
 
 T = TypeVar("T")
+
+ReadRow = Callable[[object, int | None], T]
+ReadRows = Callable[[Sequence[object], int], list[T]]
 
 KIND = "keyapi_async.kind"
 
@@ -32,20 +35,23 @@ def kinds_of(cls: type) -> dict[str, Kind]:
     return {f.name: f.metadata[KIND] for f in attrs.fields(cls) if KIND in f.metadata}
 
 
-def reader(cls: type[T]) -> Callable[[Mapping[str, object], int | None], T]:
-    """Generate the function of (row, position in the list) that makes a record.
+def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
+    """Generate the functions that make a record of a row, and records of a page's rows.
 
-    Raises (the function):
-        DecodeError: a field cannot be read, or an identity field is missing.
+    The first takes (row, position in the list), the second (rows, position of the first).
+
+    Raises (the functions):
+        DecodeError: a row is no object, a field cannot be read, or an identity field is missing.
     """
     kinds = kinds_of(cls)
     slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
-    ranked = "rank" in slots
-    twin = type(cls.__name__, (), {"__slots__": slots})
     names: dict[str, object] = {
-        "new": object.__new__, "twin": twin, "cls": cls, "known": frozenset(kinds), "kinds": kinds,
-        "locate": _locate,
-    }  # fmt: skip
+        "new": object.__new__,
+        "twin": type(cls.__name__, (), {"__slots__": slots}),
+        "cls": cls,
+        "known": frozenset(kinds),
+        "why_not": lambda row: _why_not(row, kinds),
+    }
     for name, kind in kinds.items():
         names[f"read_{name}"], names[f"passes_{name}"] = kind.read, kind.passes
         names[f"widens_{name}"] = kind.widens
@@ -60,23 +66,33 @@ def reader(cls: type[T]) -> Callable[[Mapping[str, object], int | None], T]:
                 ready = "and v" if kind.required else "or v is None"
                 value = f"v if v.__class__ is passes_{name} {ready} else {value}"
             lines += [f"v = {get.format(name)}", f"r.{name} = {value}"]
-        rank = ["r.rank = position"] if ranked else []
-        return [*lines, *rank, f"r.extra = {extra}", "r.__class__ = cls", "return r"]
+        rank = ["r.rank = position"] if "rank" in slots else []
+        return [*lines, *rank, f"r.extra = {extra}", "r.__class__ = cls"]
 
     extra = "{k: x for k, x in row.items() if k not in known}"
-    whole = f"{{}} if len(row) == {len(kinds)} else {extra}"
-    # A row with every documented field is the common case, and subscripts are half of get()'s cost.
-    lines = [
+    read = [
         "def read(row, position=None):",
-        *_indented(1, ["try:", *_indented(1, filled("row['{}']", whole)), "except KeyError:"]),
-        *_indented(2, ["get = row.get", "try:", *_indented(1, filled("get('{}')", extra))]),
-        *_indented(2, ["except (ValueError, OverflowError):", "    pass"]),
-        *_indented(1, ["except (ValueError, OverflowError):", "    pass"]),
-        *_indented(1, ["raise locate(row, kinds)"]),
+        "    try:",
+        *_indented(2, ["get = row.get", *filled("get('{}')", extra), "return r"]),
+        "    except (AttributeError, ValueError, OverflowError):",
+        "        pass",
+        "    raise why_not(row)",
     ]
-    return cast(
-        "Callable[[Mapping[str, object], int | None], T]", _compiled(cls, "read", lines, names)
-    )
+    # Rows with every documented field are the common case, and subscripts are half of get()'s cost.
+    whole = f"{{}} if len(row) == {len(kinds)} else {extra}"
+    read_all = [
+        "def read_all(rows, first):",
+        "    records = []",
+        "    for position, row in enumerate(rows, first):",
+        "        try:",
+        *_indented(3, [*filled("row['{}']", whole), "records.append(r)", "continue"]),
+        "        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):",
+        "            pass",
+        "        records.append(read(row, position))",
+        "    return records",
+    ]
+    _compile(cls, [*read, *read_all], names)
+    return cast("ReadRow[T]", names["read"]), cast("ReadRows[T]", names["read_all"])
 
 
 def writer(cls: type[T]) -> Callable[[T], dict[str, object]]:
@@ -90,21 +106,23 @@ def writer(cls: type[T]) -> Callable[[T], dict[str, object]]:
             1, [f"v = record.{name}", "if v is not None:", f"    row['{name}'] = {value}"]
         )
     lines += ["    row.update(record.extra)", "    return row"]
-    return cast("Callable[[T], dict[str, object]]", _compiled(cls, "write", lines, names))
+    _compile(cls, lines, names)
+    return cast("Callable[[T], dict[str, object]]", names["write"])
 
 
 def _indented(depth: int, lines: list[str]) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-def _compiled(cls: type, name: str, lines: list[str], names: dict[str, object]) -> object:
-    code = compile("\n".join(lines), f"<keyapi_async {name} {cls.__name__}>", "exec")
+def _compile(cls: type, lines: list[str], names: dict[str, object]) -> None:
+    code = compile("\n".join(lines), f"<keyapi_async codec of {cls.__name__}>", "exec")
     exec(code, names)  # noqa: S102  # our own lines, made of our own field names
-    return names[name]
 
 
-def _locate(row: Mapping[str, object], kinds: Mapping[str, Kind]) -> DecodeError:
-    """Find the field that made reading fail; it is read again, which costs only in this case."""
+def _why_not(row: object, kinds: Mapping[str, Kind]) -> DecodeError:
+    """Find what made reading fail; the row is read again, which costs only in this case."""
+    if not isinstance(row, dict):
+        return DecodeError(None, row, "is no object")
     for name, kind in kinds.items():
         try:
             kind.read(row.get(name))

@@ -49,6 +49,9 @@ class Meter:
         Raises:
             CreditBudgetError: the budget is used up; nothing was sent.
         """
+        if len(self.levels) == 1 and self.budget is None:
+            self.in_flight += 1
+            return
         woken: Meter | None = None
         while (full := self._full()) is not None:
             if woken is not None and woken is not full:

@@ -92,6 +92,7 @@ class QpsLimiter:
         self.qps = qps
         # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
         self._turn = asyncio.Lock()
+        self._queue = 0
         self._running = RunningLoop()
         self._belief = Belief(qps)
         self._window = _Window()
@@ -107,18 +108,35 @@ class QpsLimiter:
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
         loop = self._running()
-        asked = loop.time()
-        async with self._turn:
-            if self._belief.rate != self._pace_of:
-                self._pace, self._pace_of = self._paced(), self._belief.rate
-                # The new bucket is full, or each change of pace would grant a burst for nothing.
-                await self._pace.acquire(self._pace.max_rate)
-            await self._pace.acquire()
-            while (wait := self._wait(loop.time())) > 0:
-                await asyncio.sleep(wait)
-            now = loop.time()
-            self._belief.granted(now, waited=now > asked)
-            return self._window.enter(now)
+        asked = now = loop.time()
+        if self._queue or not self._is_open(now):
+            self._queue += 1
+            try:
+                async with self._turn:
+                    await self._wait(loop)
+                    return self._grant(loop.time(), asked)
+            finally:
+                self._queue -= 1
+        await self._pace.acquire()  # it has capacity: this does not wait
+        return self._grant(now, asked)
+
+    def _is_open(self, now: float) -> bool:
+        """Say whether nobody has to wait."""
+        same_pace = self._belief.rate == self._pace_of
+        return same_pace and self._opens_at(now) <= now and self._pace.has_capacity()
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._belief.rate != self._pace_of:
+            self._pace, self._pace_of = self._paced(), self._belief.rate
+            # The new bucket is full, or each change of pace would grant a burst for nothing.
+            await self._pace.acquire(self._pace.max_rate)
+        await self._pace.acquire()
+        while (wait := self._opens_at(now := loop.time()) - now) > 0:
+            await asyncio.sleep(wait)
+
+    def _grant(self, now: float, asked: float) -> Permit:
+        self._belief.granted(now, waited=now > asked)
+        return self._window.enter(now)
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there: the server has counted the request."""
@@ -142,9 +160,10 @@ class QpsLimiter:
         burst = max(1, math.ceil(_BURST * self._belief.limit))
         return AsyncLimiter(burst, burst / self._belief.rate)
 
-    def _wait(self, now: float) -> float:
-        room = self._window.room_at(now, max(1, math.floor(self._belief.limit)))
-        return max(room, self._paused_until) - now
+    def _opens_at(self, now: float) -> float:
+        """Say when pause and window may be over; a time not after now means that they are."""
+        room = self._window.room_at(now, self._belief.places)
+        return max(room, self._paused_until)
 
 
 class _Window:
@@ -216,6 +235,11 @@ class Belief:
         self._lowered = -math.inf  # when the limit was lowered
         self._quiet_since = 0.0  # since when no 429 and no rise of the limit
         self._interval = 15.0  # seconds of quiet before the limit rises; the first 429 makes it 30
+
+    @property
+    def places(self) -> int:
+        """Requests that any second may have."""
+        return max(1, int(self.limit))
 
     def granted(self, now: float, *, waited: bool) -> None:
         """Take note of a grant; while there is demand, the rate rises."""

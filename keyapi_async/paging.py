@@ -14,7 +14,7 @@ from keyapi_async.bookmark import Bookmark
 from keyapi_async.core import Caller
 from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, ResponseError, UsageError
 from keyapi_async.params import MAX_PAGE_NUM, Until
-from keyapi_async.records import reader_of
+from keyapi_async.records import page_reader_of, reader_of
 from keyapi_async.wire import JSON, Envelope, Request
 
 T = TypeVar("T")
@@ -114,6 +114,7 @@ class _Book(Generic[T]):
         self._queries = [f"{query}&" if query else "" for query in listing.queries]
         self._until = until
         self._read = reader_of(listing.into)
+        self._read_all = page_reader_of(listing.into)
 
     async def fetch(self, place: _Place) -> _Leaf[T]:
         """Buy one page."""
@@ -145,16 +146,15 @@ class _Book(Generic[T]):
         self, request: Request, envelope: Envelope, rows: list[JSON], page_num: int
     ) -> tuple[list[T | Reject], bool]:
         """Make records of the rows; say whether some row is none."""
-        read = self._read
         first = (page_num - 1) * self.page_size + 1
         try:
-            return [read(row, position) for position, row in enumerate(rows, first)], False
+            return cast("list[T | Reject]", self._read_all(rows, first)), False
         except DecodeError:
             pass  # some row is no record: sort them one by one
         items: list[T | Reject] = []
         for position, row in enumerate(rows, first):
             try:
-                items.append(read(row, position))
+                items.append(self._read(row, position))
             except DecodeError as error:
                 error.path, error.params, error.attempts = request.path, request.params, 1
                 error.status, error.request_id = 200, envelope.request_id
@@ -190,21 +190,18 @@ class _Ahead(Generic[T]):
         self._fetch = fetch
         self._most = most
         self._opening = 0
-        self.direct = False
         self._tasks: dict[_Place, asyncio.Task[_Leaf[T]]] = {}
 
+    def holds(self, place: _Place) -> bool:
+        """Say whether a page is in flight."""
+        return place in self._tasks
+
     async def take(self, place: _Place) -> _Leaf[T]:
-        """Get a page, from those in flight where it is one of them.
+        """Wait for a page that is in flight.
 
         Whoever waits may be cancelled: the pages in flight stay in flight.
         """
-        task = self._tasks.get(place)
-        if task is None:
-            self.direct = True
-            try:
-                return await self._fetch(place)
-            finally:
-                self.direct = False
+        task = self._tasks[place]
         await asyncio.wait((task,))
         self._tasks.pop(place, None)
         if task.cancelled():
@@ -292,7 +289,7 @@ class RecordStream(AsyncIterator[T]):
         self._run: list[T] = []
         self._fence = 0
         self._alike = 1
-        self._reading = self._closed = False
+        self._reading = self._asking = self._closed = False
 
     @property
     def bookmark(self) -> Bookmark:
@@ -367,7 +364,11 @@ class RecordStream(AsyncIterator[T]):
             return False
         self._reading = True
         try:
-            new = await self._ahead.take(place)
+            if self._ahead.holds(place):
+                new = await self._ahead.take(place)
+            else:
+                self._asking = True
+                new = await self._book.fetch(place)
             self._see_progress(leaf, new)
             self._leaf, self._offset = new, self._offset if leaf is None else 0
             self._set_fence(new)
@@ -377,7 +378,7 @@ class RecordStream(AsyncIterator[T]):
             error.bookmark = self.bookmark
             raise
         finally:
-            self._reading = False
+            self._reading = self._asking = False
         return True
 
     async def _go_on(self, leaf: _Leaf[T]) -> None:
@@ -446,7 +447,7 @@ class RecordStream(AsyncIterator[T]):
         Raises:
             UsageError: another task waits for a page that it asked for: cancel that task.
         """
-        if self._ahead.direct:
+        if self._asking:
             raise UsageError("this stream is being read by another task: cancel that one")
         self._closed = True
         self._fence = 0

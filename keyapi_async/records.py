@@ -6,13 +6,12 @@ Amounts are in the currency that the API uses; it does not say which. Sales and 
 Fields that the API sends beyond its documentation are kept in ``extra``, untouched.
 """
 
-from collections.abc import Callable
 from typing import TypeVar, cast
 
 import attrs
 import cattrs
 
-from keyapi_async.codec import reader, with_kinds, writer
+from keyapi_async.codec import ReadRow, ReadRows, readers, with_kinds, writer
 from keyapi_async.errors import DecodeError, InvalidParameterError
 from keyapi_async.kinds import (
     Amount,
@@ -29,7 +28,7 @@ from keyapi_async.kinds import (
 )
 
 T = TypeVar("T")
-Reader = Callable[[object, int | None], T]
+Reader = ReadRow[T]
 
 # No record has a weakref slot: it would stand in the way of the codec's twin class.
 
@@ -320,7 +319,7 @@ class VideoProduct:
 
 
 _RECORDS = (ProductCreator, InfluencerVideo, RankedInfluencer, InfluencerLivestream, VideoProduct)
-_READERS: dict[type, Reader[object]] = {}
+_READERS: dict[type, tuple[ReadRow[object], ReadRows[object]]] = {}
 
 converter = cattrs.Converter()
 """The cattrs converter of the five records: ``converter.structure(row, ProductCreator)``."""
@@ -331,7 +330,7 @@ def unstructure(record: object) -> dict[str, object]:
     return cast("dict[str, object]", converter.unstructure(record))
 
 
-def reader_of(into: type[T]) -> Reader[T]:
+def reader_of(into: type[T]) -> ReadRow[T]:
     """Find the function of (row, position in the list) that makes an ``into`` of a row.
 
     Raises:
@@ -340,13 +339,27 @@ def reader_of(into: type[T]) -> Reader[T]:
     Raises (the function):
         DecodeError: the row cannot be one.
     """
+    return _readers_of(into)[0]
+
+
+def page_reader_of(into: type[T]) -> ReadRows[T]:
+    """Find the function of (rows, position of the first) that does the same for a page."""
+    return _readers_of(into)[1]
+
+
+def _readers_of(into: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
     try:
         if into not in _READERS:
-            _READERS[into] = _raw if into is dict else _structured(into)
-        return cast("Reader[T]", _READERS[into])
+            read = _structured(into)
+            _READERS[into] = (read, _one_by_one(read))
+        return cast("tuple[ReadRow[T], ReadRows[T]]", _READERS[into])
     except (TypeError, cattrs.StructureHandlerNotFoundError):
         allowed = "a record class, dict, or a class that cattrs can structure"
         raise InvalidParameterError("into", into, allowed) from None
+
+
+def _one_by_one(read: ReadRow[T]) -> ReadRows[T]:
+    return lambda rows, first: [read(row, position) for position, row in enumerate(rows, first)]
 
 
 def _raw(row: object, _: int | None) -> dict[str, object]:
@@ -355,7 +368,7 @@ def _raw(row: object, _: int | None) -> dict[str, object]:
     return row
 
 
-def _structured(into: type[T]) -> Reader[T]:
+def _structured(into: type[T]) -> ReadRow[T]:
     """Read rows into any class that cattrs can structure."""
     structure = converter.get_structure_hook(into)
 
@@ -372,23 +385,19 @@ def _structured(into: type[T]) -> Reader[T]:
 
 
 def _register(cls: type[T]) -> None:
-    read = reader(cls)
+    read, read_all = readers(cls)
+    _READERS[cls] = (read, cast("ReadRows[object]", read_all))
     names = [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))]
 
-    def checked(row: object, position: int | None = None) -> T:
-        if row.__class__ is not dict:
-            row = _raw(row, None)
-        return read(row, position)
-
     def structured(row: object, into: type[T]) -> T:
-        record = checked(row)
+        record = read(row, None)
         # cattrs hands a record's hook to its subclasses too.
         return record if into is cls else into(**{f: getattr(record, f) for f in names})
 
-    _READERS[cls] = checked
     converter.register_structure_hook(cls, structured)
     converter.register_unstructure_hook(cls, writer(cls))
 
 
+_READERS[dict] = (_raw, _one_by_one(_raw))
 for _cls in _RECORDS:
     _register(_cls)

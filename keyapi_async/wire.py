@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
@@ -95,8 +95,7 @@ class Answer:
     body: bytes
 
 
-@attrs.frozen
-class Envelope:
+class Envelope(NamedTuple):
     """A successful answer of the API.
 
     Attributes:
@@ -146,13 +145,17 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
         document = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         document = None
-    code = _code(document["code"]) if isinstance(document, dict) and "code" in document else None
+    code = document.get("code") if isinstance(document, dict) else None
+    if code.__class__ is not int:
+        code = _code(code)
     if code is None:
         return _no_envelope(answer, document, hide)
     request_id = document.get("requestId")
     if request_id is not None and request_id.__class__ is not str:
         request_id = str(request_id) if isinstance(request_id, int) else None
-    message = _text(document.get("message")) or ""
+    message = document.get("message")
+    if message.__class__ is not str:
+        message = ""
     if 200 <= status < 300 and code in (0, 200):
         return Envelope(code, message, document.get("data"), request_id)
     if 300 <= status < 400:

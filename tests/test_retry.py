@@ -25,6 +25,7 @@ from keyapi_async import (
     PaginationError,
     QuotaExceededError,
     RateLimitError,
+    ResponseError,
     RetryPolicy,
     TransportError,
     UsageError,

@@ -147,7 +147,7 @@ async def test_an_answer_that_never_ends_ends_with_the_timeout(box: Sandbox, fau
         assert time.monotonic() - begin < 5
         assert caught.value.sent
         assert api.credits.uncertain == 1
-        await api.get(CREATORS, QUERY)
+        await api.with_options(timeout=30.0).get(CREATORS, QUERY)
 
 
 @pytest.mark.parametrize("fault", ["reset", "close", "truncate"])
@@ -302,7 +302,7 @@ async def test_broken_http_that_quotes_the_key_does_not_carry_it_further(
 
 
 async def test_a_session_that_aiohttp_refuses_is_a_clear_error(box: Sandbox) -> None:
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="is deprecated and will be removed in"):
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"))
     async with session, client(box.url, session=session) as api:
         error = await failing(api)
