@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from typing import NamedTuple
 
 import attrs
 
@@ -52,8 +53,7 @@ class Stats:
     credits: int = 0
 
 
-@attrs.frozen
-class Options:
+class Options(NamedTuple):
     """What may differ from call to call of one client."""
 
     timeout: float
@@ -243,8 +243,7 @@ class Core:
         return self._closed
 
 
-@attrs.frozen
-class Caller:
+class Caller(NamedTuple):
     """One view of a client: the shared core, and the options of its calls."""
 
     core: Core

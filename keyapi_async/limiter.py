@@ -10,13 +10,15 @@ import asyncio
 import logging
 import math
 from collections import deque
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
-from aiolimiter import AsyncLimiter
 
 from keyapi_async.errors import ConfigurationError
 from keyapi_async.loops import RunningLoop
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
 
 log = logging.getLogger("keyapi_async")
 
@@ -156,7 +158,9 @@ class QpsLimiter:
                 "throttled: waiting %.1f s, then %.3g queries a second", pause, self._belief.rate
             )
 
-    def _paced(self) -> AsyncLimiter:
+    def _paced(self) -> "AsyncLimiter":
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415  # as dear as a tenth of aiohttp
+
         burst = max(1, math.ceil(_BURST * self._belief.limit))
         return AsyncLimiter(burst, burst / self._belief.rate)
 

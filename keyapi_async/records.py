@@ -6,10 +6,11 @@ Amounts are in the currency that the API uses; it does not say which. Sales and 
 Fields that the API sends beyond its documentation are kept in ``extra``, untouched.
 """
 
-from typing import TypeVar, cast
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
-import cattrs
 
 from keyapi_async.codec import ReadRow, ReadRows, readers, with_kinds, writer
 from keyapi_async.errors import DecodeError, InvalidParameterError
@@ -26,6 +27,12 @@ from keyapi_async.kinds import (
     Sales,
     Text,
 )
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+    converter: Converter
+    """The cattrs converter of the five records: ``converter.structure(row, ProductCreator)``."""
 
 T = TypeVar("T")
 Reader = ReadRow[T]
@@ -319,15 +326,41 @@ class VideoProduct:
 
 
 _RECORDS = (ProductCreator, InfluencerVideo, RankedInfluencer, InfluencerLivestream, VideoProduct)
-_READERS: dict[type, tuple[ReadRow[object], ReadRows[object]]] = {}
-
-converter = cattrs.Converter()
-"""The cattrs converter of the five records: ``converter.structure(row, ProductCreator)``."""
+_OURS = [dict, *_RECORDS]
+_CODECS: dict[type, tuple[ReadRow[object], ReadRows[object]]] = {}
 
 
 def unstructure(record: object) -> dict[str, object]:
     """Give back the row of a record as the API sends it, without the fields that are None."""
-    return cast("dict[str, object]", converter.unstructure(record))
+    return cast("dict[str, object]", _converter().unstructure(record))
+
+
+@cache
+def _converter() -> "Converter":
+    # Imported here, as the codecs are made where they are used: importing the client is cheap.
+    from cattrs import Converter  # noqa: PLC0415
+
+    made = Converter()
+    for cls in _RECORDS:
+        names = [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))]
+        made.register_structure_hook(cls, _hook(cls, names))
+        made.register_unstructure_hook(cls, writer(cls))
+    return made
+
+
+def __getattr__(name: str) -> object:
+    if name == "converter":
+        return _converter()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _hook(cls: type[T], names: list[str]) -> Callable[[object, type[T]], T]:
+    def structured(row: object, into: type[T]) -> T:
+        record = reader_of(cls)(row, None)
+        # cattrs hands a record's hook to its subclasses too.
+        return record if into is cls else into(**{f: getattr(record, f) for f in names})
+
+    return structured
 
 
 def reader_of(into: type[T]) -> ReadRow[T]:
@@ -339,23 +372,22 @@ def reader_of(into: type[T]) -> ReadRow[T]:
     Raises (the function):
         DecodeError: the row cannot be one.
     """
-    return _readers_of(into)[0]
+    return _codec_of(into)[0]
 
 
 def page_reader_of(into: type[T]) -> ReadRows[T]:
     """Find the function of (rows, position of the first) that does the same for a page."""
-    return _readers_of(into)[1]
+    return _codec_of(into)[1]
 
 
-def _readers_of(into: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
-    try:
-        if into not in _READERS:
-            read = _structured(into)
-            _READERS[into] = (read, _one_by_one(read))
-        return cast("tuple[ReadRow[T], ReadRows[T]]", _READERS[into])
-    except (TypeError, cattrs.StructureHandlerNotFoundError):
-        allowed = "a record class, dict, or a class that cattrs can structure"
-        raise InvalidParameterError("into", into, allowed) from None
+def _codec_of(into: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
+    if into not in _OURS:
+        read = _structured(into)
+        return read, _one_by_one(read)
+    if into not in _CODECS:
+        made = (_raw, _one_by_one(_raw)) if into is dict else readers(into)
+        _CODECS[into] = cast("tuple[ReadRow[object], ReadRows[object]]", made)
+    return cast("tuple[ReadRow[T], ReadRows[T]]", _CODECS[into])
 
 
 def _one_by_one(read: ReadRow[T]) -> ReadRows[T]:
@@ -370,7 +402,13 @@ def _raw(row: object, _: int | None) -> dict[str, object]:
 
 def _structured(into: type[T]) -> ReadRow[T]:
     """Read rows into any class that cattrs can structure."""
-    structure = converter.get_structure_hook(into)
+    import cattrs  # noqa: PLC0415  # as above
+
+    try:
+        structure = _converter().get_structure_hook(into)
+    except (TypeError, cattrs.StructureHandlerNotFoundError):
+        allowed = "a record class, dict, or a class that cattrs can structure"
+        raise InvalidParameterError("into", into, allowed) from None
 
     def read(row: object, _: int | None) -> T:
         try:
@@ -382,22 +420,3 @@ def _structured(into: type[T]) -> ReadRow[T]:
         raise DecodeError(None, row, f"is no {getattr(into, '__name__', into)}: {reason}")
 
     return read
-
-
-def _register(cls: type[T]) -> None:
-    read, read_all = readers(cls)
-    _READERS[cls] = (read, cast("ReadRows[object]", read_all))
-    names = [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))]
-
-    def structured(row: object, into: type[T]) -> T:
-        record = read(row, None)
-        # cattrs hands a record's hook to its subclasses too.
-        return record if into is cls else into(**{f: getattr(record, f) for f in names})
-
-    converter.register_structure_hook(cls, structured)
-    converter.register_unstructure_hook(cls, writer(cls))
-
-
-_READERS[dict] = (_raw, _one_by_one(_raw))
-for _cls in _RECORDS:
-    _register(_cls)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from itertools import islice
 
 import attrs
-import backoff
 
 from keyapi_async.errors import (
     APIError,
@@ -64,13 +63,12 @@ class RetryPolicy:
             return None
         if isinstance(failure, APIError) and failure.retry_after is not None:
             return failure.retry_after if failure.retry_after <= MAX_RETRY_AFTER else None
-        return backoff.full_jitter(self._bound(attempt))
+        import backoff  # noqa: PLC0415  # most programs never wait
 
-    def _bound(self, attempt: int) -> float:
         # The generator's first value only starts it.
         waits = backoff.expo(factor=1, max_value=2**64)
         doubled: float = next(islice(waits, min(attempt, 64), None))
-        return min(self.initial * doubled, self.maximum)
+        return backoff.full_jitter(min(self.initial * doubled, self.maximum))
 
 
 def is_transient(failure: KeyAPIError) -> bool:

@@ -1,7 +1,6 @@
 """The thin room at the edge: one GET over aiohttp, once. The only file that imports aiohttp."""
 
 import ipaddress
-import urllib.request
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -226,6 +225,8 @@ def checked_proxy(value: str | None, base: URL) -> URL | None:
     """
     name = "proxy"
     if value is None:
+        import urllib.request  # noqa: PLC0415  # it loads an HTTP client of its own
+
         if urllib.request.proxy_bypass(f"{base.host}:{base.port}"):
             return None
         name = f"{base.scheme.upper()}_PROXY of the environment"

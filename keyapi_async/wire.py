@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple, NoReturn, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-import attrs
 import orjson
 
 from keyapi_async.errors import (
@@ -73,8 +72,7 @@ class Secret:
         raise TypeError("an API key is not pickled: hand it over explicitly")
 
 
-@attrs.define
-class Request:
+class Request(NamedTuple):
     """One GET: the path, and the query as it is sent."""
 
     path: str
@@ -86,8 +84,7 @@ class Request:
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
 
-@attrs.define
-class Answer:
+class Answer(NamedTuple):
     """What HTTP brought: the status, the headers and the whole body."""
 
     status: int

@@ -271,6 +271,30 @@ def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
     virtual.run(main)
 
 
+def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_nothing_back() -> None:
+    class Gate(QpsLimiter):
+        impatient = True
+
+        async def acquire(self) -> Permit:
+            if self.impatient:
+                raise TimeoutError("the gate's own")
+            return await super().acquire()
+
+    gate, script = Gate(1000), Script()
+
+    async def main() -> None:
+        api = virtual.client(script, limiter=gate, max_connections=1, max_credits=1, deadline=9.0)
+        with pytest.raises(TimeoutError, match="the gate's own"):
+            await api.get(PATH)
+        assert script.sent == []
+        assert credits_of(api) == (0, 0)
+        gate.impatient = False
+        await api.get(PATH)
+        assert credits_of(api) == (1, 0)
+
+    virtual.run(main)
+
+
 def test_a_429_holds_back_every_request_for_retry_after() -> None:
     script = Script(no(429, headers={"Retry-After": "7"}))
 
@@ -453,6 +477,34 @@ def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
     virtual.run(main)
 
 
+def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next_in_line() -> None:
+    script = Script(no(404), no(404), latency=1.0)
+
+    async def main() -> None:
+        api = virtual.client(script, max_credits=2)
+        narrow, other = api.with_options(max_credits=1), api.with_options(max_credits=1)
+        first = asyncio.create_task(api.get(PATH))
+        await asyncio.sleep(0.5)
+        second = asyncio.create_task(api.get(PATH))
+        await asyncio.sleep(0.1)
+        waiting = [asyncio.create_task(one.get(PATH)) for one in (narrow, narrow, other)]
+        await asyncio.wait((first, second))
+        await asyncio.wait(waiting)
+        # The second of the narrow view is woken at 1.5 s, when the first one holds its only credit.
+        assert script.sent == pytest.approx([0.0, 0.5, 1.0, 1.5], abs=0.01)
+        outcomes = await asyncio.gather(first, second, *waiting, return_exceptions=True)
+        assert [type(outcome).__name__ for outcome in outcomes] == [
+            "NotFoundError",
+            "NotFoundError",
+            "Envelope",
+            "CreditBudgetError",
+            "Envelope",
+        ]
+        assert (api.credits.spent, narrow.credits.spent, other.credits.spent) == (2, 1, 1)
+
+    virtual.run(main)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     answers=st.lists(
@@ -625,6 +677,19 @@ def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
         assert api.closed
         assert len(script.sent) == 1
         await api.aclose()
+
+    virtual.run(main)
+
+
+def test_a_client_that_was_never_used_can_be_closed() -> None:
+    script = Script()
+
+    async def main() -> None:
+        api = virtual.client(script)
+        await api.aclose()
+        assert script.closed
+        with pytest.raises(UsageError, match="closed"):
+            await api.get(PATH)
 
     virtual.run(main)
 

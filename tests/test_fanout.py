@@ -138,6 +138,25 @@ def test_keys_may_come_from_an_async_iterable_and_are_drawn_as_needed() -> None:
     virtual.run(main)
 
 
+def test_the_run_ends_where_an_async_iterable_of_keys_does() -> None:
+    lengths = {1: 15, 2: 0, 3: 7}
+    server = Keyed(lengths)
+
+    async def keys() -> AsyncIterator[int]:
+        for key in lengths:
+            await asyncio.sleep(1)
+            yield key
+
+    async def main() -> None:
+        got: dict[int, list[Any]] = {}
+        async with fan_out(keys(), server.opener(client(server)), concurrency=2) as results:
+            await gather(results, got)
+        assert got == {key: rows for key, rows in wanted(lengths).items() if rows}
+        assert results.unfinished == {}
+
+    virtual.run(main)
+
+
 def test_nothing_is_asked_before_the_first_record_is() -> None:
     server = Keyed(5)
 

@@ -19,6 +19,7 @@ from keyapi_async import (
     ProductCreator,
     RankedInfluencer,
     VideoProduct,
+    records,
 )
 from keyapi_async.codec import kinds_of
 from keyapi_async.endpoints import Influencer, Product, TikTok, Video
@@ -243,15 +244,38 @@ def test_a_record_names_the_documented_endpoint(cls: type) -> None:
     ],
 )
 def test_every_value_class_describes_its_fields(cls: type) -> None:
-    assert list(described(cls)) == [field.name for field in attrs.fields(cls)]
+    fields: Any = getattr(cls, "_fields", None) or [field.name for field in attrs.fields(cls)]
+    assert list(described(cls)) == list(fields)
 
 
 FOREIGN = {"rich", "typer", "click", "pyarrow", "pytest", "hypothesis", "redis", "dask", "sqlite3"}
 
 
+def test_every_public_name_has_one_home_and_is_loaded_from_it() -> None:
+    program = (
+        "import keyapi_async as k\n"
+        "homes = [name for names in k._HOMES.values() for name in names.split()]\n"
+        "assert sorted([*homes, '__version__']) == sorted(k.__all__) == sorted(dir(k))\n"
+        "assert all(getattr(k, name) is not None for name in k.__all__)\n"
+        "assert all(getattr(k, home).__name__ == f'keyapi_async.{home}' for home in k._HOMES)\n"
+        "from keyapi_async import *\n"
+        "assert KeyAPI is k.KeyAPI\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)  # noqa: S603
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = keyapi_async.nothing
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = records.nothing
+
+
+def test_importing_the_package_alone_does_not_even_import_aiohttp() -> None:
+    program = "import sys, keyapi_async; sys.exit('aiohttp' in sys.modules)"
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)  # noqa: S603
+
+
 def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
     program = (
-        "import sys; before = set(sys.modules); import keyapi_async;"
+        "import sys; before = set(sys.modules); import keyapi_async.client;"
         "print(*{name for name in set(sys.modules) - before})"
     )
     ran = subprocess.run(  # noqa: S603  # our own program

@@ -174,6 +174,14 @@ def test_data_of_any_shape_is_rows(document: dict[str, object], rows: list[objec
     assert (envelope.message, envelope.request_id) == ("", None)
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("r-1", "r-1"), (17, "17"), (None, None), (1.5, None), (["r"], None)]
+)
+def test_a_request_id_is_text_or_a_whole_number_or_none(sent: object, kept: str | None) -> None:
+    assert meaning(200, {"code": 0, "requestId": sent}).request_id == kept
+    assert meaning(404, {"code": 404, "requestId": sent}).request_id == kept
+
+
 @pytest.mark.parametrize("data", ["oops", 5, True, 0, ""])
 def test_data_that_is_neither_list_nor_object_is_data_but_no_rows(data: object) -> None:
     envelope = meaning(200, {"code": 0, "data": data, "requestId": "r-1"})

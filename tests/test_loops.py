@@ -1,0 +1,271 @@
+"""The running loop, and time limits that share one timer, on a virtual clock."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyapi_async.loops import Limit, RunningLoop, Watch
+from tests import virtual
+
+# Which loop is running
+
+
+def test_each_thread_is_given_its_own_loop() -> None:
+    running = RunningLoop()
+    turn = threading.Barrier(2, timeout=30)
+
+    async def ask(mine: int) -> list[bool]:
+        right = []
+        for now in range(12):
+            turn.wait()
+            if now // 2 % 2 == mine:  # each asks twice, then the other one does
+                right.append(running() is asyncio.get_running_loop())
+        return right
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda mine: virtual.run(lambda: ask(mine)), range(2)))
+    assert outcomes == [[True] * 6] * 2
+
+
+def test_a_loop_of_an_earlier_run_is_forgotten() -> None:
+    running = RunningLoop()
+
+    async def ask() -> asyncio.AbstractEventLoop:
+        loop = running()
+        assert loop is running() is asyncio.get_running_loop()
+        return loop
+
+    earlier = virtual.run(ask)
+    assert virtual.run(ask) is not earlier
+
+
+def test_without_a_running_loop_there_is_none_to_give() -> None:
+    running = RunningLoop()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        running()
+
+    async def ask() -> asyncio.AbstractEventLoop:
+        return running()
+
+    virtual.run(ask)
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        running()
+
+
+# Time limits
+
+
+def limit_of(end: float | None, watch: Watch | None = None) -> Limit:
+    loop = asyncio.get_running_loop()
+    return Limit(watch or Watch(loop), loop, end)
+
+
+def cancellations() -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.cancelling()
+
+
+def test_a_block_ends_at_its_time_and_the_task_goes_on_as_if_never_cancelled() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limit = limit_of(3.0)
+        with limit:
+            await asyncio.sleep(60)
+        assert limit.expired
+        assert loop.time() == pytest.approx(3.0)
+        assert cancellations() == 0
+        await asyncio.sleep(60)
+        assert loop.time() == pytest.approx(63.0)
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("end", [None, 3.0])
+def test_a_block_that_is_done_in_time_is_left_alone_then_and_later(end: float | None) -> None:
+    async def main() -> None:
+        limit = limit_of(end)
+        with limit:
+            await asyncio.sleep(1)
+        await asyncio.sleep(60)
+        assert not limit.expired
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize(("before", "after"), [(9.0, 4.0), (2.0, 9.0), (None, 4.0)])
+def test_a_limit_that_is_moved_counts_where_it_was_moved_to(
+    before: float | None, after: float
+) -> None:
+    async def main() -> None:
+        limit = limit_of(before)
+        with limit:
+            await asyncio.sleep(1)
+            limit.move(after)
+            await asyncio.sleep(60)
+        assert limit.expired
+        assert asyncio.get_running_loop().time() == pytest.approx(after)
+
+    virtual.run(main)
+
+
+def test_what_is_told_to_end_ends_at_once_and_only_once() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limit = limit_of(3.0)
+        loop.call_later(1.0, limit.expire)
+        loop.call_later(1.0, limit.expire)
+        with limit:
+            await asyncio.sleep(60)
+        assert limit.expired
+        assert loop.time() == pytest.approx(1.0)
+        assert cancellations() == 0
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("also_expires", [False, True])
+@pytest.mark.parametrize("first", ["limit", "task"])
+def test_a_cancellation_from_elsewhere_goes_through(first: str, *, also_expires: bool) -> None:
+    async def main() -> None:
+        limits: list[Limit] = []
+
+        async def limited() -> None:
+            limits.append(limit_of(None))
+            with limits[0]:
+                await asyncio.sleep(60)
+            raise AssertionError("the cancellation was lost")
+
+        task = asyncio.create_task(limited())
+        await asyncio.sleep(1)
+        if also_expires and first == "limit":
+            limits[0].expire()
+        task.cancel()
+        if also_expires and first == "task":
+            limits[0].expire()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert limits[0].expired == also_expires
+
+    virtual.run(main)
+
+
+def test_an_error_of_the_block_goes_through_even_when_its_time_is_up() -> None:
+    async def main() -> None:
+        async def limited() -> None:
+            with limit_of(1.0):
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    raise LookupError
+
+        with pytest.raises(LookupError):
+            await limited()
+        assert cancellations() == 0
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(1.0, 2.0), (2.0, 1.0)])
+def test_of_two_limits_one_in_the_other_the_sooner_one_ends_its_own_block(
+    inner: float, outer: float
+) -> None:
+    async def main() -> None:
+        watch = Watch(asyncio.get_running_loop())
+        within, around = limit_of(inner, watch), limit_of(outer, watch)
+        behind = False
+        with around:
+            with within:
+                await asyncio.sleep(60)
+            behind = True
+        assert (within.expired, around.expired) == (inner < outer, outer < inner)
+        assert behind == within.expired
+        assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+        assert cancellations() == 0
+
+    virtual.run(main)
+
+
+def test_a_limit_needs_a_task_to_cut_short() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[str] = loop.create_future()
+
+        def outside_of_any_task() -> None:
+            with pytest.raises(RuntimeError, match="needs a task") as caught:
+                limit_of(1.0)
+            told.set_result(str(caught.value))
+
+        loop.call_soon(outside_of_any_task)
+        await told
+
+    virtual.run(main)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    blocks=st.lists(
+        st.tuples(
+            st.floats(0, 5),  # when it begins
+            st.none() | st.floats(0.01, 9),  # its limit, from there on
+            st.floats(0, 9),  # how long it would take
+            st.none() | st.floats(0.01, 9),  # its limit from half of that on
+        ),
+        max_size=12,
+    )
+)
+def test_one_timer_ends_every_block_at_its_own_time(
+    blocks: list[tuple[float, float | None, float, float | None]],
+) -> None:
+    """Any limits in any order, moved or not: each ends as under a timer of its own."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        watch = Watch(loop)
+
+        async def limited(
+            begin: float, most: float | None, needed: float, moved: float | None
+        ) -> tuple[bool, float]:
+            await asyncio.sleep(begin)
+            limit = limit_of(None if most is None else loop.time() + most, watch)
+            with limit:
+                await asyncio.sleep(needed / 2)
+                if moved is not None:
+                    limit.move(loop.time() + moved)
+                await asyncio.sleep(needed / 2)
+            return limit.expired, loop.time()
+
+        async def timed(
+            begin: float, most: float | None, needed: float, moved: float | None
+        ) -> tuple[bool, float]:
+            await asyncio.sleep(begin)
+            try:
+                async with asyncio.timeout(most) as scope:
+                    await asyncio.sleep(needed / 2)
+                    if moved is not None:
+                        scope.reschedule(loop.time() + moved)
+                    await asyncio.sleep(needed / 2)
+            except TimeoutError:
+                return True, loop.time()
+            return False, loop.time()
+
+        ours, theirs = await asyncio.gather(
+            asyncio.gather(*(limited(*block) for block in blocks)),
+            asyncio.gather(*(timed(*block) for block in blocks)),
+        )
+        assert [at for _, at in ours] == pytest.approx([at for _, at in theirs], abs=1e-6)
+        for (expired, _), (late, _), (_, most, needed, moved) in zip(
+            ours, theirs, blocks, strict=True
+        ):
+            close = (
+                abs(bound - done) < 1e-6
+                for bound, done in ((most, needed / 2), (most, needed), (moved, needed / 2))
+                if bound is not None
+            )
+            assert expired == late or any(close)
+
+    virtual.run(main)
