@@ -181,7 +181,7 @@ class Core:
                 else:
                     outcome = answer
                 cost = _cost_of(outcome)
-            if limit.expired and permit is not None:
+            if outcome is None and permit is not None:
                 outcome = AttemptTimeoutError(f"no whole answer within {options.timeout:g} s")
         except CreditBudgetError as error:
             return error.with_traceback(None), False
@@ -233,9 +233,9 @@ class Core:
         if not self._closed:
             self._closed = True
             self._interrupt()
-            if self._loop is not None:
-                self._watch.close()
             await self._transport.close()
+            if self._loop is not None:
+                self._watch.rest()
 
     @property
     def closed(self) -> bool:

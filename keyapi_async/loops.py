@@ -94,13 +94,15 @@ class Watch:
         """Watch a limit no longer; its timer may ring for nothing."""
         self._limits.discard(limit)
 
-    def close(self) -> None:
-        """Let the timer go."""
-        if self._timer is not None:
+    def rest(self) -> None:
+        """Let the timer go where nothing is watched."""
+        if self._timer is not None and not self._limits:
             self._timer.cancel()
+            self._timer, self._next = None, math.inf
 
     def _set(self, when: float) -> None:
-        self.close()
+        if self._timer is not None:
+            self._timer.cancel()
         self._next = when
         self._timer = self._loop.call_at(when, self._ring)
 

@@ -694,6 +694,20 @@ def test_a_client_that_was_never_used_can_be_closed() -> None:
     virtual.run(main)
 
 
+def test_closing_does_not_take_the_time_limit_from_what_is_in_flight() -> None:
+    async def main() -> None:
+        api = virtual.client(Script(1e9), timeout=2.0)
+        task = asyncio.create_task(api.get(PATH))
+        await asyncio.sleep(1)
+        await api.aclose()
+        with pytest.raises(UsageError, match="closed") as caught:
+            await task
+        assert isinstance(caught.value.__cause__, AttemptTimeoutError)
+        assert asyncio.get_running_loop().time() == pytest.approx(2, abs=0.01)
+
+    virtual.run(main)
+
+
 def test_closing_a_view_closes_nothing() -> None:
     script = Script()
 

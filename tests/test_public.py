@@ -268,6 +268,10 @@ def test_every_public_name_has_one_home_and_is_loaded_from_it() -> None:
         _ = records.nothing
 
 
+def test_dir_lists_every_public_name_even_one_that_is_not_loaded_yet() -> None:
+    assert set(keyapi_async.__all__) <= set(dir(keyapi_async))
+
+
 def test_importing_the_package_alone_does_not_even_import_aiohttp() -> None:
     program = "import sys, keyapi_async; sys.exit('aiohttp' in sys.modules)"
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)  # noqa: S603
