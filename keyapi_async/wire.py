@@ -149,7 +149,7 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
         return _no_envelope(answer, document, hide)
     request_id = document.get("requestId")
     if request_id is not None and request_id.__class__ is not str:
-        request_id = str(request_id) if isinstance(request_id, int) else None
+        request_id = str(request_id) if request_id.__class__ is int else None
     message = document.get("message")
     if message.__class__ is not str:
         message = ""
@@ -162,8 +162,7 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
 
 
 def _code(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    """Read a code that came as a text; what is an int already never comes here."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     return None
