@@ -73,6 +73,11 @@ class Stream(Protocol[T_co]):
         """Where the next item is."""
         ...
 
+    @property
+    def run_begin(self) -> Bookmark:
+        """Where the last run began."""
+        ...
+
     async def next_run(self) -> Sequence[T_co]:
         """Give the next items, in consecutive places; none at the end."""
         ...
@@ -214,12 +219,12 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         lane.delivered = stream.bookmark
         while not self._stopped:
             await self._tickets.acquire()
-            begin, records = stream.bookmark, await self._fetch(lane, stream)
+            records = await self._fetch(lane, stream)
             if not records:
                 self._tickets.release()
                 return
             lane.undelivered += 1
-            self._ready.append(_Run(lane, begin, records, stream.bookmark))
+            self._ready.append(_Run(lane, stream.run_begin, records, stream.bookmark))
             self._news.set()
 
     async def _fetch(self, lane: _Lane[K], stream: Stream[T]) -> Sequence[T]:

@@ -259,6 +259,7 @@ class RecordStream(AsyncIterator[T]):
 
     Attributes:
         rejected: rows so far that were no record.
+        run_begin: where the last ``next_run`` began.
     """
 
     def __init__(
@@ -276,6 +277,7 @@ class RecordStream(AsyncIterator[T]):
         """Check the paging parameters; endpoints make streams, users rarely do."""
         page_size = params.page_size(page_size)
         self.rejected = 0
+        self.run_begin = Bookmark(1)
         self._start = params.start(start, page_size, len(listing.queries))
         self._left = None if limit is None else params.number("limit", limit, 0)
         self._skip_invalid = params.boolean("skip_invalid", skip_invalid)
@@ -301,6 +303,12 @@ class RecordStream(AsyncIterator[T]):
         if offset >= len(leaf.items) and leaf.following is not None:
             (part, page_num), offset = leaf.following, 0
         return Bookmark(page_num, offset, self._book.page_size, part)
+
+    def _mark(self, offset: int) -> Bookmark:
+        """Mark a row of the page that is being read."""
+        leaf = self._leaf
+        assert leaf is not None  # noqa: S101  # it has given a row
+        return Bookmark(leaf.place.page_num, offset, self._book.page_size, leaf.place.part)
 
     def __aiter__(self) -> Self:
         return self
@@ -329,9 +337,8 @@ class RecordStream(AsyncIterator[T]):
         """Step over a row that is no record; give its error."""
         reject = leaf.items[self._offset]
         assert isinstance(reject, Reject)  # noqa: S101  # a fence that is not the end is one
-        place = leaf.place
         error = reject.error
-        error.bookmark = Bookmark(place.page_num, self._offset, self._book.page_size, place.part)
+        error.bookmark = self._mark(self._offset)
         self._offset += 1
         self.rejected += 1
         self._set_fence(leaf)
@@ -432,6 +439,7 @@ class RecordStream(AsyncIterator[T]):
             As asking for the next record does.
         """
         async for first in self:
+            self.run_begin = self._mark(self._offset - 1)
             run = [first, *self._run[self._offset : self._fence]]
             self._offset = self._fence
             return run

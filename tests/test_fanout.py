@@ -30,9 +30,11 @@ from keyapi_async import (
     RecordStream,
     RetryPolicy,
     ServerError,
+    Until,
     UsageError,
     fan_out,
 )
+from keyapi_async.paging import Listing
 from keyapi_async.wire import Answer, Request
 from tests import virtual
 
@@ -401,6 +403,56 @@ def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
             assert sum(map(len, got.values())) == server.served
             for key, mark in results.unfinished.items():
                 assert len(got.get(key, [])) == (mark.page_num - 1) * 10 + mark.offset
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("taken", range(1, 21))
+def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
+    """The first part ends with a full page, and some rows are no records."""
+    rows: list[list[object]] = [
+        [
+            7,
+            *({"id": f"0.{n}"} for n in range(1, 5)),
+            None,
+            *({"id": f"0.{n}"} for n in range(6, 10)),
+        ],
+        [{"id": f"1.{n}"} for n in range(10)],
+        ["x", {"id": "2.1"}, "y", {"id": "2.3"}, {"id": "2.4"}],
+    ]
+
+    class Parts(Keyed):
+        async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+            query = dict(parse_qsl(request.query))
+            data = rows[int(query["part"])] if query["page_num"] == "1" else []
+            return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+
+    server = Parts(0)
+    whole = [row["id"] for part in rows for row in part if isinstance(row, dict)]
+
+    async def main() -> None:
+        api = client(server)
+
+        def open_stream(_: int, start: Bookmark | None = None) -> RecordStream[Row]:
+            return RecordStream(
+                api._caller,
+                Listing(PATH, dict, tuple(f"part={n}" for n in range(3))),
+                page_size=10,
+                start=start,
+                limit=None,
+                prefetch=0,
+                until=Until.SHORT_PAGE,
+                skip_invalid=True,
+            )
+
+        got: list[object] = []
+        async with fan_out([1], open_stream) as results:
+            async for _, row in results:
+                got.append(row["id"])
+                if len(got) == taken:
+                    break
+        rest = open_stream(1, results.unfinished[1])
+        assert got + [row["id"] async for row in rest] == whole
 
     virtual.run(main)
 
