@@ -237,6 +237,11 @@ class KeyAPI:
         return self._caller.core.stats(self._caller.options.meter.levels[-1].spent)
 
     @property
+    def limiter(self) -> Limiter:
+        """The gate of this client, to share with others of the same key."""
+        return self._caller.core.limiter
+
+    @property
     def closed(self) -> bool:
         """Whether the client is closed, and nothing can be sent any more."""
         return self._caller.core.closed

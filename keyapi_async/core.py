@@ -79,7 +79,7 @@ class Core:
         self.requests = self.retries = self.throttles = self.records = 0
         self.waited = 0.0
         self._transport = transport
-        self._limiter = limiter
+        self.limiter = limiter
         self._secret = secret
         self._connections = asyncio.Semaphore(max_connections)
         self._watch: Watch
@@ -165,7 +165,7 @@ class Core:
                 connected = True
                 asked = loop.time()
                 try:
-                    permit = await self._limiter.acquire()
+                    permit = await self.limiter.acquire()
                 finally:
                     now = loop.time()
                     self.waited += now - asked
@@ -189,7 +189,7 @@ class Core:
             self._waiting.discard(limit)
             if permit is not None:
                 self._learn(outcome, permit)
-                self._limiter.answered(permit)
+                self.limiter.answered(permit)
                 if log.isEnabledFor(logging.DEBUG):
                     log.debug("%s", _line(request, status, outcome, loop.time() - now))
             if connected:
@@ -212,7 +212,7 @@ class Core:
         """Tell gate and circuit what an answer means for all the others."""
         if isinstance(outcome, RateLimitError):
             self.throttles += 1
-            self._limiter.throttled(permit, outcome.retry_after)
+            self.limiter.throttled(permit, outcome.retry_after)
         elif isinstance(outcome, QuotaExceededError):
             log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
             self.circuit.open(outcome)

@@ -29,10 +29,12 @@ class Reject:
     Attributes:
         row: the row as the API sent it.
         error: what is wrong with it.
+        offset: its place in the page, from 0.
     """
 
     row: JSON
     error: DecodeError
+    offset: int = 0
 
 
 @attrs.frozen
@@ -159,7 +161,7 @@ class _Book(Generic[T]):
                 error.path, error.params, error.attempts = request.path, request.params, 1
                 error.status, error.request_id = 200, envelope.request_id
                 error.page_num = page_num
-                items.append(Reject(row, error.with_traceback(None)))
+                items.append(Reject(row, error.with_traceback(None), position - first))
                 log.warning("a row is no record: %s", error)
         return items, True
 

@@ -1,0 +1,166 @@
+"""The ledger's rows as a file: whole, or not there at all."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import attrs
+
+from keyapi_async.errors import ConfigurationError, InvalidParameterError, KeyAPIError
+from keyapi_async.harvest.job import AnySubject
+from keyapi_async.harvest.ledger import Stored
+from keyapi_async.harvest.table import Key, Sheet, Table, table_of
+from keyapi_async.harvest.text import Csv, JsonLines
+from keyapi_async.records import Reader, reader_of
+
+
+class ExportError(KeyAPIError):
+    """The file cannot be written; what was in its place before is still there.
+
+    Attributes:
+        file: where it should have been.
+    """
+
+    def __init__(self, file: Path, message: str) -> None:
+        """Name the file, and say what is wrong."""
+        super().__init__(f"{file}: {message}")
+        self.args = (file, message)
+        self.file = file
+
+
+@attrs.frozen
+class Exported:
+    """A file that was written.
+
+    Attributes:
+        file: where it is.
+        rows: records in it.
+        rejected: rows of the ledger that are no record, and so not in it.
+    """
+
+    file: Path
+    rows: int
+    rejected: int
+
+
+class Export:
+    """A file under way: it has another name until it is complete."""
+
+    def __init__(
+        self,
+        file: Path,
+        subject: AnySubject,
+        page_size: int,
+        sheet: Callable[[BinaryIO], Sheet],
+    ) -> None:
+        self._file = file
+        self._draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+        self._read: Reader[object] = reader_of(cast("type[object]", subject.record))
+        self._page_size = page_size
+        self._make = sheet
+        self._stream: BinaryIO | None = None
+        self._sheet: Sheet | None = None
+        self._rows = self._rejected = 0
+
+    def begin(self) -> None:
+        """Open the draft."""
+        with self._told():
+            self._stream = self._draft.open("xb")
+            self._sheet = self._make(self._stream)
+
+    def write(self, pages: Sequence[Stored]) -> None:
+        """Add the records of some pages."""
+        keys: list[Key] = []
+        records: list[object] = []
+        for page in pages:
+            key = tuple(page.key.split(" "))
+            for record in page.records(self._read, self._page_size):
+                if record is None:
+                    self._rejected += 1
+                else:
+                    keys.append(key)
+                    records.append(record)
+        self._rows += len(records)
+        assert self._sheet is not None  # noqa: S101  # begin() came first
+        if records:
+            with self._told():
+                self._sheet.add(keys, records)
+
+    def finish(self) -> Exported:
+        """Put the file in its place, synced to the disk."""
+        assert self._stream is not None  # noqa: S101  # begin() came first
+        with self._told():
+            self._end()
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._draft.replace(self._file)
+            _sync(self._file.parent)
+        return Exported(self._file, self._rows, self._rejected)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._stream is not None:
+            with suppress(OSError):  # what is buffered may not fit on the disk
+                self._end()
+            with suppress(OSError):
+                self._stream.close()
+            self._draft.unlink(missing_ok=True)
+
+    def _end(self) -> None:
+        sheet, self._sheet = self._sheet, None
+        if sheet is not None:
+            sheet.end()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ExportError(self._file, error.strerror or str(error)) from error
+
+
+def open_export(
+    file: Path, subject: AnySubject, page_size: int, *, escape_formulas: bool
+) -> Export:
+    """Choose the format by the suffix.
+
+    Raises:
+        InvalidParameterError: no such format.
+        ConfigurationError: pyarrow is missing.
+    """
+    table = table_of(subject)
+    sheets: dict[str, Callable[[BinaryIO], Sheet]] = {
+        ".csv": lambda stream: Csv(stream, table, escape_formulas=escape_formulas),
+        ".jsonl": lambda stream: JsonLines(stream, table),
+    }
+    suffix = file.suffix.lower()
+    if suffix == ".parquet":
+        parquet = _parquet()
+        sheets[suffix] = lambda stream: parquet(stream, table)
+    if suffix not in sheets:
+        raise InvalidParameterError("path", str(file), "a name with .parquet, .csv or .jsonl")
+    return Export(file, subject, page_size, sheets[suffix])
+
+
+def _parquet() -> Callable[[BinaryIO, Table], Sheet]:
+    try:
+        from keyapi_async.harvest.parquet import Parquet  # noqa: PLC0415  # pyarrow is an extra
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "Parquet needs pyarrow: pip install 'keyapi-async[parquet]'"
+        ) from error
+    return Parquet
+
+
+def _sync(folder: Path) -> None:
+    """Make a new name in a folder survive a pulled plug."""
+    with suppress(PermissionError):  # Windows opens no folders, and needs none
+        here = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(here)
+        finally:
+            os.close(here)

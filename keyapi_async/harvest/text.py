@@ -1,0 +1,86 @@
+"""The ledger's rows as text: CSV and JSON Lines."""
+
+import csv
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from io import TextIOWrapper
+from typing import BinaryIO
+
+from keyapi_async.harvest.table import Column, Key, Table, json_text
+from keyapi_async.records import unstructure
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes as the beginning of a formula."""
+
+
+class JsonLines:
+    """A record a line, as ``unstructure`` gives it, behind the key of its list."""
+
+    def __init__(self, stream: BinaryIO, table: Table) -> None:
+        self._stream = stream
+        self._keys = table.keys
+        self._ranked = any(field.name == "rank" for field in table.fields)
+
+    def add(self, keys: Sequence[Key], records: Sequence[object]) -> None:
+        """Write some lines."""
+        lines = []
+        for key, record in zip(keys, records, strict=True):
+            row = {**dict(zip(self._keys, key, strict=True)), **unstructure(record)}
+            if self._ranked:
+                row.setdefault("rank", getattr(record, "rank"))  # noqa: B009  # of ranked ones only
+            lines.append(json_text(row))
+        self._stream.writelines(line + b"\n" for line in lines)
+
+    def end(self) -> None:
+        """Leave it: every line is whole."""
+
+
+class Csv:
+    """RFC 4180 in UTF-8, with the mark at its beginning without which Excel reads other letters."""
+
+    def __init__(self, stream: BinaryIO, table: Table, *, escape_formulas: bool) -> None:
+        # Its owner closes the stream, so the wrapper must be detached, or it would do so too.
+        self._text = TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        self._writer = csv.writer(self._text)
+        self._writer.writerow(table.head)
+        text = _escaped if escape_formulas else None
+        self._cells = [
+            (field.name, text if field.of in (str, str | None) else _cell_of(field))
+            for field in table.fields
+        ]
+
+    def add(self, keys: Sequence[Key], records: Sequence[object]) -> None:
+        """Write some rows."""
+        columns: list[Sequence[object]] = list(zip(*keys, strict=True))
+        for name, cell in self._cells:
+            values: list[object] = [getattr(record, name) for record in records]
+            if cell is not None:
+                values = [None if value is None else cell(value) for value in values]
+            columns.append(values)
+        columns.append([_extra(record) for record in records])
+        self._writer.writerows(zip(*columns, strict=True))
+
+    def end(self) -> None:
+        """Write what is buffered."""
+        self._text.detach()
+
+
+def _extra(record: object) -> str | None:
+    """Give the fields that the documentation lacks, as JSON; None where there are none."""
+    extra: dict[str, object] = getattr(record, "extra")  # noqa: B009  # every record has one
+    return json_text(extra).decode() if extra else None
+
+
+def _escaped(value: object) -> object:
+    return f"'{value}" if str(value).startswith(_FORMULA) else value
+
+
+def _cell_of(field: Column) -> Callable[..., object] | None:
+    """Find how a value is written in a CSV; None where it is as it is."""
+    if field.of == bool | None:
+        return lambda value: "true" if value else "false"
+    if field.of == datetime | None:
+        return lambda value: value.isoformat().replace("+00:00", "Z")
+    if field.of == int | None:
+        return None
+    return None if field.kind is None else field.kind.write

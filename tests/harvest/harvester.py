@@ -1,0 +1,29 @@
+"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids."""
+
+# ruff: noqa: T201  # it tells its parent
+
+import asyncio
+import signal
+import sys
+
+from keyapi_async import KeyAPI, RetryPolicy
+from keyapi_async.harvest import Harvest, Job
+
+
+async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
+    retry = RetryPolicy(attempts=6, initial=0.01, maximum=0.05)
+    print("running", flush=True)
+    async with (
+        KeyAPI("sandbox-key", base_url=url, qps=1e4, retry=retry, proxy="") as api,
+        Harvest.open(ledger) as harvest,
+    ):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, harvest.stop)
+        report = await harvest.run(
+            api, Job.product_creators(ids.split(",")), concurrency=int(concurrency)
+        )
+    print(report.done, report.failed, report.left, report.pages, report.stopped, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,153 @@
+"""Products and their creators in memory, on a virtual clock, with a ledger on a real disk."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, TypeVar, TypeVarTuple
+from urllib.parse import parse_qsl
+
+import orjson
+
+from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RetryPolicy, unstructure
+from keyapi_async.harvest import Harvest
+from keyapi_async.wire import Answer, Request
+from tests import virtual
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+Row = dict[str, Any]
+
+
+class InlineLoop(virtual.VirtualLoop):
+    """A virtual clock on which what runs in threads runs at once, and is known a moment later."""
+
+    lag = 0.002
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> "asyncio.Future[T]":
+        future = self.create_future()
+        try:
+            result = func(*args)
+        except Exception as error:  # noqa: BLE001  # as an executor does
+            self.call_later(self.lag, _unless_done, future, future.set_exception, error)
+        else:
+            self.call_later(self.lag, _unless_done, future, future.set_result, result)
+        return future
+
+
+def _unless_done(future: "asyncio.Future[Any]", tell: Callable[[Any], None], value: Any) -> None:
+    if not future.done():
+        tell(value)
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine on the virtual clock, and see that it leaves no task behind."""
+
+    async def watched() -> T:
+        value = await main()
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not others, f"left running: {others}"
+        return value
+
+    with asyncio.Runner(loop_factory=InlineLoop) as runner:
+        return runner.run(watched())
+
+
+class Shop:
+    """A server of one list of creators for each product.
+
+    ``statuses`` strike once each, in their order; ``strange`` says what stands in a row's place.
+    """
+
+    def __init__(self, lengths: dict[str, int], latency: float = 0.05) -> None:
+        self.lengths = lengths
+        self.latency = latency
+        self.asked: list[tuple[str, int]] = []
+        self.billed = 0
+        self.open = 0
+        self.most_open = 0
+        self.statuses: dict[tuple[str, int], list[int]] = {}
+        self.strange: dict[tuple[str, int], object] = {}
+        self.credits: int | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.lengths)
+
+    def rows(self, product_id: str) -> list[object]:
+        return [
+            self.strange.get((product_id, place), creator(product_id, place))
+            for place in range(self.lengths[product_id])
+        ]
+
+    def records(self) -> list[Row]:
+        return [
+            row
+            for product_id in self.lengths
+            for row in self.rows(product_id)
+            if isinstance(row, dict) and {"product_id", "user_id"} <= set(row)
+        ]
+
+    def least(self, page_size: int = 10) -> int:
+        return sum(length // page_size + 1 for length in self.lengths.values())
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        query = dict(parse_qsl(request.query))
+        product_id = query["product_id"]
+        page, size = int(query["page_num"]), int(query["page_size"])
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        self.asked.append((product_id, page))
+        try:
+            await asyncio.sleep(self.latency / 2)
+            statuses = self.statuses.get((product_id, page))
+            status = statuses.pop(0) if statuses else 200
+            if status == 200 and self.credits is not None and self.billed >= self.credits:
+                status = 402
+            self.billed += status == 200
+            await asyncio.sleep(self.latency / 2)
+        finally:
+            self.open -= 1
+        if status != 200:
+            return Answer(status, {}, b'{"code": %d, "message": "no", "data": null}' % status)
+        rows = self.rows(product_id)[(page - 1) * size : page * size]
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": rows, "requestId": f"r{page}"}))
+
+    async def close(self) -> None:
+        pass
+
+    def client(self, **options: Any) -> KeyAPI:
+        options.setdefault("retry", RetryPolicy(attempts=2, initial=0.01))
+        options.setdefault("qps", 1e5)
+        return virtual.client(self, **options)
+
+
+def creator(product_id: str, place: int) -> Row:
+    return {
+        "product_id": product_id,
+        "user_id": str(7_000_000 + place),
+        "nick_name": f'Zoë, "{place}" 🎉\n',
+        "total_followers_cnt": place * 10,
+        "per_product_ifl_gmv_amt": place + 0.5,
+    }
+
+
+def products(*lengths: int) -> dict[str, int]:
+    return {str(100 + place): length for place, length in enumerate(lengths)}
+
+
+async def rows_in(harvest: Harvest) -> list[Row]:
+    return [unstructure(record) async for record in harvest.records(ProductCreator)]
+
+
+def killed(ledger: Path, into: Path) -> Path:
+    """Copy a ledger as a SIGKILL would leave it: what is not on the disk is lost."""
+    for suffix in ("", "-wal"):
+        source = Path(f"{ledger}{suffix}")
+        if source.exists():
+            shutil.copy(source, f"{into}{suffix}")
+    return into

@@ -1,0 +1,178 @@
+"""However a harvest is interrupted, its ledger ends up as if it never had been."""
+
+import asyncio
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyapi_async import Until
+from keyapi_async.harvest import Harvest, Job
+from tests.harvest import shop
+
+interruptions = st.lists(
+    st.tuples(st.sampled_from(("cancel", "stop", "kill")), st.floats(0, 0.6)), max_size=5
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(
+    lengths=st.lists(st.integers(0, 35), min_size=1, max_size=8),
+    interruptions=interruptions,
+    concurrency=st.integers(1, 5),
+    page_size=st.sampled_from((3, 10)),
+    until=st.sampled_from(Until),
+    data=st.data(),
+)
+def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
+    *,
+    lengths: list[int],
+    interruptions: list[tuple[str, float]],
+    concurrency: int,
+    page_size: int,
+    until: Until,
+    data: st.DataObject,
+) -> None:
+    server = shop.Shop(shop.products(*lengths))
+    places = st.tuples(st.sampled_from(list(server.lengths)), st.integers(1, 4))
+    errors = st.lists(st.sampled_from((500, 503, 404)), min_size=1, max_size=3)
+    server.statuses = data.draw(st.dictionaries(places, errors, max_size=3))
+    server.strange = data.draw(
+        st.dictionaries(places, st.sampled_from(({"user_id": "1"}, {}, 5, [None])), max_size=3)
+    )
+    trouble = sum(map(len, server.statuses.values()))
+
+    async def main(folder: Path) -> None:
+        file = folder / "0.db"
+        job = Job.product_creators(server.ids, page_size=page_size, until=until)
+        for number, (how, when) in enumerate(interruptions, 1):
+            async with Harvest.open(file) as harvest:
+                work = asyncio.create_task(
+                    harvest.run(server.client(), job, concurrency=concurrency)
+                )
+                await asyncio.wait((work,), timeout=when)
+                if how == "kill":
+                    file = shop.killed(file, folder / f"{number}.db")
+                if how == "stop":
+                    harvest.stop()
+                else:
+                    work.cancel()
+                with suppress(asyncio.CancelledError):
+                    await work
+        async with Harvest.open(file) as harvest:
+            for _ in range(trouble + 1):
+                report = await harvest.run(server.client(), job, concurrency=concurrency)
+            assert (report.done, report.failed, report.left) == (len(lengths), 0, 0)
+            assert await shop.rows_in(harvest) == server.records()
+            status = await harvest.status()
+            assert status.rows == sum(lengths)
+            assert status.rejects == sum(lengths) - len(server.records())
+            cuts = sum(how != "stop" for how, _ in interruptions)
+            assert status.pages <= server.billed <= status.pages + cuts * concurrency
+            assert status.pages - trouble <= (
+                server.least(page_size)
+                if until is Until.SHORT_PAGE
+                else sum(-(-length // page_size) + 1 for length in lengths)
+            )
+
+    with tempfile.TemporaryDirectory() as folder:
+        shop.run(lambda: main(Path(folder)))
+
+
+def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(*[50] * 8))
+
+    async def main() -> None:
+        job = Job.product_creators(server.ids)
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            harvest.stop()  # of nothing: it has no effect
+            work = asyncio.create_task(harvest.run(server.client(), job, concurrency=4))
+            await asyncio.sleep(0.07)
+            assert server.open == 4
+            harvest.stop()
+            report = await work
+            assert report.stopped
+            assert report.pages == report.spent == server.billed == 8
+            assert (report.done, report.left) == (0, 8)
+            report = await harvest.run(server.client(), job)
+            assert not report.stopped
+            assert server.billed == server.least()
+
+    shop.run(main)
+
+
+@pytest.mark.parametrize("when", [0.0, 0.001])
+def test_a_stop_while_the_lists_are_written_down_asks_for_nothing(
+    tmp_path: Path, when: float
+) -> None:
+    server = shop.Shop(shop.products(5, 5))
+
+    async def main() -> None:
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            job = Job.product_creators(server.ids)
+            work = asyncio.create_task(harvest.run(server.client(), job))
+            await asyncio.sleep(when)
+            harvest.stop()
+            report = await work
+            assert report.stopped
+            assert report.left == 2
+            assert server.asked == []
+
+    shop.run(main)
+
+
+def test_a_stop_that_comes_when_all_is_done_is_none(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(5))
+
+    async def main() -> None:
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            report = await harvest.run(
+                server.client(),
+                Job.product_creators(server.ids),
+                progress=lambda _: harvest.stop(),
+            )
+            assert not report.stopped
+            assert report.done == 1
+
+    shop.run(main)
+
+
+def test_a_finished_job_asks_for_nothing(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(0, 10, 25))
+
+    async def main() -> None:
+        job = Job.product_creators(server.ids)
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            first = await harvest.run(server.client(), job)
+            asked = list(server.asked)
+            assert (first.pages, first.rows, first.done) == (6, 35, 3)
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            second = await harvest.run(server.client(), job)
+            assert (second.pages, second.requests, second.spent, second.done) == (0, 0, 0, 3)
+            assert second.rate == 0
+            assert server.asked == asked
+
+    shop.run(main)
+
+
+def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(*[95] * 6))
+
+    async def main() -> None:
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            work = asyncio.create_task(
+                harvest.run(server.client(), Job.product_creators(server.ids), concurrency=6)
+            )
+            while server.billed < 6 or server.open:
+                await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
+            for _ in range(3):  # one who is impatient changes nothing
+                work.cancel()
+                await asyncio.sleep(0)
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            assert (await harvest.status()).pages == 6
+
+    shop.run(main)
