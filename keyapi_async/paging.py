@@ -210,11 +210,8 @@ class _Ahead(Generic[T]):
             raise UsageError("this stream was closed while it was read")
         return task.result()
 
-    async def go_on(self, places: Iterator[_Place], behind: _Place | None, pages: int) -> None:
-        """Send for more, at most for ``pages``; leave those that are behind the reader now."""
-        stale = [place for place in self._tasks if behind is None or place < behind]
-        if stale:
-            await self._leave(stale)
+    async def go_on(self, places: Iterator[_Place], pages: int) -> None:
+        """Send for more, at most for ``pages``."""
         self._opening = min(self._most, self._opening * 2 or 1)
         for place in takewhile(lambda _: len(self._tasks) < min(self._opening, pages), places):
             if place not in self._tasks:
@@ -231,16 +228,12 @@ class _Ahead(Generic[T]):
 
     async def close(self) -> None:
         """Leave every page in flight, and see it end."""
-        await self._leave(list(self._tasks))
-
-    async def _leave(self, places: list[_Place]) -> None:
-        tasks = [self._tasks[place] for place in places]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for place in places:
-            self._tasks.pop(place, None)
+        self._tasks.clear()
 
 
 def _look_at(task: "asyncio.Task[_Leaf[T]]") -> None:
@@ -391,12 +384,13 @@ class RecordStream(AsyncIterator[T]):
         return True
 
     async def _go_on(self, leaf: _Leaf[T]) -> None:
-        following = leaf.following
+        if leaf.following is None:
+            await self._ahead.close()  # what was sent for lies behind the end
+            return
         pages = MAX_PAGE_NUM
         if self._left is not None:
             pages = -(-self._left // self._book.page_size)
-        places = iter(()) if following is None else self._book.likely_after(following)
-        await self._ahead.go_on(places, following, pages)
+        await self._ahead.go_on(self._book.likely_after(leaf.following), pages)
 
     def _see_progress(self, old: _Leaf[T] | None, new: _Leaf[T]) -> None:
         """Refuse a server that ignores ``page_num``; lists shift, so one row may come twice."""

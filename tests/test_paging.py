@@ -444,6 +444,17 @@ def test_equal_pages_of_two_parts_are_no_repetition() -> None:
     assert len(virtual.run(main)) == 20
 
 
+def test_equal_short_pages_of_two_parts_are_no_repetition_either() -> None:
+    lists = Lists([3, 3])
+    page = [{"id": str(n)} for n in range(3)]
+    lists.rows = {(0, 1): page, (1, 1): page}
+
+    async def main() -> list[dict[str, object]]:
+        return await stream(lists).collect()
+
+    assert len(virtual.run(main)) == 6
+
+
 def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk() -> None:
     deep = b'{"deep":' + b"[" * 1000 + b"]" * 1000 + b"}"
     body = b'{"code":0,"data":[' + b",".join([deep] * 10) + b"]}"
@@ -566,6 +577,19 @@ def test_a_list_of_one_page_costs_one_credit_at_any_prefetch(prefetch: int) -> N
 
     virtual.run(main)
     assert lists.asked == [(0, 1)]
+
+
+def test_pages_behind_the_end_are_left_as_soon_as_it_is_known() -> None:
+    lists = Lists([45], latency=1.0)
+
+    async def main() -> None:
+        rows = stream(lists, prefetch=8)
+        for _ in range(41):
+            await anext(rows)
+        assert len(lists.asked) > 5
+        assert lists.open == 0
+
+    virtual.run(main)
 
 
 def test_parts_that_begin_are_certain_and_prefetch_wastes_nothing_on_them() -> None:
