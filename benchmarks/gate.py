@@ -130,7 +130,7 @@ def cost(acquisitions: int, waiters: int) -> None:
     """Print the CPU of an acquisition with many waiters."""
 
     async def main() -> float:
-        gate = QpsLimiter(1e6)
+        gate = QpsLimiter(1e5)
 
         async def caller() -> None:
             for _ in range(acquisitions // waiters):
@@ -140,7 +140,7 @@ def cost(acquisitions: int, waiters: int) -> None:
         await asyncio.gather(*(caller() for _ in range(waiters)))
         return time.process_time() - begin
 
-    spent = virtual.run(main)
+    spent = asyncio.run(main())  # on the real clock: the gate paces, ten thousand wait
     each = spent / acquisitions * 1e6
     print(f"\n{acquisitions:,} acquisitions, {waiters:,} waiters: {each:.1f} µs each")
 
