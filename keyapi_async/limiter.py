@@ -196,10 +196,11 @@ class _Window:
         """Take note of an answer, or of one overdue; its place is given back a second later."""
         if not permit.landed:
             permit.landed = True
+            trip = min(now - permit.at, _FLIGHT)
             self._trips += 1
-            self._shortest = min(self._shortest, now - permit.at)
+            self._shortest = min(self._shortest, trip)
             certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
-            when = min(now, permit.at + _FLIGHT) + 1.0 - certain
+            when = permit.at + trip + 1.0 - certain
             self._leaving.append(max(when, self._leaving[-1]) if self._leaving else when)
             while self._flying and self._flying[0].landed:
                 self._flying.popleft()

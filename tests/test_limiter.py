@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.gate import simulate
@@ -74,6 +74,8 @@ def test_a_cancelled_waiter_gives_its_place_back() -> None:
     trips=st.lists(st.floats(0, 3), min_size=1, max_size=7),
     cancelled=st.sets(st.integers(0, 119), max_size=20),
 )
+@example(qps=1.5, arrivals=[0.0] * 40, trips=[1.0], cancelled=set())  # all answers are overdue
+@example(qps=5.0, arrivals=[0.0] * 80, trips=[0.9, 0.0], cancelled=set())
 def test_never_more_than_the_limit_in_any_second_for_any_arrivals(
     qps: float, arrivals: list[float], trips: list[float], cancelled: set[int]
 ) -> None:
