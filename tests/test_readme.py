@@ -89,7 +89,10 @@ def test_programs_run(
 
 
 @blocks(is_piece)
-async def test_pieces_run(block: str, box: Sandbox) -> None:
+async def test_pieces_run(
+    block: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
     async with KeyAPI(box.api_key, base_url=box.url, qps=1000, proxy="") as api:
         names: dict[str, Any] = {
             "api": api,

@@ -9,8 +9,12 @@ from typing import Annotated, Any, cast
 import attrs
 import typer
 
+from keyapi_async.cli import lists
 from keyapi_async.cli.demo import demo
+from keyapi_async.cli.estimate import estimate
 from keyapi_async.cli.exits import ExitCode, InputError, exit_code, sentence
+from keyapi_async.cli.harvest import harvest_app
+from keyapi_async.cli.ledger import export, status
 from keyapi_async.cli.sandbox import sandbox
 from keyapi_async.cli.terminal import abandon_output, console
 from keyapi_async.errors import KeyAPIError
@@ -32,6 +36,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog="Example:  keyapi-async demo --products 60 --qps 100")(demo)
+app.command(epilog="Example:  keyapi-async creators 1729492547846767618 --limit 50")(lists.creators)
+app.command(epilog="Example:  keyapi-async videos --unique-id tiktok --sort-field create_time")(
+    lists.videos
+)
+app.command(
+    epilog="Example:  keyapi-async ranking --region US --rank-type week --rank-field sales"
+)(lists.ranking)
+app.command(epilog="Example:  keyapi-async livestreams 7130853117586801710 --format csv")(
+    lists.livestreams
+)
+app.command(epilog="Example:  keyapi-async products 7519400157893365022 --format jsonl")(
+    lists.products
+)
+app.add_typer(harvest_app, name="harvest", epilog="Example:  keyapi-async harvest creators --help")
+app.command(epilog="Example:  keyapi-async export creators.db creators.csv")(export)
+app.command(epilog="Example:  keyapi-async status creators.db")(status)
+app.command(epilog="Example:  keyapi-async estimate creators --ids products.txt --qps 50")(estimate)
 app.command(epilog="Example:  keyapi-async sandbox --port 8080 --qps 10 --credits 500")(sandbox)
 
 
@@ -76,7 +97,7 @@ def _run(args: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer makes the latter of one that has an errno
         abandon_output()
         return ExitCode.DONE
     except _UsageError as error:

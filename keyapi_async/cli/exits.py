@@ -1,5 +1,6 @@
 """How a command ends: its exit code, and the one sentence that says why."""
 
+import sqlite3
 from enum import IntEnum
 
 from keyapi_async.errors import (
@@ -12,6 +13,7 @@ from keyapi_async.errors import (
     QuotaExceededError,
     printable,
 )
+from keyapi_async.harvest import HarvestStoppedError, LedgerError
 
 
 class ExitCode(IntEnum):
@@ -34,6 +36,7 @@ _CODES: dict[type[Exception], ExitCode] = {
     ConfigurationError: ExitCode.USAGE,
     InvalidParameterError: ExitCode.USAGE,
     BadRequestError: ExitCode.USAGE,
+    LedgerError: ExitCode.USAGE,
     AuthenticationError: ExitCode.AUTHENTICATION,
     PermissionDeniedError: ExitCode.AUTHENTICATION,
     QuotaExceededError: ExitCode.CREDITS,
@@ -43,10 +46,19 @@ _CODES: dict[type[Exception], ExitCode] = {
 
 def exit_code(error: Exception) -> ExitCode:
     """Find the exit code that an error stands for."""
+    if isinstance(error, HarvestStoppedError) and isinstance(error.__cause__, Exception):
+        return exit_code(error.__cause__)
+    if isinstance(error, LedgerError) and _is_of_the_disk(error.__cause__):
+        return ExitCode.INCOMPLETE
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return code
     return ExitCode.INCOMPLETE
+
+
+def _is_of_the_disk(cause: BaseException | None) -> bool:
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 def sentence(error: Exception) -> str:

@@ -28,12 +28,19 @@ def test_version(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"keyapi-async {__version__}\n"
 
 
-@pytest.mark.parametrize("args", [[], ["demo"], ["sandbox"]])
+NOUNS = ("creators", "videos", "ranking", "livestreams", "products")
+COMMANDS = ("demo", "sandbox", "export", "status", "estimate", "harvest", *NOUNS)
+
+
+@pytest.mark.parametrize(
+    "args", [[], *([name] for name in COMMANDS), *(["harvest", noun] for noun in NOUNS)]
+)
 def test_every_help_has_an_example_and_fits(args: list[str], capsys: Capture) -> None:
     assert run([*args, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.strip().startswith("Example:  keyapi-async") for line in lines)
     assert max(map(len, lines)) <= 80
+    assert not any(line.lstrip("│ *").split("  ")[0].endswith("…") for line in lines)
 
 
 def test_no_command_gets_the_help(capsys: Capture) -> None:

@@ -8,11 +8,17 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
 SHORT = ("demo", "--products", "2", "--qps", "500")
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the demo puts its files
 
 
 def environment(**extra: str) -> dict[str, str]:

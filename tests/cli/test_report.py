@@ -1,11 +1,12 @@
 """The table and the costs at the end."""
 
 import io
+from pathlib import Path
 
 import attrs
 from rich.console import Console
 
-from keyapi_async import ProductCreator, ServerError
+from keyapi_async import ProductCreator
 from keyapi_async.cli.report import Report, Seller, print_report
 from tests.cli.test_progress import GLANCE
 
@@ -17,7 +18,20 @@ def seller(**fields: object) -> Seller:
     return one
 
 
-REPORT = Report(sellers=[], failures={}, glance=GLANCE, least=1_200, uncertain=0, qps=50.0)
+REPORT = Report(
+    sellers=[],
+    failures={},
+    glance=GLANCE,
+    missing=0,
+    surplus=0,
+    least=1_200,
+    lost=0,
+    unkept=0,
+    killed=False,
+    at_once=16,
+    qps=50.0,
+    files=[Path("/tmp/demo/creators.db"), Path("/tmp/demo/creators.csv")],  # noqa: S108  # a name
+)
 
 
 def printed(report: Report) -> str:
@@ -54,16 +68,56 @@ def test_a_seller_of_several_products_is_added_up() -> None:
     assert (one.products, one.sales, one.gmv) == (2, 4, 7.0)
 
 
+def test_bars_are_as_long_as_their_share() -> None:
+    gmvs = [90.0, 45.0, 0.0]
+    sellers = [seller(nick_name=f"<{gmv:g}>", per_product_ifl_gmv_amt=gmv) for gmv in gmvs]
+    lines = printed(attrs.evolve(REPORT, sellers=sellers)).splitlines()
+    bars = [line for line in lines if line.startswith(" <")][len(gmvs) :]
+    most, half, none = (line.count("█") for line in bars)
+    assert most > 40
+    assert half == most // 2
+    assert none == 0
+
+
+def test_nobody_sold_anything() -> None:
+    text = printed(attrs.evolve(REPORT, sellers=[seller()]))
+    assert "The best of 1 creators" in text
+    assert "█" not in text
+
+
 def test_the_costs_are_said_beside_the_least_they_could_be() -> None:
     text = printed(REPORT)
-    assert "1,234 spent, the least it had to cost: 1,200" in text
+    assert "1,200 credits: the pages of the lists" in text
+    assert "1,234 credits\n" in text.replace("  ", "")
     assert "43.3 requests/s, 50 allowed" in text
-    assert "lost" not in text
+    assert "nothing: every row is there, and none twice" in text
+    assert "of them for" not in text
+    assert "SIGKILL" not in text
 
 
-def test_lost_answers_and_failed_lists_are_named() -> None:
-    error = ServerError("Internal\nserver error")
-    text = printed(attrs.evolve(REPORT, uncertain=7, failures={"1729": error}))
-    assert "7 more where the answer was lost" in text
-    assert "12,345 rows of 39 products" in text
+def test_a_kill_and_lost_answers_have_their_price() -> None:
+    text = printed(attrs.evolve(REPORT, lost=20, unkept=14, killed=True))
+    assert "20 of them for answers that were lost" in text
+    assert "14 of them for what the kill interrupted; never more than 16" in text
+    assert "one SIGKILL" in text
+
+
+def test_rows_that_are_missing_are_not_hushed_up() -> None:
+    text = printed(attrs.evolve(REPORT, missing=3, surplus=1))
+    assert "3 rows are missing, 1 too many" in text
+    assert "nothing" not in text
+
+
+def test_failed_lists_are_named() -> None:
+    text = printed(attrs.evolve(REPORT, failures={"1729": "Internal\nserver error"}))
     assert "product 1729 failed: Internal\\nserver error" in text
+
+
+def test_files_are_named_each_on_its_line() -> None:
+    far = Path("/far") / ("away" * 30) / "creators.csv"
+    lines = printed(attrs.evolve(REPORT, files=[*REPORT.files, far])).splitlines()
+    assert lines[-3:] == [
+        "ledger    /tmp/demo/creators.db",
+        "export    /tmp/demo/creators.csv",
+        f"export    {far}",
+    ]
