@@ -262,6 +262,7 @@ def test_every_public_name_has_one_home_and_is_loaded_from_it() -> None:
         "assert KeyAPI is k.KeyAPI\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)  # noqa: S603
+    assert keyapi_async.__getattr__("client").KeyAPI is keyapi_async.KeyAPI  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = keyapi_async.nothing
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
