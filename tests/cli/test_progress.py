@@ -6,7 +6,8 @@ import attrs
 import pytest
 from rich.console import Console
 
-from keyapi_async.cli.progress import Glance, LineProgress, LiveProgress, Pace, progress_on
+from keyapi_async.cli.display import Pace
+from keyapi_async.cli.progress import Glance, LineProgress, LiveProgress, progress_on
 
 GLANCE = Glance(
     done=40,
