@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.gate import simulate
 from keyapi_async import ConfigurationError, Limiter, Permit, QpsLimiter
-from keyapi_async.limiter import Belief
+from keyapi_async.limiter.belief import Belief
 from keyapi_async.sandbox.windows import Window
 from tests import virtual
 

@@ -76,7 +76,7 @@ def test_what_it_spends_is_what_the_pages_and_the_kill_cost(
     assert told is not None
     least, spent, killed = (int(number.replace(",", "")) for number in told.groups())
     assert spent - least == killed
-    assert 0 < killed <= 16
+    assert 0 <= killed <= 16  # none where every page in flight had come
     world = Sandbox(seed=1).world
     with (folder / "creators.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -1,0 +1,12 @@
+"""The gate: every request takes a permit here, so that the plan's queries per second are kept.
+
+Nobody tells a client how its server counts: by the calendar second, over any second, by a bucket.
+So permits are paced in small bursts a little below the limit, and no second ever sees more of them
+than the limit, the travelling time of a request included. Where the limit itself is unknown or was
+told wrongly, the 429s teach it.
+"""
+
+from keyapi_async.limiter.local import DEFAULT_PAUSE, MAX_PAUSE, QpsLimiter
+from keyapi_async.limiter.protocol import Limiter, Permit
+
+__all__ = ["DEFAULT_PAUSE", "MAX_PAUSE", "Limiter", "Permit", "QpsLimiter"]

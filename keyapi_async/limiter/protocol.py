@@ -1,0 +1,41 @@
+"""What the client asks of a gate: a permit before a request, a word when its answer is there."""
+
+from typing import Protocol, runtime_checkable
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Permit:
+    """The leave to send one request.
+
+    Attributes:
+        at: when it was granted, seconds on the event loop's clock.
+        throttled: whether the request met a 429.
+        landed: whether the request has surely reached the server.
+    """
+
+    at: float
+    throttled: bool = False
+    landed: bool = False
+
+
+@runtime_checkable
+class Limiter(Protocol):
+    """What a gate does; implement it to pace requests in a way of your own.
+
+    Each permit is given back by exactly one call of ``answered``; a request that met a 429 calls
+    ``throttled`` before that.
+    """
+
+    async def acquire(self) -> Permit:
+        """Wait for a permit to send one request, in the order of asking."""
+        ...
+
+    def answered(self, permit: Permit) -> None:
+        """Take note that the answer is there, or that there will be none."""
+        ...
+
+    def throttled(self, permit: Permit, retry_after: float | None) -> None:
+        """Take note of a 429, and hold back every request for ``retry_after`` seconds."""
+        ...

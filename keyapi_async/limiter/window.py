@@ -1,0 +1,60 @@
+"""The places of a window: how many requests a server may still count into the running second."""
+
+import math
+from collections import deque
+
+from keyapi_async.limiter.protocol import Permit
+
+FLIGHT = 0.3
+"""Seconds for which an unanswered request may still be on its way to the server."""
+
+_TRIPS = 20  # answers before the shortest round trip is believed
+
+
+class Window:
+    """Counts what a server may still count into the second that is running.
+
+    A request reached the server before its answer came, and the one that takes its place will
+    reach it some time after it is sent. So a place is free again one second after the answer, less
+    what every request travels: half of the shortest round trip is taken as certain.
+    """
+
+    def __init__(self) -> None:
+        self._flying: deque[Permit] = deque()
+        self._leaving: deque[float] = deque()
+        self._size = 0
+        self._trips = 0
+        self._shortest = math.inf
+
+    def enter(self, now: float) -> Permit:
+        """Grant a permit."""
+        permit = Permit(now)
+        self._flying.append(permit)
+        self._size += 1
+        return permit
+
+    def leave(self, permit: Permit, now: float) -> None:
+        """Take note of an answer, or of one overdue; its place is given back a second later."""
+        if not permit.landed:
+            permit.landed = True
+            trip = min(now - permit.at, FLIGHT)
+            self._trips += 1
+            self._shortest = min(self._shortest, trip)
+            certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
+            when = permit.at + trip + 1.0 - certain
+            self._leaving.append(max(when, self._leaving[-1]) if self._leaving else when)
+            while self._flying and self._flying[0].landed:
+                self._flying.popleft()
+
+    def room_at(self, now: float, places: int) -> float:
+        """Say when to look for a free place; a time not after now means that one is free."""
+        while self._flying and self._flying[0].at + FLIGHT <= now:
+            self.leave(self._flying.popleft(), now)
+        while self._leaving and self._leaving[0] <= now:
+            self._leaving.popleft()
+            self._size -= 1
+        if self._size < places:
+            return now
+        # A place that is not leaving yet is not given back before that.
+        soonest = now + 1.0 - min(self._shortest, FLIGHT) / 2
+        return min(self._leaving[0], soonest) if self._leaving else soonest
