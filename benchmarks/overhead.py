@@ -5,78 +5,21 @@ process' CPU time divided by its pages, and the ratio compares medians. nginx se
 loopback, so that no Python server shares the figure. Everything of the client is included: typed
 records, gate, retries, metering, time limits.
 
-    python benchmarks/overhead.py [--rounds 100] [--pages 60]
+    python -m benchmarks.overhead [--rounds 100] [--pages 60]
 """
 
 import argparse
 import asyncio
-import contextlib
 import json
-import socket
 import statistics
-import subprocess
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import orjson
 
+from benchmarks.serving import KEY, PATH, PRODUCT, nginx
 from keyapi_async import KeyAPI
-from keyapi_async.sandbox.data import World
-
-PRODUCT = "1729492547846767618"
-PATH = "/v1/tiktok/product/creators/analytics"
-KEY = "benchmark-key"
-
-CONFIG = """
-daemon off; pid {folder}/nginx.pid; error_log stderr crit; worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; keepalive_requests 100000000; default_type application/json;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ root {folder}; try_files /$arg_page_num.json /last.json; }}
-  }}
-}}
-"""
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def nginx(pages: int) -> Iterator[str]:
-    """Serve full pages of creators, then a last one with nine; give the base URL."""
-    rows = World(seed=0).product_creators(PRODUCT)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        for page in range(1, pages + 1):
-            page_rows = [rows[(page * 10 + i) % len(rows)] for i in range(10 - (page == pages))]
-            answer = {"code": 0, "message": "success", "data": page_rows, "requestId": f"r-{page}"}
-            (folder / f"{page}.json").write_bytes(orjson.dumps(answer))
-        port = free_port()
-        config = folder / "nginx.conf"
-        config.write_text(CONFIG.format(folder=folder, port=port))
-        command = ["nginx", "-c", str(config), "-p", name]
-        server = subprocess.Popen(command)  # noqa: S603  # a file and a folder of our own making
-        try:
-            for _ in range(200):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait()
 
 
 async def bare(session: aiohttp.ClientSession, base: str) -> int:
@@ -132,7 +75,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=60)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args()
-    with nginx(args.pages) as base:
+    with nginx({PRODUCT: args.pages}) as base:
         spent = asyncio.run(measure(base, args.rounds, args.pages))
     medians = {name: statistics.median(figures) for name, figures in spent.items()}
     ratio = medians["client"] / medians["bare"]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from keyapi_async.fanout import Failure, FanOut, fan_out
     from keyapi_async.kinds import CategoryRank, SalesFlag
-    from keyapi_async.limiter import Limiter, Permit, QpsLimiter
+    from keyapi_async.limiter import Limiter, Permit, QpsLimiter, RedisLimiter
     from keyapi_async.paging import Page, RecordStream, Reject
     from keyapi_async.params import (
         InfluencerRankField,
@@ -97,6 +97,7 @@ __all__ = [
     "RankedInfluencer",
     "RateLimitError",
     "RecordStream",
+    "RedisLimiter",
     "Reject",
     "ResponseError",
     "RetryPolicy",
@@ -128,7 +129,7 @@ _HOMES = {
     ),
     "fanout": "Failure FanOut fan_out",
     "kinds": "CategoryRank SalesFlag",
-    "limiter": "Limiter Permit QpsLimiter",
+    "limiter": "Limiter Permit QpsLimiter RedisLimiter",
     "paging": "Page RecordStream Reject",
     "params": (
         "InfluencerRankField InfluencerVideoSortField ProductInfluencerSortField RankType "

@@ -21,7 +21,7 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.limiter import Limiter, Permit
+from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
 from keyapi_async.loops import Limit, RunningLoop, Watch
 from keyapi_async.retry import Retry
 from keyapi_async.transport import Transport
@@ -86,6 +86,8 @@ class Core:
         self._waiting: set[Limit] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        # Of our own gate alone: the acquire() of a subclass may do more.
+        self._at_once = limiter.at_once if type(limiter) is QpsLimiter else _never
 
     async def call(self, request: Request, options: Options) -> Envelope:
         """Make a request until it succeeds or the policy gives up; a success costs one credit."""
@@ -159,16 +161,18 @@ class Core:
                     return outcome, False
                 if delay > 0:
                     await asyncio.sleep(delay)
-                await options.meter.reserve()
+                if not options.meter.reserve_at_once():
+                    await options.meter.reserve()
                 reserved = True
                 await self._connections.acquire()
                 connected = True
-                asked = loop.time()
-                try:
-                    permit = await self.limiter.acquire()
-                finally:
-                    now = loop.time()
-                    self.waited += now - asked
+                asked = now = loop.time()
+                if (permit := self._at_once(now)) is None:
+                    try:
+                        permit = await self.limiter.acquire()
+                    finally:
+                        now = loop.time()
+                        self.waited += now - asked
                 self._waiting.discard(limit)
                 end = now + options.timeout
                 limit.move(end if deadline is None else min(end, deadline))
@@ -234,6 +238,8 @@ class Core:
             self._closed = True
             self._interrupt()
             await self._transport.close()
+            if isinstance(self.limiter, Connected):
+                await self.limiter.aclose()
             if self._loop is not None:
                 self._watch.rest()
 
@@ -254,6 +260,10 @@ class Caller(NamedTuple):
         return self.core.call(request, self.options)
 
 
+def _never(_: float) -> None:
+    """Stand in for ``at_once`` where a gate has none."""
+
+
 def _late(options: Options) -> DeadlineExceededError:
     return DeadlineExceededError(f"the call would take longer than its {options.deadline:g} s")
 
@@ -269,7 +279,7 @@ def _cost_of(outcome: Envelope | KeyAPIError) -> Cost:
 
 
 def _named(request: Request) -> str:
-    return f"GET {request.path} page {request.params.get('page_num', '-')}"
+    return f"GET {request.path} page {printable(request.params.get('page_num', '-'), 80)}"
 
 
 def _line(

@@ -32,6 +32,7 @@ class Meter:
         self.in_flight = 0
         self.levels: tuple[Meter, ...] = (self, *(() if parent is None else parent.levels))
         self.waiters: deque[asyncio.Future[None]] = deque()
+        self._bounded = budget is not None or parent is not None
 
     @property
     def left(self) -> int | None:
@@ -43,15 +44,19 @@ class Meter:
         """Credits that may still be asked for, by every budget; None without any."""
         return min((level.left for level in self.levels if level.left is not None), default=None)
 
+    def reserve_at_once(self) -> bool:
+        """Set one credit aside where no budget can forbid it, which costs no coroutine."""
+        if self._bounded:
+            return False
+        self.in_flight += 1
+        return True
+
     async def reserve(self) -> None:
         """Set one credit aside; wait while a request in flight may still turn out free.
 
         Raises:
             CreditBudgetError: the budget is used up; nothing was sent.
         """
-        if len(self.levels) == 1 and self.budget is None:
-            self.in_flight += 1
-            return
         woken: Meter | None = None
         while (full := self._full()) is not None:
             if woken is not None and woken is not full:

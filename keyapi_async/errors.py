@@ -168,6 +168,9 @@ class DecodeError(ResponseError):
         self.field = field
         self.value = value
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r})"  # a value may be large, or nested deep
+
     def _facts(self) -> tuple[str, ...]:
         return (*_present(("page", self.page_num)), *super()._facts())
 
@@ -257,4 +260,4 @@ def error_class(code: int | None) -> type[APIError] | None:
 
 
 def _present(*facts: tuple[str, object]) -> tuple[str, ...]:
-    return tuple(f"{name} {fact}" for name, fact in facts if fact is not None)
+    return tuple(f"{name} {printable(str(fact), 80)}" for name, fact in facts if fact is not None)

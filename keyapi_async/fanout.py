@@ -2,7 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing
 from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypeVar
@@ -149,6 +156,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             worker.cancel()
         while self._workers:
             await asyncio.wait(self._workers)
+        await self._keys.aclose()
 
     def stop(self) -> None:
         """Ask for nothing more: what is in flight is awaited and delivered, then the end comes."""
@@ -247,7 +255,8 @@ class FanOut(AsyncIterator[tuple[K, T]]):
     def _failed(self, lane: _Lane[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
         """Note what went wrong with one list, or end the run with it."""
         if self._collects and not isinstance(error, _HOPELESS):
-            lane.failure = Failure(lane.key, error, bookmark)
+            # Its traceback would keep the stream and the page before it alive.
+            lane.failure = Failure(lane.key, error.with_traceback(None), bookmark)
             lane.over = True
             self._leave(lane)
         else:
@@ -268,7 +277,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._news.set()
 
 
-async def _drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncIterator[K]:
+async def _drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K, None]:
     """Draw keys one by one, from either kind of iterable."""
     if isinstance(keys, AsyncIterable):
         async for key in keys:

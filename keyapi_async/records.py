@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import attrs
 
 from keyapi_async.codec import ReadRow, ReadRows, readers, with_kinds, writer
-from keyapi_async.errors import DecodeError, InvalidParameterError
+from keyapi_async.errors import DecodeError, InvalidParameterError, printable
 from keyapi_async.kinds import (
     Amount,
     Categories,
@@ -22,6 +22,7 @@ from keyapi_async.kinds import (
     Flag,
     FlagText,
     Id,
+    Kind,
     Moment,
     MomentText,
     Sales,
@@ -341,6 +342,8 @@ def _converter() -> "Converter":
     from cattrs import Converter  # noqa: PLC0415
 
     made = Converter()
+    for scalar, annotated in ((int, Count), (float, Amount), (bool, Flag), (str, Text)):
+        made.register_structure_hook(scalar, _scalar(annotated))
     for cls in _RECORDS:
         names = [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))]
         made.register_structure_hook(cls, _hook(cls, names))
@@ -352,6 +355,19 @@ def __getattr__(name: str) -> object:
     if name == "converter":
         return _converter()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _scalar(annotated: object) -> Callable[[object, Callable[..., T]], T]:
+    """Read numbers, flags and texts into the users' classes with the same care; None is none."""
+    kind: Kind = getattr(annotated, "__metadata__")[0]  # noqa: B009  # of Annotated, which has no type
+
+    def structured(value: object, into: Callable[..., T]) -> T:
+        if (found := kind.read(value)) is None:
+            raise ValueError("is missing")
+        into(value)  # what cattrs would refuse is refused
+        return into(found)  # an enum of numbers is made here, too
+
+    return structured
 
 
 def _hook(cls: type[T], names: list[str]) -> Callable[[object, type[T]], T]:
@@ -417,6 +433,7 @@ def _structured(into: type[T]) -> ReadRow[T]:
             reason = "; ".join(cattrs.transform_error(error))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-        raise DecodeError(None, row, f"is no {getattr(into, '__name__', into)}: {reason}")
+        name = getattr(into, "__name__", into)
+        raise DecodeError(None, row, f"is no {name}: {printable(reason)}")
 
     return read

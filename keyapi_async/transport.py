@@ -92,39 +92,29 @@ class HttpTransport:
             self._session = self._open()
         if self._session.closed:
             return UsageError("the aiohttp session of this client is closed")
+        response: ClientResponse | None = None
         try:
-            return await self._exchange(self._session, request, within)
+            response = await self._session.get(
+                self._url(request),
+                headers=self._headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                timeout=self._connect_limit(within),
+                middlewares=_ONCE,
+                proxy=self._proxy,
+            )
+            content = response.content
+            # A page often comes as a whole: then there is nothing to wait for.
+            body = content.read_nowait() if content.is_eof() else await _read(content)
+            if body is None:
+                return _too_large(response.status)
+            return Answer(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError) as error:
             return self._failure(error, within)
         except (RuntimeError, ValueError) as error:
             return ConfigurationError(f"aiohttp refused to send: {self._reason(error)}")
-
-    async def _exchange(
-        self, session: ClientSession, request: Request, within: float
-    ) -> Answer | ResponseError:
-        response = await session.get(
-            self._url(request),
-            headers=self._headers,
-            allow_redirects=False,
-            raise_for_status=False,
-            timeout=self._connect_limit(within),
-            middlewares=_ONCE,
-            proxy=self._proxy,
-        )
-        try:
-            content = response.content
-            body = await content.readany()
-            if not content.at_eof():
-                chunks, size = [body], len(body)
-                while not content.at_eof():
-                    chunks.append(await content.readany())
-                    size += len(chunks[-1])
-                    if size > MAX_BODY:
-                        return _too_large(response.status)
-                body = b"".join(chunks)
-            return Answer(response.status, response.headers, body)
         finally:
-            if not response.closed:
+            if response is not None and not response.closed:
                 response.close()
 
     def _url(self, request: Request) -> URL:
@@ -165,6 +155,18 @@ class HttpTransport:
         """Close the session, if it is not the caller's."""
         if self._owns_session and self._session is not None:
             await self._session.close()
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes | None:
+    """Read a body to its end; None where it is too large."""
+    chunks: list[bytes] = []
+    size = 0
+    while not content.at_eof():
+        chunks.append(await content.readany())
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            return None
+    return b"".join(chunks)
 
 
 async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:

@@ -1,5 +1,6 @@
 """What goes over the wire and what comes back, as functions of values, without I/O."""
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -39,15 +40,15 @@ class Secret:
     def __init__(self, key: str | None) -> None:
         self._key = key.strip(" \t") if isinstance(key, str) else ""
 
-    def check(self) -> None:
-        """Refuse what cannot be a key.
+    def check(self, name: str = "api_key") -> None:
+        """Refuse what cannot be a key; ``name`` is the parameter that it came by.
 
         Raises:
             ConfigurationError: it is missing, blank, or would break the header.
         """
         if not self._key:
             raise ConfigurationError(
-                "no API key: pass api_key=, or set KEYAPI_TOKEN"
+                f"no API key: pass {name}=, or set KEYAPI_TOKEN"
                 " (keys are at https://keyapi.ai/app/dashboard)"
             )
         if not self._key.isascii() or not self._key.isprintable():
@@ -60,6 +61,10 @@ class Secret:
             "Accept": "application/json",
             "User-Agent": f"keyapi-async/{__version__}",
         }
+
+    def fingerprint(self) -> str:
+        """Give a name that only this key has, and that does not lead back to it."""
+        return hashlib.sha256(b"keyapi_async\0" + self._key.encode()).hexdigest()[:32]
 
     def hide(self, text: str) -> str:
         """Strike the key out of what a server quotes."""
@@ -150,6 +155,7 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
     request_id = document.get("requestId")
     if request_id is not None and request_id.__class__ is not str:
         request_id = str(request_id) if request_id.__class__ is int else None
+    request_id = None if request_id is None else hide(request_id)
     message = document.get("message")
     if message.__class__ is not str:
         message = ""
@@ -157,7 +163,7 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
         return Envelope(code, message, document.get("data"), request_id)
     if 300 <= status < 400:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
-    request_id = None if request_id is None else printable(hide(request_id), 80)
+    request_id = None if request_id is None else printable(request_id, 80)
     return _api_error(answer, code, hide(message), request_id)
 
 
@@ -207,7 +213,10 @@ def _api_error(answer: Answer, code: int | None, message: str, request_id: str |
         found = error_class(code) or error_class(answer.status) or APIError
     error = found(printable(message) or "the API gave no reason")
     error.status, error.code, error.request_id = answer.status, code, request_id
-    error.retry_after = retry_after(answer.headers.get("Retry-After"), time.time())
+    now = _instant(answer.headers.get("Date", ""))  # our clock may be hours off
+    error.retry_after = retry_after(
+        answer.headers.get("Retry-After"), time.time() if now is None else now
+    )
     return error
 
 
@@ -222,9 +231,15 @@ def retry_after(value: str | None, now: float) -> float | None:
         return None
     if _SECONDS.fullmatch(value.strip()):
         return float(value)
+    date = _instant(value)
+    return None if date is None else max(0.0, date - now)
+
+
+def _instant(value: str) -> float | None:
+    """Read an HTTP date as Unix seconds; None where it cannot be read."""
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
     # One of HTTP's three forms names no zone, and means GMT like the others.
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

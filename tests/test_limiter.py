@@ -212,12 +212,20 @@ def test_a_stray_429_without_demand_does_not_halve_the_limit() -> None:
 
 def test_under_demand_the_rate_that_was_reached_is_believed() -> None:
     belief = Belief(50)
-    belief.granted(0.0, waited=True)
     for n in range(48):
+        belief.granted(n / 16, waited=True)
         belief.succeeded(n / 16)
-    belief.granted(3.0, waited=True)
     belief.refused(sent=3.0, now=3.01)
     assert belief.limit == pytest.approx(0.97 * 16)
+
+
+def test_a_stray_429_at_the_beginning_does_not_make_what_was_reached_so_far_the_limit() -> None:
+    belief = Belief(50)
+    for n in range(15):
+        belief.granted(n / 50, waited=True)
+        belief.succeeded(n / 50)
+    belief.refused(sent=0.3, now=0.35)
+    assert belief.limit == pytest.approx(0.97 * 50)
 
 
 def test_demand_without_any_success_does_not_send_the_limit_to_zero() -> None:

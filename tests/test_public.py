@@ -32,9 +32,9 @@ NAMES = """
     DecodeError Envelope Failure FanOut InfluencerLivestream InfluencerRankField InfluencerVideo
     InfluencerVideoSortField InvalidParameterError KeyAPI KeyAPIError Limiter NotFoundError Page
     PaginationError PermissionDeniedError Permit ProductCreator ProductInfluencerSortField
-    QpsLimiter QuotaExceededError RankType RankedInfluencer RateLimitError RecordStream Reject
-    ResponseError RetryPolicy SalesFlag ServerError SortType Stats TransportError Until
-    UsageError VideoProduct __version__ converter fan_out unstructure
+    QpsLimiter QuotaExceededError RankType RankedInfluencer RateLimitError RecordStream
+    RedisLimiter Reject ResponseError RetryPolicy SalesFlag ServerError SortType Stats
+    TransportError Until UsageError VideoProduct __version__ converter fan_out unstructure
 """
 
 # The response schema of each endpoint, field by field, as the API documents it.

@@ -1,25 +1,29 @@
 """The code of the README: every block runs against a sandbox, and mypy accepts it.
 
 A block is a whole program (it ends with ``asyncio.run(main())``), a test (it defines ``test_…``),
-or a piece that stands where ``PREAMBLE`` has run and ``GIVEN`` is given.
+a web application (it makes ``app``), or a piece that stands where ``PREAMBLE`` has run and
+``GIVEN`` is given. Some import packages that the SDK does not need: they are skipped without them.
 """
 
 # ruff: noqa: S102  # running it is the point
 
 import ast
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import AsyncIterator, Callable
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, cast
 
 import pytest
+from aiohttp import test_utils, web
 from mypy import api as mypy
 
 from keyapi_async import KeyAPI
-from keyapi_async.sandbox import Sandbox
+from keyapi_async.sandbox import Faults, Sandbox
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
@@ -33,7 +37,13 @@ import attrs
 from keyapi_async import *
 """
 GIVEN = "api: KeyAPI, product_id: str, product_ids: list[str]"
-MYPY = ("--strict", "--python-version=3.11", "--follow-imports=silent")
+MYPY = (
+    "--strict",
+    "--python-version=3.11",
+    "--follow-imports=silent",
+    "--disable-error-code=import-untyped",  # pandas has no types
+)
+PAGES_OF_FIFTY = 5
 
 
 def is_program(block: str) -> bool:
@@ -44,8 +54,22 @@ def is_test(block: str) -> bool:
     return "def test_" in block
 
 
+def is_app(block: str) -> bool:
+    return "\napp = " in block
+
+
 def is_piece(block: str) -> bool:
-    return not is_program(block) and not is_test(block)
+    return not is_program(block) and not is_test(block) and not is_app(block)
+
+
+def missing(block: str) -> str | None:
+    """Name a module that a block imports and that is not installed."""
+    for name in re.findall(r"^(?:from|import) ([\w.]+)", block, re.MULTILINE):
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            return error.name
+    return None
 
 
 def blocks(kind: Callable[[str], bool]) -> pytest.MarkDecorator:
@@ -57,9 +81,24 @@ def compiled(code: str, flags: int = 0) -> CodeType:
 
 
 @pytest.fixture
-async def box() -> AsyncIterator[Sandbox]:
+async def box(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     async with Sandbox() as box:
+        monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
+        monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
         yield box
+
+
+def here(block: str) -> str:
+    """Skip the test where the block cannot run."""
+    if name := missing(block):
+        pytest.skip(f"{name} is not installed")
+    return block
+
+
+def the(word: str) -> str:
+    """Find the block with a word."""
+    (block,) = (block for block in BLOCKS if word in block)
+    return here(block)
 
 
 def test_there_is_a_whole_program_within_thirty_lines() -> None:
@@ -88,11 +127,7 @@ def test_programs_run(
     assert lines[-1] == "5 credits"
 
 
-@blocks(is_piece)
-async def test_pieces_run(
-    block: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # some write files
+async def run(piece: str, box: Sandbox) -> dict[str, Any]:
     async with KeyAPI(box.api_key, base_url=box.url, qps=1000, proxy="") as api:
         names: dict[str, Any] = {
             "api": api,
@@ -100,10 +135,80 @@ async def test_pieces_run(
             "product_ids": box.product_ids(20),
         }
         exec(PREAMBLE, names)
-        code = compiled(block, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code = compiled(piece, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         outcome = FunctionType(code, names)()
         if inspect.isawaitable(outcome):
             await outcome
+    return names
+
+
+@blocks(is_piece)
+async def test_pieces_run(
+    block: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
+    await run(here(block), box)
+
+
+async def test_frames_have_the_types_that_the_readme_says(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    records = (await run(the("pd.DataFrame("), box))["frame"]
+    assert isinstance(records["user_id"].iloc[0], str)
+    exported = (await run(the("pd.read_parquet("), box))["frame"]
+    assert exported.dtypes["list_product_id"] == exported.dtypes["user_id"] == "string[pyarrow]"
+
+
+async def test_spans_do_not_show_the_key(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = the("create_trace_config")
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    kept, provider = memory.InMemorySpanExporter(), sdk.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(kept))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
+    box.faults = Faults(script=["reset", "500"])
+    await run(piece, box)
+    *attempts, around = kept.get_finished_spans()
+    assert len(attempts) == len(box.requests) == PAGES_OF_FIFTY + 2
+    assert {span.parent.span_id for span in attempts} == {around.context.span_id}
+    assert not any(box.api_key in span.to_json() for span in attempts)
+
+
+async def test_a_page_in_the_cache_is_not_asked_for_again(box: Sandbox) -> None:
+    box.faults = Faults(script=["error_in_200"])
+    names = await run(the("CachedSession("), box)
+    assert len(box.requests) == PAGES_OF_FIFTY + 1
+    assert names["cached"].credits.spent == 2 * PAGES_OF_FIFTY
+    kept = [answer async for answer in names["session"].cache.responses.values()]
+    assert len(kept) == PAGES_OF_FIFTY
+    assert not any(box.api_key in str(answer) for answer in kept)
+
+
+async def get(app: Any, path: str) -> Any:
+    """Start an application, get a path, and stop it."""
+    if isinstance(app, web.Application):
+        async with test_utils.TestClient(test_utils.TestServer(app)) as client:
+            return await (await client.get(path)).json()
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    async with app.router.lifespan_context(app):
+        await app(scope, None, send)
+    return json.loads(b"".join(message.get("body", b"") for message in sent))
+
+
+@blocks(is_app)
+async def test_applications_serve(block: str, box: Sandbox) -> None:
+    names: dict[str, Any] = {"__name__": "app"}
+    exec(compiled(here(block)), names)
+    rows = await get(names["app"], "/creators/1729492547846767618")
+    assert len(rows) == 50
+    assert rows[0]["product_id"] == "1729492547846767618"
 
 
 @blocks(is_test)
@@ -111,11 +216,14 @@ async def test_tests_pass(block: str, keyapi: KeyAPI, keyapi_sandbox: Sandbox) -
     names: dict[str, Any] = {}
     exec(compiled(block), names)
     (test,) = (value for name, value in names.items() if name.startswith("test_"))
-    await test(keyapi, keyapi_sandbox)
+    fixtures = {"keyapi": keyapi, "keyapi_sandbox": keyapi_sandbox}
+    await test(**{name: fixtures[name] for name in inspect.signature(test).parameters})
 
 
 def test_mypy_accepts_it_all(tmp_path: Path) -> None:
     for number, block in enumerate(BLOCKS):
+        if missing(block):
+            continue
         code = block
         if is_piece(block):
             piece = textwrap.indent(block, "    ")

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 import orjson
 import pytest
+import trustme
 
 from keyapi_async import (
     AttemptTimeoutError,
@@ -27,7 +28,7 @@ from keyapi_async import (
 )
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
-from tests.servers import SUCCESS, http, raw, succeed
+from tests.servers import SUCCESS, Raw, http, raw, succeed
 
 PATH = "/v1/thing"
 CREATORS = "/v1/tiktok/product/creators/analytics"
@@ -381,5 +382,26 @@ def test_a_proxy_that_is_none_is_refused_without_showing_it(proxy: Any) -> None:
     assert str(proxy) not in str(caught.value).replace("http://proxy", "")
 
 
-def test_ssl_is_verified_by_default() -> None:
-    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
+async def test_ssl_is_verified_by_default() -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(ours)
+    server = Raw(succeed)
+    async with await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=theirs) as listener:
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with client(url) as api:
+            error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert not error.sent
+        assert "certificate verify failed" in str(error)
+        assert server.heads == []
+        # Nothing else was wrong with it: whoever trusts that authority is answered.
+        connector = aiohttp.TCPConnector(ssl=ours)
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            client(url, session=session) as api,
+        ):
+            await api.get(PATH)
+        assert len(server.heads) == 1
+        server.drop_all()

@@ -17,7 +17,7 @@ from keyapi_async.cli.harvest import harvest_app
 from keyapi_async.cli.ledger import export, status
 from keyapi_async.cli.sandbox import sandbox
 from keyapi_async.cli.terminal import abandon_output, console
-from keyapi_async.errors import KeyAPIError
+from keyapi_async.errors import KeyAPIError, printable
 from keyapi_async.version import __version__
 
 # Typer raises what click raises, and names of that only this one subclass.
@@ -117,4 +117,5 @@ def _fail(told: str, code: ExitCode) -> ExitCode:
 
 def _advice(error: Any) -> str:
     path = "keyapi-async" if error.ctx is None else error.ctx.command_path
-    return f"{path}: {error.format_message().rstrip('.')} (see {path} --help)"
+    told = printable(error.format_message().rstrip("."), 1000)
+    return f"{path}: {told} (see {path} --help)"

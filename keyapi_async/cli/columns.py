@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import attrs
 from rich.text import Text
@@ -49,12 +50,13 @@ def _text(value: object, _: int) -> str:
 def _number(value: object, width: int) -> str:
     if not isinstance(value, (int, float)):
         return plain(str(value))
-    text = f"{value:,.0f}"
+    rest = Decimal(value)  # a whole number may be too large for a float
+    text = f"{rest:,.0f}"
     for unit in ("K", "M", "G", "T", "P"):
         if len(text) <= width:
             break
-        value /= 1000
-        text = f"{value:,.1f}{unit}"
+        rest /= 1000
+        text = f"{rest:,.1f}{unit}"
     return text
 
 

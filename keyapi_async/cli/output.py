@@ -15,10 +15,20 @@ from rich.table import Table
 from keyapi_async.cli.choices import Format
 from keyapi_async.cli.columns import GAP, cell, fitting
 from keyapi_async.cli.terminal import console, plain
+from keyapi_async.errors import ResponseError
 from keyapi_async.records import unstructure
 
-_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-"""What JSON may hold as it is, and a terminal may obey."""
+_CONTROLS = {
+    code: f"\\u{code:04x}"
+    for codes in (
+        range(0x7F, 0xA0),  # control characters
+        (0xAD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF),  # what is not seen
+        range(0x2028, 0x202F),  # ends of lines, and what turns the reading direction
+        range(0x2060, 0x2070),
+    )
+    for code in codes
+}
+"""What JSON may hold as it is, and a terminal may obey or hide."""
 
 
 class Output(Protocol):
@@ -82,8 +92,7 @@ class JsonLinesOutput:
     def add(self, records: Sequence[object]) -> None:
         """Write some lines."""
         for record in records:
-            line = json.dumps(unstructure(record), ensure_ascii=False, separators=(",", ":"))
-            self._stream.write(line.translate(_CONTROLS) + "\n")
+            self._stream.write(_json(unstructure(record)).translate(_CONTROLS) + "\n")
         self._stream.flush()
 
 
@@ -109,7 +118,11 @@ class CsvOutput:
 
     def _row(self, record: object) -> list[object]:
         wire = unstructure(record)
-        cells = [_cell(getattr(record, name), wire.get(name)) for name in self._names]
+        extra: dict[str, object] = getattr(record, "extra")  # noqa: B009  # every record has one
+        cells = [
+            _cell(getattr(record, name), None if name in extra else wire.get(name))
+            for name in self._names
+        ]
         return [plain(one) if self._safe and isinstance(one, str) else one for one in cells]
 
 
@@ -119,5 +132,12 @@ def _cell(value: object, wire: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else None
+        return _json(value) if value else None
     return value if wire is None else wire
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise ResponseError("a row is nested deeper than can be written") from None

@@ -9,7 +9,12 @@ from typing import BinaryIO, cast
 
 import attrs
 
-from keyapi_async.errors import ConfigurationError, InvalidParameterError, KeyAPIError
+from keyapi_async.errors import (
+    ConfigurationError,
+    InvalidParameterError,
+    KeyAPIError,
+    printable,
+)
 from keyapi_async.harvest.job import AnySubject
 from keyapi_async.harvest.ledger import Stored
 from keyapi_async.harvest.table import Key, Sheet, Table, table_of
@@ -26,7 +31,7 @@ class ExportError(KeyAPIError):
 
     def __init__(self, file: Path, message: str) -> None:
         """Name the file, and say what is wrong."""
-        super().__init__(f"{file}: {message}")
+        super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
         self.args = (file, message)
         self.file = file
 

@@ -15,7 +15,7 @@ import attrs
 import orjson
 
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.errors import DecodeError, KeyAPIError
+from keyapi_async.errors import DecodeError, KeyAPIError, printable
 from keyapi_async.harvest.job import SUBJECTS, AnySubject, Job
 from keyapi_async.harvest.report import ListFailure, Status
 from keyapi_async.params import in_groups
@@ -70,7 +70,7 @@ class LedgerError(KeyAPIError):
 
     def __init__(self, file: Path, message: str) -> None:
         """Name the file, and say what is wrong with it."""
-        super().__init__(f"{file}: {message}")
+        super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
         self.args = (file, message)
         self.file = file
 

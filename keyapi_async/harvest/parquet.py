@@ -40,18 +40,23 @@ _TYPES: dict[object, object] = {
 }
 
 
+def schema_of(table: Table) -> pa.Schema:
+    """Give the columns of a file, and their types."""
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in table.keys),
+            *((field.name, _TYPES[field.of]) for field in table.fields),
+            ("extra", pa.string()),
+        ]
+    )
+
+
 class Parquet:
     """Typed columns; a whole number that 64 bits cannot hold is in ``extra`` under its name."""
 
     def __init__(self, stream: BinaryIO, table: Table) -> None:
         self._fields = table.fields
-        self._schema = pa.schema(
-            [
-                *((name, pa.string()) for name in table.keys),
-                *((field.name, _TYPES[field.of]) for field in table.fields),
-                ("extra", pa.string()),
-            ]
-        )
+        self._schema = schema_of(table)
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
         self._batches: list[object] = []
         self._waiting = 0

@@ -41,6 +41,8 @@ _LISTS = 256
 _PAGES = 100
 """Pages read back at a time."""
 
+_DEEP = "row: it is nested deeper than can be kept"
+
 _FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
 
 
@@ -171,7 +173,8 @@ class Harvest:
         Args:
             path: where to; its suffix chooses the format.
             escape_formulas: put ``'`` before texts of a CSV that a spreadsheet would run as a
-                formula, those with ``=``, ``+``, ``-`` or ``@`` in front.
+                formula, those with ``=``, ``+``, ``-``, ``@`` (wide ones too), a tab or a line
+                break in front. Numbers stay numbers.
 
         Raises:
             InvalidParameterError: no such format.
@@ -402,12 +405,14 @@ class _Reading:
                 self._read(row, None)
             except DecodeError as error:
                 rejects.append((place, str(error)))
+        written, deep = _written(rows)
+        rejects = [*(one for one in rejects if one[0] not in deep), *deep.items()]
         return Bought(
             list_id=self._list_id,
             page_num=page.page_num,
             is_last=page.is_last,
             request_id=page.request_id,
-            rows=orjson.dumps(rows),
+            rows=written,
             count=len(rows),
             rejects=rejects,
         )
@@ -415,6 +420,24 @@ class _Reading:
     async def aclose(self) -> None:
         """Leave the list."""
         await self._stream.aclose()
+
+
+def _written(rows: list[object]) -> tuple[bytes, dict[int, str]]:
+    """Write rows as JSON; one that is nested deeper than can be written is null, and a reject."""
+    try:
+        return orjson.dumps(rows), {}
+    except orjson.JSONEncodeError:
+        deep = {place: _DEEP for place, row in enumerate(rows) if not _is_writable(row)}
+        kept = [None if place in deep else row for place, row in enumerate(rows)]
+        return orjson.dumps(kept), deep
+
+
+def _is_writable(row: object) -> bool:
+    try:
+        orjson.dumps([row])
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 @attrs.frozen

@@ -9,8 +9,8 @@ from typing import BinaryIO
 from keyapi_async.harvest.table import Column, Key, Table, json_text
 from keyapi_async.records import unstructure
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes as the beginning of a formula."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+"""What some spreadsheet takes as the beginning of a formula."""
 
 
 class JsonLines:
@@ -25,7 +25,8 @@ class JsonLines:
         """Write some lines."""
         lines = []
         for key, record in zip(keys, records, strict=True):
-            row = {**dict(zip(self._keys, key, strict=True)), **unstructure(record)}
+            keyed = dict(zip(self._keys, key, strict=True))
+            row = {**keyed, **unstructure(record), **keyed}  # first, and whatever a row calls so
             if self._ranked:
                 row.setdefault("rank", getattr(record, "rank"))  # noqa: B009  # of ranked ones only
             lines.append(json_text(row))
@@ -43,6 +44,7 @@ class Csv:
         self._text = TextIOWrapper(stream, encoding="utf-8-sig", newline="")
         self._writer = csv.writer(self._text)
         self._writer.writerow(table.head)
+        self._escapes = escape_formulas
         text = _escaped if escape_formulas else None
         self._cells = [
             (field.name, text if field.of in (str, str | None) else _cell_of(field))
@@ -52,6 +54,8 @@ class Csv:
     def add(self, keys: Sequence[Key], records: Sequence[object]) -> None:
         """Write some rows."""
         columns: list[Sequence[object]] = list(zip(*keys, strict=True))
+        if self._escapes:
+            columns = [list(map(_escaped, column)) for column in columns]
         for name, cell in self._cells:
             values: list[object] = [getattr(record, name) for record in records]
             if cell is not None:

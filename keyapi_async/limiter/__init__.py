@@ -7,6 +7,15 @@ told wrongly, the 429s teach it.
 """
 
 from keyapi_async.limiter.local import DEFAULT_PAUSE, MAX_PAUSE, QpsLimiter
-from keyapi_async.limiter.protocol import Limiter, Permit
+from keyapi_async.limiter.protocol import Connected, Limiter, Permit
+from keyapi_async.limiter.shared import RedisLimiter
 
-__all__ = ["DEFAULT_PAUSE", "MAX_PAUSE", "Limiter", "Permit", "QpsLimiter"]
+__all__ = [
+    "DEFAULT_PAUSE",
+    "MAX_PAUSE",
+    "Connected",
+    "Limiter",
+    "Permit",
+    "QpsLimiter",
+    "RedisLimiter",
+]

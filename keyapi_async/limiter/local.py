@@ -22,14 +22,33 @@ DEFAULT_PAUSE = 0.5
 MAX_PAUSE = 120.0
 """Seconds of Retry-After that the gate obeys at most."""
 
-_BURST = 0.05  # of a second's permits may go at once: timers come late, and what is late is lost
+_BURST = 0.055
+"""Of a second's permits may go at once: what a late timer loses with a burst of one is lost."""
+
+
+def checked_qps(qps: float | None) -> float | None:
+    """Give back queries a second.
+
+    Raises:
+        ConfigurationError: they are no positive number.
+    """
+    if qps is not None and (
+        isinstance(qps, bool) or not isinstance(qps, (int, float)) or not 0 < qps < math.inf
+    ):
+        raise ConfigurationError(f"qps={qps!r}: queries a second, above 0, or None for unknown")
+    return qps
+
+
+def pause_of(retry_after: float | None) -> float:
+    """Say for how many seconds everyone waits after a 429."""
+    return DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
 
 
 class QpsLimiter:
     """The gate of one process: first come first served, one pause for all.
 
-    Permits are paced at 95 % of the limit in bursts of 5 % of a second, and never more than the
-    limit are granted in any second. A 429 pauses everyone, and lowers the limit believed in; it
+    Permits are paced at 95 % of the limit in bursts of a twentieth of a second, and never more than
+    the limit are granted in any second. A 429 pauses everyone, and lowers the limit believed in; it
     rises again while there is demand, never above ``qps``.
 
     Args:
@@ -40,19 +59,18 @@ class QpsLimiter:
     """
 
     def __init__(self, qps: float | None = 10.0) -> None:
-        if qps is not None and (
-            isinstance(qps, bool) or not isinstance(qps, (int, float)) or not 0 < qps < math.inf
-        ):
-            raise ConfigurationError(f"qps={qps!r}: queries a second, above 0, or None for unknown")
-        self.qps = qps
+        self.qps = checked_qps(qps)
         # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
         self._turn = asyncio.Lock()
         self._queue = 0
         self._running = RunningLoop()
         self._belief = Belief(qps)
         self._window = Window()
-        self._pace = self._paced()
-        self._pace_of = self._belief.rate
+        # The bucket that paces is one number, when it will have run empty; it is aiolimiter's where
+        # somebody has to wait.
+        self._empty_at = 0.0
+        self._pace: AsyncLimiter | None = None
+        self._set_pace()
         self._paused_until = 0.0
 
     @property
@@ -63,35 +81,46 @@ class QpsLimiter:
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
         loop = self._running()
-        asked = now = loop.time()
-        if self._queue or not self._is_open(now):
-            self._queue += 1
-            try:
-                async with self._turn:
-                    await self._wait(loop)
-                    return self._grant(loop.time(), asked)
-            finally:
-                self._queue -= 1
-        await self._pace.acquire()  # it has capacity: this does not wait
-        return self._grant(now, asked)
+        asked = loop.time()
+        if (permit := self.at_once(asked)) is not None:
+            return permit
+        self._queue += 1
+        try:
+            async with self._turn:
+                await self._wait(loop)
+                now = loop.time()
+                return self._grant(now, waited=now > asked)
+        finally:
+            self._queue -= 1
 
-    def _is_open(self, now: float) -> bool:
-        """Say whether nobody has to wait."""
-        same_pace = self._belief.rate == self._pace_of
-        return same_pace and self._opens_at(now) <= now and self._pace.has_capacity()
+    def at_once(self, now: float) -> Permit | None:
+        """Grant a permit where nobody has to wait, which costs no coroutine; None elsewhere."""
+        if self._queue or self._belief.rate != self._pace_of:
+            return None
+        if self._empty_at > now + self._slack or self._opens_at(now) > now:
+            return None
+        self._pour(now)
+        self._pace = None  # it knows nothing of this permit
+        return self._grant(now, waited=False)
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
         if self._belief.rate != self._pace_of:
-            self._pace, self._pace_of = self._paced(), self._belief.rate
+            self._set_pace()
             # The new bucket is full, or each change of pace would grant a burst for nothing.
-            await self._pace.acquire(self._pace.max_rate)
+            self._empty_at = now + self._burst / self._pace_of
+        if self._pace is None:
+            self._pace = await self._paced(self._empty_at - now)
         await self._pace.acquire()
+        self._pour(loop.time())
         while (wait := self._opens_at(now := loop.time()) - now) > 0:
             await asyncio.sleep(wait)
 
-    def _grant(self, now: float, asked: float) -> Permit:
-        self._belief.granted(now, waited=now > asked)
-        return self._window.enter(now)
+    def _grant(self, now: float, *, waited: bool) -> Permit:
+        self._belief.granted(now, waited=waited)
+        permit = Permit(now)
+        self._window.enter(permit)
+        return permit
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there: the server has counted the request."""
@@ -104,18 +133,30 @@ class QpsLimiter:
         """Hold back every request for ``retry_after`` seconds, half a second where it is None."""
         now = self._running().time()
         permit.throttled = True
-        pause = DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
+        pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
         if self._belief.refused(permit.at, now):
             log.info(
                 "throttled: waiting %.1f s, then %.3g queries a second", pause, self._belief.rate
             )
 
-    def _paced(self) -> "AsyncLimiter":
+    def _set_pace(self) -> None:
+        self._pace, self._pace_of = None, self._belief.rate
+        self._burst = max(1, math.ceil(_BURST * self._belief.limit))
+        self._each = 1 / self._pace_of
+        self._slack = (self._burst - 1) / self._pace_of
+
+    def _pour(self, now: float) -> None:
+        """Put a permit into the bucket."""
+        self._empty_at = max(self._empty_at, now) + self._each
+
+    async def _paced(self, left: float) -> "AsyncLimiter":
+        """Make the bucket of those who wait: it is empty in so many seconds."""
         from aiolimiter import AsyncLimiter  # noqa: PLC0415  # as dear as a tenth of aiohttp
 
-        burst = max(1, math.ceil(_BURST * self._belief.limit))
-        return AsyncLimiter(burst, burst / self._belief.rate)
+        pace = AsyncLimiter(self._burst, self._burst / self._pace_of)
+        await pace.acquire(min(max(0.0, left) * self._pace_of, self._burst))  # this does not wait
+        return pace
 
     def _opens_at(self, now: float) -> float:
         """Say when pause and window may be over; a time not after now means that they are."""

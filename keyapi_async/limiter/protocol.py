@@ -25,7 +25,8 @@ class Limiter(Protocol):
     """What a gate does; implement it to pace requests in a way of your own.
 
     Each permit is given back by exactly one call of ``answered``; a request that met a 429 calls
-    ``throttled`` before that.
+    ``throttled`` before that. A gate with connections of its own has an ``aclose``, too: a client
+    that is closed calls it, and others may go on using the gate.
     """
 
     async def acquire(self) -> Permit:
@@ -38,4 +39,13 @@ class Limiter(Protocol):
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Take note of a 429, and hold back every request for ``retry_after`` seconds."""
+        ...
+
+
+@runtime_checkable
+class Connected(Protocol):
+    """What a gate with connections of its own has besides."""
+
+    async def aclose(self) -> None:
+        """Close the connections, unless somebody uses them; open them when they are needed."""
         ...

@@ -26,35 +26,44 @@ class Window:
         self._trips = 0
         self._shortest = math.inf
 
-    def enter(self, now: float) -> Permit:
-        """Grant a permit."""
-        permit = Permit(now)
+    def enter(self, permit: Permit) -> None:
+        """Take note of a permit granted."""
         self._flying.append(permit)
         self._size += 1
-        return permit
 
-    def leave(self, permit: Permit, now: float) -> None:
-        """Take note of an answer, or of one overdue; its place is given back a second later."""
-        if not permit.landed:
-            permit.landed = True
-            trip = min(now - permit.at, FLIGHT)
-            self._trips += 1
-            self._shortest = min(self._shortest, trip)
-            certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
-            when = permit.at + trip + 1.0 - certain
-            self._leaving.append(max(when, self._leaving[-1]) if self._leaving else when)
-            while self._flying and self._flying[0].landed:
-                self._flying.popleft()
+    def leave(self, permit: Permit, now: float) -> float:
+        """Take note of an answer, or of one overdue; say when its place is given back."""
+        if permit.landed:
+            return now
+        permit.landed = True
+        trip = min(now - permit.at, FLIGHT)
+        self._trips += 1
+        self._shortest = min(self._shortest, trip)
+        certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
+        when = permit.at + trip + 1.0 - certain
+        flying, leaving = self._flying, self._leaving
+        if leaving and leaving[-1] > when:
+            when = leaving[-1]
+        leaving.append(when)
+        while flying and flying[0].landed:
+            flying.popleft()
+        return when
+
+    def taken(self, now: float) -> list[float]:
+        """Say for each place that is taken when it is given back, unanswered ones as overdue."""
+        self.room_at(now, 1)
+        return [*self._leaving, *(p.at + FLIGHT + 1.0 for p in self._flying if not p.landed)]
 
     def room_at(self, now: float, places: int) -> float:
         """Say when to look for a free place; a time not after now means that one is free."""
-        while self._flying and self._flying[0].at + FLIGHT <= now:
-            self.leave(self._flying.popleft(), now)
-        while self._leaving and self._leaving[0] <= now:
-            self._leaving.popleft()
+        flying, leaving = self._flying, self._leaving
+        while flying and flying[0].at + FLIGHT <= now:
+            self.leave(flying.popleft(), now)
+        while leaving and leaving[0] <= now:
+            leaving.popleft()
             self._size -= 1
         if self._size < places:
             return now
         # A place that is not leaving yet is not given back before that.
         soonest = now + 1.0 - min(self._shortest, FLIGHT) / 2
-        return min(self._leaving[0], soonest) if self._leaving else soonest
+        return min(leaving[0], soonest) if leaving else soonest

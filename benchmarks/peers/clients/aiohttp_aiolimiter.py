@@ -1,0 +1,28 @@
+"""The shortest program with aiohttp and orjson, behind aiolimiter as its documentation has it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+from aiolimiter import AsyncLimiter
+
+from benchmarks.peers.walking import PATH, ThrottledError, Walk, query, walker
+
+
+@asynccontextmanager
+async def reading(base: str, key: str, qps: float | None) -> AsyncIterator[Walk]:
+    """Open a session and a limiter."""
+    limiter = AsyncLimiter(1e6 if qps is None else qps, 1)
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+
+        async def page(product_id: str, page_num: int) -> list[dict[str, Any]]:
+            params = query(product_id, page_num)
+            async with limiter, session.get(base + PATH, params=params) as response:
+                if response.status == 429:
+                    raise ThrottledError
+                rows: list[dict[str, Any]] = orjson.loads(await response.read())["data"]
+                return rows
+
+        yield walker(page, qps)

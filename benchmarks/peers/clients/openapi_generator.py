@@ -1,0 +1,31 @@
+"""The client that openapi-generator makes of the documented OpenAPI: aiohttp and pydantic."""
+
+# mypy: disable-error-code="import-not-found, unused-ignore"
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from made_by_openapi_generator import ApiClient, ApiException, Configuration, TikTokShopApi
+
+from benchmarks.peers.walking import ThrottledError, Walk, walker
+
+
+@asynccontextmanager
+async def reading(base: str, key: str, qps: float | None) -> AsyncIterator[Walk]:
+    """Open a client; its pool has a hundred connections by itself."""
+    async with ApiClient(Configuration(host=base, access_token=key)) as client:
+        shop = TikTokShopApi(client)
+
+        async def page(product_id: str, page_num: int) -> Sequence[object]:
+            try:
+                answer = await shop.get_api_v3_echotik_product_influencer_list(
+                    product_id=product_id, page_num=page_num, page_size=10
+                )
+            except ApiException as error:
+                if error.status == 429:
+                    raise ThrottledError from error
+                raise
+            rows: Sequence[object] = answer.data
+            return rows
+
+        yield walker(page, qps)

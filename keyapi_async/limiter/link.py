@@ -1,0 +1,161 @@
+"""The way to Redis: an address becomes a client of redis-py, and a script is run there in time."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from keyapi_async.errors import ConfigurationError, printable
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.commands.core import AsyncScript
+
+TIMEOUT = 0.5
+"""Seconds for one call, connecting included, and for each step of it."""
+
+_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_SENTINEL_PORT = 26379
+_SCRIPT = "shared.lua"
+
+
+class LinkError(Exception):
+    """Redis did not do what it was asked for, and why."""
+
+
+class Link:
+    """A connection to Redis, made when it is needed.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://`` as redis-py reads them, or
+            ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/db]``.
+
+    Raises:
+        ConfigurationError: the address cannot be one, or the extra ``redis`` is missing.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import redis.asyncio  # noqa: PLC0415, F401  # the extra is optional
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "RedisLimiter needs redis-py: pip install 'keyapi-async[redis]'"
+            ) from error
+        self._url = url
+        self.name = _named(url)
+        self._calls: set[asyncio.Task[list[str]]] = set()
+        self._clients: list[Redis] = []
+        self._script = self._opened()  # an address that redis-py refuses is refused at once
+
+    async def run(self, keys: Sequence[str], args: Sequence[str]) -> list[str]:
+        """Run the script.
+
+        Raises:
+            LinkError: it could not be run, or not in time; it may have been run all the same.
+        """
+        call = asyncio.create_task(self._run(keys, args))
+        self._calls.add(call)
+        call.add_done_callback(self._ended)
+        # A call that is overdue is left to its end: redis-py tidies up after itself.
+        await asyncio.wait((call,), timeout=TIMEOUT)
+        if not call.done():
+            raise LinkError(f"no answer within {TIMEOUT:g} s")
+        return call.result()
+
+    async def _run(self, keys: Sequence[str], args: Sequence[str]) -> list[str]:
+        from redis.exceptions import RedisError  # noqa: PLC0415  # the extra is optional
+
+        if not self._clients:
+            self._script = self._opened()
+        try:
+            answer = await self._script(keys=keys, args=args)
+        except (RedisError, OSError) as error:
+            raise LinkError(printable(str(error) or type(error).__name__, 200)) from error
+        return [part if isinstance(part, str) else part.decode() for part in answer]
+
+    def _ended(self, call: "asyncio.Task[list[str]]") -> None:
+        self._calls.discard(call)
+        _ = call.cancelled() or call.exception()  # nobody may wait for it any more
+
+    async def close(self) -> None:
+        """Close what is open; the next run opens it anew."""
+        if self._calls:
+            await asyncio.wait(self._calls)
+        clients, self._clients = self._clients, []
+        for client in clients:
+            await client.aclose()
+
+    def _opened(self) -> "AsyncScript":
+        try:
+            self._clients = _sentinel(self._url) if "+sentinel" in self.name else _redis(self._url)
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"{self.name}: {printable(str(error), 200)}") from None
+        from importlib.resources import files  # noqa: PLC0415  # few need it
+
+        text = files(__package__).joinpath(_SCRIPT).read_text()
+        return self._clients[0].register_script(text)
+
+
+def _named(url: str) -> str:
+    """Say where Redis is, without user and password."""
+    parts = None
+    if isinstance(url, str):
+        with suppress(ValueError):
+            parts = urlsplit(url)
+    if parts is None or parts.scheme not in _SCHEMES:
+        raise ConfigurationError(
+            "url: an address of Redis, such as redis://localhost:6379/0; known are "
+            + ", ".join(f"{scheme}://" for scheme in _SCHEMES)
+        )
+    place = parts.netloc.rpartition("@")[2] or parts.path
+    return f"{parts.scheme}://{printable(place, 80)}"
+
+
+def _options() -> dict[str, Any]:
+    from redis.asyncio.retry import Retry  # noqa: PLC0415  # the extra is optional
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
+    return {
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),  # the gate of this process is better than a wait
+    }
+
+
+def _redis(url: str) -> "list[Redis]":
+    from redis.asyncio import Redis  # noqa: PLC0415  # the extra is optional
+
+    return [Redis.from_url(url, **_options())]
+
+
+def _sentinel(url: str) -> "list[Redis]":
+    """Make a client of the Redis that Sentinels name, and those of the Sentinels behind it."""
+    from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415  # the extra is optional
+
+    parts = urlsplit(url)
+    login, _, places = parts.netloc.rpartition("@")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service or not re.fullmatch(r"\d*", database, re.ASCII):
+        raise ValueError("the path of a Sentinel address is the service's name, then a database")
+    user, _, password = login.partition(":")
+    options: dict[str, Any] = {
+        **_options(),
+        "db": int(database or 0),
+        "username": unquote(user) or None,
+        "password": unquote(password) or None,
+        **{name: values[-1] for name, values in parse_qs(parts.query).items()},
+    }
+    if parts.scheme == "rediss+sentinel":
+        options["ssl"] = True
+    sentinels = [_host_and_port(place) for place in places.split(",")]
+    asked = Sentinel(sentinels, sentinel_kwargs=_options(), **options)  # type: ignore[no-untyped-call]
+    return [asked.master_for(service), *asked.sentinels]
+
+
+def _host_and_port(place: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{place}")
+    if not parts.hostname:
+        raise ValueError("a Sentinel address names a host, or several with commas between them")
+    return parts.hostname, parts.port or _SENTINEL_PORT

@@ -1,0 +1,72 @@
+"""Rows into classes of the user's: no value of the wild is taken for another one there either."""
+
+from enum import IntEnum
+
+import attrs
+import pytest
+
+from keyapi_async import DecodeError, converter
+from keyapi_async.records import reader_of
+from tests.hostile.documents import EVIL
+
+
+class Rank(IntEnum):
+    """Numbers with names."""
+
+    FIRST = 1
+
+
+@attrs.frozen
+class Own:
+    """What JSON has, as a user would write it."""
+
+    whole: int = 0
+    number: float = 0.0
+    flag: bool = False
+    name: str = ""
+    maybe: int | None = None
+    many: list[int] = attrs.field(factory=list)
+    named: dict[str, bool] = attrs.field(factory=dict)
+    rank: Rank = Rank.FIRST
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"whole": 1.5}, {"whole": True}, {"whole": 2.0**64}, {"whole": None}, {"whole": "1e-400"},
+        {"number": "nan"}, {"number": True}, {"number": None}, {"number": "1e999"},
+        {"flag": "no"}, {"flag": 2}, {"flag": None}, {"flag": []}, {"flag": 0.0},
+        {"name": None}, {"name": 1.8e19}, {"name": True}, {"name": ["x"]}, {"name": {}},
+        {"maybe": 1.5}, {"many": [1, 1.5]}, {"named": {"a": "x"}}, {"rank": 2},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_would_be_misread_is_no_record(row: dict[str, object]) -> None:
+    with pytest.raises(DecodeError, match="is no Own: "):
+        reader_of(Own)(row, None)
+
+
+def test_the_forms_of_the_wild_are_read() -> None:
+    row = {
+        "whole": "7", "number": 7, "flag": "false", "name": 7, "maybe": 7.0, "many": ["7", 8],
+        "named": {"a": "1", "b": 0}, "rank": 1,
+    }  # fmt: skip
+    read = reader_of(Own)(row, None)
+    assert read == Own(7, 7.0, False, "7", 7, [7, 8], {"a": True, "b": False}, Rank.FIRST)
+    assert [type(one) for one in attrs.astuple(read)[:5]] == [int, float, bool, str, int]
+
+
+class Guest:
+    """A class whose hook repeats what it cannot read."""
+
+
+@pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL)
+def test_what_a_users_hook_repeats_is_escaped_and_cut(evil: str) -> None:
+    def refuse(row: dict[str, str], _: object) -> Guest:
+        raise ValueError(row["name"] * 10**5)
+
+    converter.register_structure_hook(Guest, refuse)
+    with pytest.raises(DecodeError, match=r"is no Guest: ValueError: ") as caught:
+        reader_of(Guest)({"name": evil}, None)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 3000

@@ -1,0 +1,1 @@
+"""The gate that processes share, on a real Redis."""

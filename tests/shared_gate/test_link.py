@@ -1,0 +1,118 @@
+"""The ways to a Redis: passwords, TLS, sockets of the file system, Sentinels."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from benchmarks.shared_gate import RedisServer, redis_server
+from keyapi_async import RedisLimiter
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None,
+    reason="redis-server is not installed: apt-get install redis-server",
+)
+KEY = "the-key-of-the-plan"
+PASSWORD = "pass:w/rd"
+QUOTED = "pass%3Aw%2Frd"
+
+
+async def shares(url: str) -> bool:
+    async with RedisLimiter(url, key=KEY, qps=100) as gate:
+        for _ in range(2):
+            gate.answered(await gate.acquire())
+        return gate.sharing
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[RedisServer]:
+    with redis_server("--requirepass", PASSWORD) as server:
+        yield server
+
+
+async def test_a_password_goes_to_redis(
+    guarded: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+    assert await shares(f"redis://:{QUOTED}@127.0.0.1:{guarded.port}/3")
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("login", ["", ":wr%6Fng@", "nobody:wrong@"])
+async def test_a_wrong_password_is_told_without_showing_it(
+    login: str, guarded: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not await shares(f"redis://{login}127.0.0.1:{guarded.port}/0")
+    (told,) = caplog.messages
+    assert told.startswith(f"redis://127.0.0.1:{guarded.port}: ")
+    assert "keeps to 100 queries a second by itself" in told
+    assert "wrong" not in told
+
+
+async def test_a_socket_of_the_file_system_will_do() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "redis.sock")
+        with redis_server("--unixsocket", str(place)):
+            assert await shares(f"unix://{place}")
+
+
+async def test_tls_is_checked_against_who_signed_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    port = RedisServer(folder=str(tmp_path)).port
+    files = ["--tls-cert-file", str(tmp_path / "cert.pem")]
+    files += ["--tls-key-file", str(tmp_path / "key.pem")]
+    with redis_server("--tls-port", str(port), *files, "--tls-auth-clients", "no"):
+        trusted = f"?ssl_ca_certs={tmp_path / 'authority.pem'}"
+        assert await shares(f"rediss://127.0.0.1:{port}/0{trusted}")
+        assert not caplog.messages
+        assert not await shares(f"rediss://127.0.0.1:{port}/0")
+        assert "certificate" in caplog.text.lower()
+
+
+@pytest.fixture(scope="module")
+def sentinel(guarded: RedisServer) -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "sentinel.conf").write_text(
+            f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
+            f"sentinel auth-pass our-gate {PASSWORD}\n"
+        )
+        server = RedisServer(folder=folder, sentinel=True)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize("database", ["", "/2"])
+async def test_sentinels_are_asked_where_redis_is(
+    database: str, sentinel: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = "127.0.0.1:1"
+    url = f"redis+sentinel://:{QUOTED}@{nobody},127.0.0.1:{sentinel.port}/our-gate{database}"
+    assert await shares(url + "?client_name=ours")
+    assert not caplog.messages
+
+
+async def test_a_service_that_no_sentinel_knows_is_told(
+    sentinel: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not await shares(f"redis+sentinel://127.0.0.1:{sentinel.port}/other-gate")
+    assert "other-gate" in caplog.text
+
+
+async def test_a_redis_behind_sentinels_is_spoken_to_in_tls_where_the_address_says_so(
+    sentinel: RedisServer,
+) -> None:
+    # The Redis that this one leads to speaks in plain words, so the greeting is not understood.
+    assert not await shares(f"rediss+sentinel://127.0.0.1:{sentinel.port}/our-gate")

@@ -1,0 +1,53 @@
+"""Four processes at 50 queries a second, while things happen to their Redis."""
+
+import shutil
+from collections.abc import Sequence
+
+import pytest
+
+from benchmarks.shared_gate import (
+    Disturb,
+    Outcome,
+    flushed,
+    hung,
+    measure,
+    restarted,
+    undisturbed,
+)
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None,
+    reason="redis-server is not installed: apt-get install redis-server",
+)
+TRIES = 3
+"""A busy machine may starve a process for a while; the limit is kept in each try all the same."""
+
+
+async def best_of(seconds: float, least: float, disturb: Disturb, skews: Sequence[float]) -> float:
+    best = 0.0
+    for _ in range(TRIES):
+        seen: Outcome = await measure(seconds, disturb, skews=skews)
+        assert seen.worst <= 51
+        assert seen.stall < 2
+        assert seen.throttles == 0
+        assert seen.sharing
+        assert (seen.alone > 0) == (disturb in (restarted, hung))
+        if (best := max(best, seen.use)) >= least:
+            break
+    return best
+
+
+@pytest.mark.parametrize("skews", [(0.0,) * 4, (0.0, 2.0, -2.0, 0.0)])
+async def test_together_they_use_the_whole_limit_and_no_more(skews: Sequence[float]) -> None:
+    assert await best_of(6, 97, undisturbed, skews) >= 97
+
+
+@pytest.mark.parametrize(
+    ("disturb", "least"),
+    [(restarted, 90), (flushed, 90), (hung, 65)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+async def test_whatever_happens_to_redis_they_go_on_and_keep_the_limit(
+    disturb: Disturb, least: float
+) -> None:
+    assert await best_of(6, least, disturb, (0.0,) * 4) >= least
