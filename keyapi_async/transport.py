@@ -106,7 +106,7 @@ class HttpTransport:
             content = response.content
             # A page often comes as a whole: then there is nothing to wait for.
             body = content.read_nowait() if content.is_eof() else await _read(content)
-            if body is None:
+            if len(body) > MAX_BODY:
                 return _too_large(response.status)
             return Answer(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -157,15 +157,13 @@ class HttpTransport:
             await self._session.close()
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes | None:
-    """Read a body to its end; None where it is too large."""
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Read a body to its end, or until it is too large."""
     chunks: list[bytes] = []
     size = 0
-    while not content.at_eof():
+    while size <= MAX_BODY and not content.at_eof():
         chunks.append(await content.readany())
         size += len(chunks[-1])
-        if size > MAX_BODY:
-            return None
     return b"".join(chunks)
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from types import FunctionType, NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -115,6 +116,13 @@ def described(cls: type) -> dict[str, str]:
     section = text.partition("\nAttributes:\n")[2].partition("\n\n")[0]
     entries = re.findall(r"^ {4}(\w+): ((?:.+\n?(?: {8}.*\n?)*))", section, re.MULTILINE)
     return {name: " ".join(words.split()) for name, words in entries}
+
+
+def test_the_shared_gate_is_found_with_the_others() -> None:
+    gates = import_module("keyapi_async.limiter")
+    assert gates.RedisLimiter is keyapi_async.RedisLimiter
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = gates.nothing
 
 
 def test_the_public_names_are_these() -> None:

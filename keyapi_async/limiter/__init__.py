@@ -6,9 +6,13 @@ than the limit, the travelling time of a request included. Where the limit itsel
 told wrongly, the 429s teach it.
 """
 
+from typing import TYPE_CHECKING
+
 from keyapi_async.limiter.local import DEFAULT_PAUSE, MAX_PAUSE, QpsLimiter
 from keyapi_async.limiter.protocol import Connected, Limiter, Permit
-from keyapi_async.limiter.shared import RedisLimiter
+
+if TYPE_CHECKING:
+    from keyapi_async.limiter.shared import RedisLimiter
 
 __all__ = [
     "DEFAULT_PAUSE",
@@ -19,3 +23,11 @@ __all__ = [
     "QpsLimiter",
     "RedisLimiter",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "RedisLimiter":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from keyapi_async.limiter.shared import RedisLimiter  # noqa: PLC0415  # few need it
+
+    return RedisLimiter
