@@ -22,7 +22,7 @@ from keyapi_async.errors import (
     printable,
 )
 from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
-from keyapi_async.loops import Limit, RunningLoop, Watch
+from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
 from keyapi_async.retry import Retry
 from keyapi_async.transport import Transport
 from keyapi_async.wire import Answer, Envelope, Request, Secret, classify
@@ -81,7 +81,7 @@ class Core:
         self._transport = transport
         self.limiter = limiter
         self._secret = secret
-        self._connections = asyncio.Semaphore(max_connections)
+        self._connections = Slots(max_connections)
         self._watch: Watch
         self._waiting: set[Limit] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -164,7 +164,8 @@ class Core:
                 if not options.meter.reserve_at_once():
                     await options.meter.reserve()
                 reserved = True
-                await self._connections.acquire()
+                if not self._connections.take():
+                    await self._connections.wait(loop)
                 connected = True
                 asked = now = loop.time()
                 if (permit := self._at_once(now)) is None:
@@ -197,7 +198,7 @@ class Core:
                 if log.isEnabledFor(logging.DEBUG):
                     log.debug("%s", _line(request, status, outcome, loop.time() - now))
             if connected:
-                self._connections.release()
+                self._connections.give_back()
             if reserved:
                 options.meter.settle(cost)
         if outcome is not None:

@@ -11,6 +11,7 @@ import attrs
 
 from keyapi_async import params
 from keyapi_async.bookmark import Bookmark
+from keyapi_async.codec import ReadRows
 from keyapi_async.core import Caller
 from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, ResponseError, UsageError
 from keyapi_async.params import MAX_PAGE_NUM, Until
@@ -116,7 +117,7 @@ class _Book(Generic[T]):
         self._queries = [f"{query}&" if query else "" for query in listing.queries]
         self._until = until
         self._read = reader_of(listing.into)
-        self._read_all = page_reader_of(listing.into)
+        self._read_all = cast("ReadRows[T | Reject]", page_reader_of(listing.into))
 
     async def fetch(self, place: _Place) -> _Leaf[T]:
         """Buy one page."""
@@ -134,7 +135,14 @@ class _Book(Generic[T]):
             error.path, error.params, error.attempts = request.path, request.params, 1
             raise
         self._caller.core.records += len(rows)
-        items, rejects = self._items(request, envelope, rows, page_num)
+        first = (page_num - 1) * self.page_size + 1
+        rejects = False
+        try:
+            items = self._read_all(rows, first)
+        except DecodeError:
+            rejects = True
+        if rejects:
+            items = self._sorted(request, envelope, rows, first)
         return _Leaf(
             place,
             rows,
@@ -144,15 +152,10 @@ class _Book(Generic[T]):
             self._following(place, len(rows)),
         )
 
-    def _items(
-        self, request: Request, envelope: Envelope, rows: list[JSON], page_num: int
-    ) -> tuple[list[T | Reject], bool]:
-        """Make records of the rows; say whether some row is none."""
-        first = (page_num - 1) * self.page_size + 1
-        try:
-            return cast("list[T | Reject]", self._read_all(rows, first)), False
-        except DecodeError:
-            pass  # some row is no record: sort them one by one
+    def _sorted(
+        self, request: Request, envelope: Envelope, rows: list[JSON], first: int
+    ) -> list[T | Reject]:
+        """Make records of the rows one by one, as some row is none."""
         items: list[T | Reject] = []
         for position, row in enumerate(rows, first):
             try:
@@ -160,10 +163,10 @@ class _Book(Generic[T]):
             except DecodeError as error:
                 error.path, error.params, error.attempts = request.path, request.params, 1
                 error.status, error.request_id = 200, envelope.request_id
-                error.page_num = page_num
+                error.page_num = (first - 1) // self.page_size + 1
                 items.append(Reject(row, error.with_traceback(None), position - first))
                 log.warning("a row is no record: %s", error)
-        return items, True
+        return items
 
     def _following(self, place: _Place, rows: int) -> _Place | None:
         if rows >= self.page_size or (rows and self._until is Until.EMPTY_PAGE):
@@ -351,7 +354,7 @@ class RecordStream(AsyncIterator[T]):
         if self._left is not None:
             self._left -= max(0, end - begin)
         self._fence = end
-        self._run = cast("list[T]", items)  # there is no reject before the fence
+        self._run = items  # type: ignore[assignment]  # there is no reject before the fence
 
     async def _turn(self) -> bool:
         """Turn to the next page; say whether there is one."""

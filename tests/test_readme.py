@@ -8,6 +8,7 @@ a web application (it makes ``app``), or a piece that stands where ``PREAMBLE`` 
 # ruff: noqa: S102  # running it is the point
 
 import ast
+import asyncio
 import inspect
 import json
 import re
@@ -18,11 +19,14 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, cast
 
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
 from aiohttp import test_utils, web
 from mypy import api as mypy
 
+from benchmarks.shared_gate import RedisServer
 from keyapi_async import KeyAPI
+from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
 
 README = Path(__file__).parent.parent / "README.md"
@@ -42,8 +46,10 @@ MYPY = (
     "--python-version=3.11",
     "--follow-imports=silent",
     "--disable-error-code=import-untyped",  # pandas has no types
+    "--allow-untyped-calls",  # Dask has some
 )
 PAGES_OF_FIFTY = 5
+COSTS = README.read_text().partition("## Growing")[2].partition("\n| from |")[0]
 
 
 def is_program(block: str) -> bool:
@@ -58,8 +64,12 @@ def is_app(block: str) -> bool:
     return "\napp = " in block
 
 
+def is_cluster(block: str) -> bool:
+    return "harvest_frame(" in block
+
+
 def is_piece(block: str) -> bool:
-    return not is_program(block) and not is_test(block) and not is_app(block)
+    return not any(kind(block) for kind in (is_program, is_test, is_app, is_cluster))
 
 
 def missing(block: str) -> str | None:
@@ -231,3 +241,36 @@ def test_mypy_accepts_it_all(tmp_path: Path) -> None:
         (tmp_path / f"block_{number}.py").write_text(code)
     shown, errors, status = mypy.run([*MYPY, str(tmp_path)])
     assert (status, errors) == (0, ""), shown
+
+
+@blocks(is_cluster)
+async def test_a_cluster_harvests(
+    block: str, box: Sandbox, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The workers are threads here: those of `tests/test_dask.py` are processes."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compiled(here(block)), names)
+    names["REDIS"] = redis.url
+    await asyncio.to_thread(names["harvest"], box.product_ids(3))
+    rows = pq.read_table("creators").num_rows
+    assert rows == sum(len(box.world.product_creators(one)) for one in box.product_ids(3))
+    assert "flying" in redis.ask("KEYS", "*") or "landed" in redis.ask("KEYS", "*")
+
+
+def test_the_table_of_costs_is_what_estimate_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *rows = re.findall(r"^\| ([\d,]+|lists) \| (.+) \|$", COSTS, re.MULTILINE)
+    speeds = [cell.removesuffix(" QPS") for cell in header[1].split(" | ")[1:]]
+    assert len(rows) == 3
+    for lists, cells in rows:
+        count = int(lists.replace(",", ""))
+        file = tmp_path / "ids"
+        file.write_text("\n".join(str(10**6 + number) for number in range(count)))
+        for qps, told in zip(speeds, cells.split(" | ")[1:], strict=True):
+            args = ["estimate", "creators", "--ids", str(file), "--rows-per-list", "45"]
+            assert run_command([*args, "--qps", qps]) == 0
+            out = capsys.readouterr().out
+            assert f" {cells.split(' | ')[0]} at least" in out
+            assert f" {told} at least" in out

@@ -41,6 +41,7 @@ from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
 from keyapi_async.harvest import Exported, Harvest, HarvestReport, HarvestStoppedError, Job
 from keyapi_async.harvest.export import open_export
+from keyapi_async.limiter import RedisLimiter
 from keyapi_async.params import Until
 
 harvest_app = typer.Typer(
@@ -65,6 +66,16 @@ Concurrency = Annotated[
     int, typer.Option("--concurrency", metavar="N", min=1, help="Lists read side by side.")
 ]
 
+SharedGate = Annotated[
+    str | None,
+    typer.Option(
+        "--redis",
+        metavar="URL",
+        envvar="KEYAPI_REDIS",
+        help="Share the limit with the other processes of the key, through this Redis.",
+    ),
+]
+
 
 @attrs.frozen(kw_only=True)
 class _Order:
@@ -76,6 +87,7 @@ class _Order:
     qps: float
     concurrency: int
     max_credits: int | None
+    redis: str | None
 
     def check(self) -> None:
         """See that every export can be written, as far as one can tell before."""
@@ -99,6 +111,7 @@ def creators(
     qps: Qps = 10.0,
     concurrency: Concurrency = 16,
     max_credits: MaxCredits = None,
+    redis: SharedGate = None,
     until: ListEnd = Until.SHORT_PAGE,
 ) -> None:
     """Harvest the influencers who promoted each of many products."""
@@ -108,7 +121,7 @@ def creators(
         sort_type=sort_type,
         until=until,
     )
-    _do("creators", job, db, export, qps, concurrency, max_credits)
+    _do("creators", job, db, export, qps, concurrency, max_credits, redis)
 
 
 @harvest_app.command(
@@ -130,6 +143,7 @@ def videos(
     qps: Qps = 10.0,
     concurrency: Concurrency = 16,
     max_credits: MaxCredits = None,
+    redis: SharedGate = None,
     until: ListEnd = Until.SHORT_PAGE,
 ) -> None:
     """Harvest the videos of many influencers."""
@@ -142,7 +156,7 @@ def videos(
         sort_type=sort_type,
         until=until,
     )
-    _do("videos", job, db, export, qps, concurrency, max_credits)
+    _do("videos", job, db, export, qps, concurrency, max_credits, redis)
 
 
 @harvest_app.command(
@@ -162,6 +176,7 @@ def ranking(
     qps: Qps = 10.0,
     concurrency: Concurrency = 16,
     max_credits: MaxCredits = None,
+    redis: SharedGate = None,
     until: ListEnd = Until.SHORT_PAGE,
 ) -> None:
     """Harvest the ranking of every date in every region."""
@@ -174,7 +189,7 @@ def ranking(
         product_category_id=product_category_id,
         until=until,
     )
-    _do("ranking", job, db, export, qps, concurrency, max_credits)
+    _do("ranking", job, db, export, qps, concurrency, max_credits, redis)
 
 
 @harvest_app.command(epilog="Example:  keyapi-async harvest livestreams --ids users.txt --qps 50")
@@ -187,11 +202,12 @@ def livestreams(
     qps: Qps = 10.0,
     concurrency: Concurrency = 16,
     max_credits: MaxCredits = None,
+    redis: SharedGate = None,
     until: ListEnd = Until.SHORT_PAGE,
 ) -> None:
     """Harvest the past live streams of many influencers."""
     job = Job.influencer_livestreams(read_keys(ids, column, params.identifier), until=until)
-    _do("livestreams", job, db, export, qps, concurrency, max_credits)
+    _do("livestreams", job, db, export, qps, concurrency, max_credits, redis)
 
 
 @harvest_app.command(
@@ -206,11 +222,12 @@ def products(
     qps: Qps = 10.0,
     concurrency: Concurrency = 16,
     max_credits: MaxCredits = None,
+    redis: SharedGate = None,
     until: ListEnd = Until.SHORT_PAGE,
 ) -> None:
     """Harvest the products that many videos show; ten videos are one list."""
     job = Job.video_products(read_keys(ids, column, params.identifier), until=until)
-    _do("products", job, db, export, qps, concurrency, max_credits)
+    _do("products", job, db, export, qps, concurrency, max_credits, redis)
 
 
 def _do(  # noqa: PLR0917  # the options that all five have, in their order
@@ -221,6 +238,7 @@ def _do(  # noqa: PLR0917  # the options that all five have, in their order
     qps: float,
     concurrency: int,
     max_credits: int | None,
+    redis: str | None,
 ) -> None:
     order = _Order(
         job=job,
@@ -229,6 +247,7 @@ def _do(  # noqa: PLR0917  # the options that all five have, in their order
         qps=qps,
         concurrency=concurrency,
         max_credits=max_credits,
+        redis=redis,
     )
     order.check()
     screen = console(sys.stderr)
@@ -250,8 +269,9 @@ def _do(  # noqa: PLR0917  # the options that all five have, in their order
 
 
 async def _harvest(order: _Order, screen: Console) -> HarvestReport:
+    gate = None if order.redis is None else RedisLimiter(order.redis, qps=order.qps)
     async with (
-        KeyAPI(qps=order.qps, max_credits=order.max_credits) as api,
+        KeyAPI(qps=order.qps, limiter=gate, max_credits=order.max_credits) as api,
         Harvest.open(order.ledger) as harvest,
     ):
         with gauge_on(screen, order.qps) as gauge, _stopped_by_signals(harvest, screen):

@@ -136,16 +136,16 @@ if now <= gate.back + RETURN then
 end
 
 -- While there is demand, rate and limit rise.
-local function rise()
+local function rise(at)
   if gate.seeking == 1 then
     gate.limit = gate.limit * 1.5
     gate.rate = SHARE * gate.limit
     return
   end
   local most = qps or math.huge
-  if gate.limit < most and now - gate.quiet >= gate.interval then
+  if gate.limit < most and at - gate.quiet >= gate.interval then
     gate.limit = math.min(most, 1.05 * gate.limit)
-    gate.quiet = now
+    gate.quiet = at
   end
   gate.rate = math.min(SHARE * gate.limit, gate.rate + 0.05 * gate.limit * gate.demand)
 end
@@ -158,7 +158,7 @@ local function granted(slot, waited)
   end
   gate.granted = slot
   if gate.demand >= 1 then
-    rise()
+    rise(slot)
     gate.demand = 0
   end
 end

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.shared_gate import RedisServer
 from keyapi_async.cli import harvest as harvest_module
 from keyapi_async.cli import keys
 from keyapi_async.cli.app import run
@@ -224,6 +226,7 @@ def test_what_was_uncertain_or_no_record_is_told(box: Sandbox, capsys: Capture) 
         qps=10,
         concurrency=1,
         max_credits=None,
+        redis=None,
     )
     report = HarvestReport(
         done=1, failed=0, left=0, pages=1, rows=10, rejects=2, spent=3, uncertain=4,
@@ -250,3 +253,25 @@ def test_a_full_disk_is_no_bad_usage() -> None:
     assert exit_code(stopped) == 1
     stopped.__cause__ = QuotaExceededError("apiKey quota is not enough")
     assert exit_code(stopped) == 4
+
+
+def test_a_shared_gate_is_asked_for_each_page(box: Sandbox, redis: RedisServer) -> None:
+    (one,) = short(box, 1)
+    args = ["harvest", "creators", "--ids", file_of("ids.txt", one), *FAST]
+    assert run([*args, "--redis", redis.url]) == 0
+    pages = len(box.requests)
+    assert pages == rows_of(box, [one]) // 10 + 1
+    stats = redis.ask("INFO", "commandstats")
+    calls = re.search(r"cmdstat_evalsha:calls=(\d+)", stats)
+    assert calls is not None
+    assert int(calls[1]) >= pages
+
+
+def test_an_address_that_is_none_is_refused_before_a_credit_is_spent(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("KEYAPI_REDIS", "localhost")
+    assert run(["harvest", "creators", "--ids", file_of("ids.txt", "1")]) == 2
+    told = "keyapi-async: url: an address of Redis, such as redis://localhost:6379/0; known are"
+    assert capsys.readouterr().err.startswith(told)
+    assert not box.requests

@@ -37,17 +37,16 @@ async def best_of(seconds: float, least: float, disturb: Disturb, skews: Sequenc
     return best
 
 
-@pytest.mark.parametrize("skews", [(0.0,) * 4, (0.0, 2.0, -2.0, 0.0)])
-async def test_together_they_use_the_whole_limit_and_no_more(skews: Sequence[float]) -> None:
-    assert await best_of(6, 97, undisturbed, skews) >= 97
+async def test_together_they_use_the_whole_limit_and_no_more_whatever_their_clocks_say() -> None:
+    assert await best_of(5, 97, undisturbed, (0.0, 2.0, -2.0, 0.0)) >= 97
 
 
 @pytest.mark.parametrize(
     ("disturb", "least"),
-    [(restarted, 90), (flushed, 90), (hung, 65)],
+    [(restarted, 90), (flushed, 90), (hung, 55)],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 async def test_whatever_happens_to_redis_they_go_on_and_keep_the_limit(
     disturb: Disturb, least: float
 ) -> None:
-    assert await best_of(6, least, disturb, (0.0,) * 4) >= least
+    assert await best_of(5, least, disturb, (0.0,) * 4) >= least

@@ -1,4 +1,4 @@
-"""A real Redis for each module, empty for each test."""
+"""A real Redis for each module that asks for one, empty for each test."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,11 +6,6 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.shared_gate import RedisServer, redis_server
-
-needs_redis = pytest.mark.skipif(
-    shutil.which("redis-server") is None,
-    reason="redis-server is not installed: apt-get install redis-server",
-)
 
 
 @pytest.fixture(scope="module")
