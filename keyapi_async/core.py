@@ -9,6 +9,7 @@ import attrs
 
 from keyapi_async.credits import Circuit, Cost, Meter
 from keyapi_async.errors import (
+    APIError,
     AttemptTimeoutError,
     ConfigurationError,
     CreditBudgetError,
@@ -83,7 +84,6 @@ class Core:
         self._secret = secret
         self._connections = Slots(max_connections)
         self._watch: Watch
-        self._waiting: set[Limit] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         # Of our own gate alone: the acquire() of a subclass may do more.
@@ -154,7 +154,6 @@ class Core:
         permit: Permit | None = None
         reserved = connected = False
         cost, status, now = Cost.FREE, 0, 0.0
-        self._waiting.add(limit)
         try:
             with limit:
                 if (outcome := self._refusal()) is not None:
@@ -174,7 +173,6 @@ class Core:
                     finally:
                         now = loop.time()
                         self.waited += now - asked
-                self._waiting.discard(limit)
                 end = now + options.timeout
                 limit.move(end if deadline is None else min(end, deadline))
                 cost = Cost.UNCERTAIN
@@ -191,9 +189,9 @@ class Core:
         except CreditBudgetError as error:
             return error.with_traceback(None), False
         finally:
-            self._waiting.discard(limit)
             if permit is not None:
-                self._learn(outcome, permit)
+                if isinstance(outcome, APIError):
+                    self._learn(outcome, permit)
                 self.limiter.answered(permit)
                 if log.isEnabledFor(logging.DEBUG):
                     log.debug("%s", _line(request, status, outcome, loop.time() - now))
@@ -213,21 +211,15 @@ class Core:
     def _refusal(self) -> KeyAPIError | None:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
 
-    def _learn(self, outcome: Envelope | KeyAPIError | None, permit: Permit) -> None:
+    def _learn(self, error: APIError, permit: Permit) -> None:
         """Tell gate and circuit what an answer means for all the others."""
-        if isinstance(outcome, RateLimitError):
+        if isinstance(error, RateLimitError):
             self.throttles += 1
-            self.limiter.throttled(permit, outcome.retry_after)
-        elif isinstance(outcome, QuotaExceededError):
+            self.limiter.throttled(permit, error.retry_after)
+        elif isinstance(error, QuotaExceededError):
             log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
-            self.circuit.open(outcome)
-            self._interrupt()
-
-    def _interrupt(self) -> None:
-        """Let everyone who waits look again whether sending is still allowed."""
-        waiting, self._waiting = self._waiting, set()
-        for limit in waiting:
-            limit.expire()
+            self.circuit.open(error)
+            self._watch.interrupt()  # everyone who waits looks again whether sending is allowed
 
     def stats(self, spent: int) -> Stats:
         """Count what was done so far."""
@@ -237,7 +229,8 @@ class Core:
         """Stop everything that waits, and close the connections."""
         if not self._closed:
             self._closed = True
-            self._interrupt()
+            if self._loop is not None:
+                self._watch.interrupt()
             await self._transport.close()
             if isinstance(self.limiter, Connected):
                 await self.limiter.aclose()

@@ -68,10 +68,10 @@ class Limit:
     """Cuts a block short at a time, or when told to; then ``expired`` is true behind the block.
 
     It keeps asyncio.timeout's rule: a cancellation from elsewhere goes through, one of its own
-    ends here.
+    ends here. ``waits`` says whether the block may be cut short by ``Watch.interrupt``, too.
     """
 
-    __slots__ = ("_cancelling", "_task", "_watch", "end", "expired")
+    __slots__ = ("_cancelling", "_task", "_watch", "end", "expired", "waits")
 
     def __init__(self, watch: "Watch", loop: asyncio.AbstractEventLoop, end: float | None) -> None:
         task = asyncio.current_task(loop)
@@ -82,10 +82,13 @@ class Limit:
         self._cancelling = 0
         self.end = math.inf if end is None else end
         self.expired = False
+        self.waits = True
 
     def __enter__(self) -> Self:
         self._cancelling = self._task.cancelling()
-        self._watch.add(self)
+        self._watch.limits.add(self)
+        if self.end < self._watch.rings_at:
+            self._watch.ring_at(self.end)
         return self
 
     def __exit__(
@@ -94,16 +97,18 @@ class Limit:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self._watch.drop(self)
+        self._watch.limits.discard(self)  # its timer may ring for nothing
         if not self.expired:
             return False
         ours = self._task.uncancel() <= self._cancelling
         return ours and exc_type is asyncio.CancelledError
 
     def move(self, end: float) -> None:
-        """Cut the block short at another time."""
+        """Cut the block short at another time; from now on no interruption does."""
         self.end = end
-        self._watch.add(self)
+        self.waits = False
+        if end < self._watch.rings_at:
+            self._watch.ring_at(end)
 
     def expire(self) -> None:
         """Cut the block short now."""
@@ -113,42 +118,45 @@ class Limit:
 
 
 class Watch:
-    """One timer for all limits of a loop; it is set anew only for what ends sooner."""
+    """One timer for all limits of a loop; it is set anew only for what ends sooner.
+
+    Attributes:
+        limits: what is watched.
+        rings_at: when the timer is to ring.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._limits: set[Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._next = math.inf
+        self.limits: set[Limit] = set()
+        self.rings_at = math.inf
 
-    def add(self, limit: Limit) -> None:
-        """Watch a limit."""
-        self._limits.add(limit)
-        if limit.end < self._next:
-            self._set(limit.end)
+    def ring_at(self, when: float) -> None:
+        """Set the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.rings_at = when
+        self._timer = self._loop.call_at(when, self._ring)
 
-    def drop(self, limit: Limit) -> None:
-        """Watch a limit no longer; its timer may ring for nothing."""
-        self._limits.discard(limit)
+    def interrupt(self) -> None:
+        """Cut short every block that still waits."""
+        self._expire([limit for limit in self.limits if limit.waits])
 
     def rest(self) -> None:
         """Let the timer go where nothing is watched."""
-        if self._timer is not None and not self._limits:
+        if self._timer is not None and not self.limits:
             self._timer.cancel()
-            self._timer, self._next = None, math.inf
-
-    def _set(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._next = when
-        self._timer = self._loop.call_at(when, self._ring)
+            self._timer, self.rings_at = None, math.inf
 
     def _ring(self) -> None:
-        now = max(self._next, self._loop.time())
-        self._timer, self._next = None, math.inf
-        for limit in [limit for limit in self._limits if limit.end <= now]:
-            self._limits.discard(limit)
-            limit.expire()
-        soonest = min((limit.end for limit in self._limits), default=math.inf)
+        now = max(self.rings_at, self._loop.time())
+        self._timer, self.rings_at = None, math.inf
+        self._expire([limit for limit in self.limits if limit.end <= now])
+        soonest = min((limit.end for limit in self.limits), default=math.inf)
         if soonest < math.inf:
-            self._set(soonest)
+            self.ring_at(soonest)
+
+    def _expire(self, limits: list[Limit]) -> None:
+        for limit in limits:
+            self.limits.discard(limit)
+            limit.expire()

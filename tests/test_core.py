@@ -806,6 +806,38 @@ def test_logs_tell_each_attempt_each_retry_and_each_circuit(
     assert "out of credits" in told[3][1]
 
 
+def test_a_page_number_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+
+    async def main() -> None:
+        api = virtual.client(Script(no(500)), retry=calm())
+        await api.get(PATH, {"page_num": "3\nWARNING out of credits" + "!" * 99})
+
+    virtual.run(main)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert all("page 3" in line for line in told)
+    assert not any("\n" in line or "!" * 99 in line for line in told)
+
+
+def test_a_gate_of_the_users_own_making_grants_every_permit_itself() -> None:
+    class Counted(QpsLimiter):
+        asked = 0
+
+        async def acquire(self) -> Permit:
+            self.asked += 1
+            return await super().acquire()
+
+    async def main() -> None:
+        gate = Counted(100)
+        api = virtual.client(Script(), limiter=gate)
+        for _ in range(3):
+            await api.get(PATH)
+        assert gate.asked == 3
+
+    virtual.run(main)
+
+
 def test_an_error_that_quotes_the_key_does_not_carry_it_further(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

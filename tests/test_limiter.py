@@ -136,6 +136,32 @@ def test_on_loopback_it_uses_93_percent() -> None:
     assert use >= 93
 
 
+def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
+    async def main() -> None:
+        gate = QpsLimiter(40)  # bursts of three
+        loop = asyncio.get_running_loop()
+        at_once = [gate.at_once(loop.time()) for _ in range(4)]
+        assert [permit is not None for permit in at_once] == [True, True, True, False]
+        times = [await take(gate, trip=0.0) for _ in range(3)]
+        assert times == pytest.approx([n / 38 for n in (1, 2, 3)])
+
+    virtual.run(main)
+
+
+def test_nothing_is_granted_at_once_where_somebody_waits() -> None:
+    async def main() -> None:
+        gate = QpsLimiter(10)
+        loop = asyncio.get_running_loop()
+        gate.throttled(await gate.acquire(), 3.0)
+        assert gate.at_once(loop.time()) is None
+        waiter = asyncio.create_task(take(gate))
+        await asyncio.sleep(1.0)
+        assert gate.at_once(loop.time() + 2.5) is None  # it would be open then, if nobody waited
+        assert await waiter >= 3.0
+
+    virtual.run(main)
+
+
 def test_one_429_pauses_every_waiter_for_its_retry_after() -> None:
     async def main() -> None:
         gate = QpsLimiter(100)

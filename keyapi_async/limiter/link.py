@@ -87,6 +87,10 @@ class Link:
         for client in clients:
             await client.aclose()
 
+    def abandon(self) -> None:
+        """Leave what an event loop that is gone has left open."""
+        self._clients = []
+
     def _opened(self) -> "AsyncScript":
         try:
             self._clients = _sentinel(self._url) if "+sentinel" in self.name else _redis(self._url)

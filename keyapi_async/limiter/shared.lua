@@ -7,8 +7,8 @@
 --       3 landed    a sorted set: requests answered, and when their places are free again
 --       4 answers   a sorted set: requests answered well, and when
 --       5 processes a sorted set: who asks, and when last
--- ARGV  1 the process, or ''     2 the request that it wants a permit for, or ''
---       3 the epoch in which that was promised one, or ''
+-- ARGV  1 the process, or ''     2 the requests that it wants permits for
+--       3 the epoch in which these were promised some, or ''
 --       4 queries a second that the plan allows, or ''
 --       5 processes expected     6 the birth of the gate that it had before, '' where it
 --       had none, 'elsewhere' where it tells all that it has sent of late
@@ -16,8 +16,9 @@
 --       8 seconds to pause for that
 --       then three for each request answered: which, the seconds until its place is free or '',
 --       the seconds since it was answered well or ''
--- Gives the seconds to wait ('' where no permit is wanted), '1' where that is certain, the epoch,
--- the birth of this gate, the limit, and the number of processes.
+-- Gives the seconds to wait for each permit, with a question mark where that is a guess, for fewer
+-- requests than asked for if only a guess is left; the epoch, the birth of this gate, the limit,
+-- and the number of processes.
 
 local SHARE = 1.03         -- of the limit, at which permits are paced: the window is the bound
 local BURST = 0.05         -- seconds of permits that may go at once: what is late is not lost
@@ -170,7 +171,7 @@ local function room(at, last)
   local places = math.max(1, math.floor(gate.limit * part))
   local landed = redis.call('ZCOUNT', LANDED, '(' .. written(at), '+inf')
   local flying = redis.call('ZCOUNT', FLYING, '(' .. written(at - FLIGHT - 1), last)
-  if landed + flying < places then return at, '1' end
+  if landed + flying < places then return at, true end
   local taken = redis.call('ZCARD', LANDED) + redis.call('ZCOUNT', FLYING, '-inf', last)
   local free = {}
   local function collect(key, more)
@@ -180,22 +181,23 @@ local function room(at, last)
   collect(LANDED, 0)
   collect(FLYING, 1 + math.min(gate.trip, FLIGHT))
   table.sort(free)
-  return math.max(at, free[taken - places + 1]), ''
+  return math.max(at, free[taken - places + 1]), false
 end
 
-local wait, certain = '', ''
-if wanted ~= '' then
-  local slot
-  redis.call('ZREM', FLYING, wanted)
+local waits = {}
+for request in string.gmatch(wanted, '%S+') do
+  local slot, certain
+  redis.call('ZREM', FLYING, request)
   if epoch == gate.epoch then
     slot, certain = room(now, written(now)) -- its turn has come, and nothing has happened since
   else
     slot, certain = room(math.max(now, gate.next - burst, gate.pause), '+inf')
+    if #waits > 0 and not certain then break end -- who asks for many is not to wait for guesses
     granted(slot, slot > now + TICK)
     gate.next = math.max(slot, gate.next) + 1 / (gate.rate * part)
   end
-  redis.call('ZADD', FLYING, written(slot), wanted)
-  wait = written(slot - now)
+  redis.call('ZADD', FLYING, written(slot), request)
+  waits[#waits + 1] = written(slot - now) .. (certain and '' or '?')
 end
 
 local kept = {}
@@ -205,4 +207,4 @@ for name, value in pairs(gate) do
 end
 redis.call('HSET', KEYS[1], unpack(kept))
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, FORGOTTEN) end
-return { wait, certain, written(gate.epoch), born, written(gate.limit), tostring(here) }
+return { table.concat(waits, ' '), written(gate.epoch), born, written(gate.limit),   tostring(math.max(here, 1)) }

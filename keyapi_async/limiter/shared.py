@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 from uuid import uuid4
@@ -24,6 +26,7 @@ _SHARE = 0.99  # of the limit, at which permits are paced
 _FAR = 0.5  # seconds of waiting after which a promise is looked at again before it is used
 _LATE = 0.25  # seconds behind its time after which a permit is worth nothing
 _AGAIN = 0.5  # seconds after which Redis is looked for again
+_AT_ONCE = 32  # permits that are asked for at once, at most
 _NEWS = 0.5  # seconds after which answers are told where no permit is asked for
 _ELSEWHERE = "elsewhere"  # where permits came from that Redis does not know
 _NAMES = ("gate", "flying", "landed", "answers", "processes")
@@ -56,26 +59,24 @@ class Reply(NamedTuple):
     """What the script says.
 
     Attributes:
-        wait: seconds until the request may be sent.
-        certain: whether that is more than a guess.
+        waits: seconds until each request may be sent, and whether that is more than a guess.
         epoch: the time until the next 429.
         birth: which gate it is; another one where Redis has forgotten the last.
         limit: queries a second believed to be allowed.
         processes: how many processes share the gate.
     """
 
-    wait: float
-    certain: bool
+    waits: list[tuple[float, bool]]
     epoch: str
     birth: str
     limit: float
     processes: int
 
     @classmethod
-    def of(cls, wait: str, certain: str, epoch: str, birth: str, *numbers: str) -> Self:
-        """Read it."""
-        limit, processes = numbers
-        return cls(float(wait or 0), bool(certain), epoch, birth, float(limit), int(processes))
+    def of(cls, waits: str, epoch: str, birth: str, limit: str, processes: str) -> Self:
+        """Read it; a wait that is a guess ends in a question mark."""
+        read = [(float(wait.rstrip("?")), wait[-1] != "?") for wait in waits.split()]
+        return cls(read, epoch, birth, float(limit), int(processes))
 
 
 class Answered(NamedTuple):
@@ -117,9 +118,9 @@ class RedisLimiter:
             ...
 
     All permits come from one script in Redis (5 or later), by the clock of Redis, in the order of
-    asking: paced at 99 % of the limit, and in no second more than the limit. A 429 that one process
-    meets slows all of them. It costs one round trip to Redis a permit, and another one where a
-    permit was promised for more than half a second ahead.
+    asking, and in no second more than the limit. A 429 that one process meets slows all of them.
+    It costs one round trip to Redis a permit at most, and another one where a permit was promised
+    for more than half a second ahead; where Redis is far, several permits are asked for at once.
 
     Where Redis does not answer within half a second, each process keeps to its share,
     ``qps / expected_processes``, says so with a WARNING, and comes back by itself.
@@ -176,7 +177,8 @@ class RedisLimiter:
         self._window = Window()
         self._count = 0
         self._birth = ""
-        self._promise: Promise | None = None
+        self._promises: deque[Promise] = deque()
+        self._trip = 0.0  # seconds that Redis takes to answer
         self._asking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._answered: dict[str, Answered] = {}
@@ -219,25 +221,42 @@ class RedisLimiter:
 
     async def _shared(self, loop: asyncio.AbstractEventLoop) -> Permit | None:
         """Wait for what Redis promises; None where that did not come to be."""
-        promise = self._promise
-        if promise is None:
-            self._count += 1
-            await self._ask(loop, f"{self._me}:{self._count}", "")
+        if not self._promises:
+            # One that was cancelled may have asked already.
+            asking = self._asking or self._begin_to_ask(loop, self._wanted())
+            await asyncio.wait((asking,))
+            asking.result()
             return None
+        promise = self._promises[0]
+        ahead = len(self._promises)
+        if self._asking is None and ahead < self._users and ahead <= self._meanwhile():
+            _ = self._begin_to_ask(loop, self._wanted())  # Redis is far: there is no time to lose
         if (wait := max(promise.at, self._paused_until) - loop.time()) > 0:
             await asyncio.sleep(wait)
         now = loop.time()
-        if now > promise.at + _LATE:
-            await self._ask(loop, promise.name, "")
+        self._promises.popleft()
+        if now > promise.at + _LATE or (self._promises and not promise.firm):
+            # It is given back; it may be the next one's turn already.
+            self._answered[promise.name] = Answered(now, now, good=False)
             return None
         if not promise.firm:
-            await self._ask(loop, promise.name, promise.epoch)
+            await self._ask_again(loop, promise)
             return None
-        self._promise = None
         permit = SharedPermit(now, name=promise.name)
         self._window.room_at(now, 1)
         self._window.enter(permit)
         return permit
+
+    def _meanwhile(self) -> float:
+        """Say how many permits of this process are due while Redis is asked."""
+        return self._trip * self._limit / self._processes
+
+    def _wanted(self) -> list[str]:
+        """Name the requests to ask for: one, or more where Redis is far and others wait."""
+        waiting = self._users - len(self._promises)
+        count = max(1, min(waiting, 1 + int(2 * self._meanwhile()), _AT_ONCE))
+        self._count += count
+        return [f"{self._me}:{self._count - number}" for number in reversed(range(count))]
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there; Redis hears of it with the next permit."""
@@ -299,29 +318,44 @@ class RedisLimiter:
 
     def _enter(self) -> asyncio.AbstractEventLoop:
         loop = self._running()
-        if self._loop is None:
+        if self._loop is None or self._loop.is_closed():
             self._loop = loop
+            self._link.abandon()
+            self._forget()
         if self._loop is not loop:
             raise UsageError("this limiter is in use in another event loop: make one in each loop")
         return loop
 
-    async def _ask(self, loop: asyncio.AbstractEventLoop, name: str, epoch: str) -> None:
-        """Have Redis promise a permit; a waiter that is cancelled leaves the promise behind."""
-        if self._asking is None:
-            self._asking = loop.create_task(self._asked(loop, name, epoch))
-        asking = self._asking
+    async def _ask_again(self, loop: asyncio.AbstractEventLoop, promise: Promise) -> None:
+        """Have Redis look again at what it has promised."""
+        while self._asking is not None:
+            await asyncio.wait((self._asking,))
+        asking = self._begin_to_ask(loop, [promise.name], promise.epoch)
         await asyncio.wait((asking,))
-        self._asking = None
         asking.result()
 
-    async def _asked(self, loop: asyncio.AbstractEventLoop, name: str, epoch: str) -> None:
-        self._promise = reply = None
+    def _begin_to_ask(
+        self, loop: asyncio.AbstractEventLoop, names: list[str], epoch: str = ""
+    ) -> "asyncio.Task[None]":
+        self._asking = loop.create_task(self._asked(loop, names, epoch))
+        self._asking.add_done_callback(self._end_asking)
+        return self._asking
+
+    def _end_asking(self, _: "asyncio.Task[None]") -> None:
+        self._asking = None
+
+    async def _asked(self, loop: asyncio.AbstractEventLoop, names: list[str], epoch: str) -> None:
+        reply = None
         while reply is None or self._birth == _ELSEWHERE:
-            reply = await self._call(loop, name=name, epoch=epoch)
+            reply = await self._call(loop, names=names, epoch=epoch)
             if reply is None:
                 return
-        firm = reply.certain and reply.wait <= _FAR
-        self._promise = Promise(name, loop.time() + reply.wait, reply.epoch, firm)
+        now = loop.time()
+        promised = [
+            Promise(name, now + wait, reply.epoch, certain and wait <= _FAR)
+            for name, (wait, certain) in zip(names, reply.waits, strict=False)
+        ]
+        self._promises = deque(sorted([*self._promises, *promised], key=lambda each: each.at))
 
     def _tell_news(self) -> None:
         self._news = None
@@ -345,7 +379,7 @@ class RedisLimiter:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        name: str = "",
+        names: Sequence[str] = (),
         epoch: str = "",
         refused: tuple[float, float] | None = None,
     ) -> Reply | None:
@@ -356,7 +390,7 @@ class RedisLimiter:
         me, birth = (self._me, self._birth) if self._share is None else ("", "")
         args = [
             me,
-            name,
+            " ".join(names),
             epoch,
             "" if self.qps is None else repr(float(self.qps)),
             str(self._expected or self._processes),
@@ -374,6 +408,8 @@ class RedisLimiter:
         except LinkError as error:
             self._fall_back(loop, error)
             return None
+        took = loop.time() - now
+        self._trip += (took - self._trip) / 4
         for request in told:
             self._answered.pop(request, None)
         self._limit, self._processes = reply.limit, reply.processes
@@ -392,6 +428,7 @@ class RedisLimiter:
         if self._share is not None:
             return
         self._answered.clear()
+        self._promises.clear()
         self._birth = _ELSEWHERE
         share = self._limit / (self._expected or self._processes)
         self._share = Share(share, self._window, loop.time(), self._paused_until)

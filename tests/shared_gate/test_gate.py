@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -515,3 +516,49 @@ def test_slots_are_even(redis: RedisServer) -> None:
     times = asyncio.run(main())
     gaps = sorted(later - earlier for earlier, later in pairwise(times[4:]))
     assert gaps[len(gaps) // 2] == pytest.approx(1 / 25, rel=0.25)
+
+
+async def test_a_redis_that_is_far_away_does_not_slow_the_gate_down(redis: RedisServer) -> None:
+    async def far(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Bring everything 20 ms later, each way."""
+        to_redis, from_redis = await asyncio.open_connection("127.0.0.1", redis.port)
+        loop = asyncio.get_running_loop()
+
+        async def carry(source: asyncio.StreamReader, goal: asyncio.StreamWriter) -> None:
+            while data := await source.read(1 << 16):
+                loop.call_later(0.02, goal.write, data)
+            goal.close()
+
+        with suppress(asyncio.CancelledError):  # the server is closed
+            await asyncio.gather(carry(reader, from_redis), carry(to_redis, writer))
+
+    async with await asyncio.start_server(far, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with RedisLimiter(f"redis://127.0.0.1:{port}/0", key=KEY, qps=50) as gate:
+            times: list[float] = []
+
+            async def one() -> None:
+                while True:
+                    times.append((await take(gate)).at)
+
+            tasks = [asyncio.create_task(one()) for _ in range(32)]
+            await asyncio.sleep(4)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            assert all(task.cancelled() for task in tasks)
+            assert gate.sharing
+    settled = [at for at in times if at > times[0] + 1]
+    assert len(settled) / (settled[-1] - settled[0]) > 30  # one at a time: 24
+    assert worst_second(times) <= 50
+
+
+def test_an_event_loop_that_is_gone_leaves_the_limiter_to_the_next(redis: RedisServer) -> None:
+    gate = RedisLimiter(redis.url, key=KEY)
+
+    async def main() -> None:
+        await take(gate)
+        await gate._link.close()  # the user forgot to close the gate itself
+
+    for _ in range(2):
+        asyncio.run(main())
