@@ -47,7 +47,8 @@ class KeyAPI:
         quota_cooldown: seconds for which nothing is sent after the plan's credits are used up.
         max_connections: requests in flight at most.
         proxy: address of an HTTP proxy; ``HTTPS_PROXY``/``HTTP_PROXY`` where None, none where "".
-        session: an aiohttp session of yours; it is used and never closed.
+        session: an aiohttp session of yours; it is used and never closed. Client middlewares of
+            its own are not called: each request has one that sends it once.
         trace_configs: aiohttp's tracing, for a session of the client's own.
 
     Raises:

@@ -114,8 +114,9 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         rows = 2 * MAX_PAGE_SIZE * concurrency if buffer is None else number("buffer", buffer, 1)
         if on_error not in ("raise", "collect"):
             raise InvalidParameterError("on_error", on_error, "'raise' or 'collect'")
-        if not isinstance(keys, (Iterable, AsyncIterable)):
-            raise InvalidParameterError("keys", keys, "an iterable or an async iterable")
+        if isinstance(keys, (str, bytes)) or not isinstance(keys, (Iterable, AsyncIterable)):
+            allowed = "an iterable or an async iterable of keys; one key is a list of one"
+            raise InvalidParameterError("keys", keys, allowed)
         if not callable(open_stream):
             raise InvalidParameterError("open_stream", open_stream, "a function of a key")
         self.failures: list[Failure[K]] = []
@@ -220,6 +221,10 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             except KeyAPIError as error:
                 self._failed(lane, error, None)
                 continue
+            if asyncio.iscoroutine(stream):
+                stream.close()
+                allowed = "a function that gives a stream, such as an iter_… of the client"
+                raise InvalidParameterError("open_stream", self._open_stream, allowed)
             async with aclosing(stream):
                 await self._read(lane, stream)
 

@@ -483,6 +483,8 @@ def test_it_is_used_inside_its_block_and_once() -> None:
         ({"buffer": 0}, "buffer"),
         ({"on_error": "ignore"}, "on_error"),
         ({"keys": 7}, "keys"),
+        ({"keys": "1729492547846767618"}, "keys"),
+        ({"keys": b"1"}, "keys"),
         ({"open_stream": None}, "open_stream"),
     ],
 )
@@ -492,6 +494,18 @@ def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any], name: str)
     with pytest.raises(InvalidParameterError) as caught:
         fan_out(given.pop("keys"), given.pop("open_stream"), **given)
     assert caught.value.parameter == name
+
+
+def test_a_function_of_a_single_page_is_refused_by_name() -> None:
+    async def main() -> None:
+        single_page: Any = client(Keyed(5)).tiktok.product.creators
+        async with fan_out(["1", "2"], single_page, on_error="collect") as results:
+            with pytest.raises(InvalidParameterError, match="such as an iter_") as caught:
+                await anext(results)
+            assert caught.value.parameter == "open_stream"
+            assert results.unfinished == {}
+
+    virtual.run(main)
 
 
 def test_many_thousand_keys_cost_the_memory_of_the_streams_that_are_open() -> None:

@@ -74,7 +74,10 @@ def _main(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """KeyAPI's TikTok analytics on the command line."""
+    """KeyAPI's TikTok analytics on the command line.
+
+    The key comes from KEYAPI_TOKEN; demo and sandbox need none.
+    """
     context.ensure_object(_Switches).debug = debug
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -117,5 +120,7 @@ def _fail(told: str, code: ExitCode) -> ExitCode:
 
 def _advice(error: Any) -> str:
     path = "keyapi-async" if error.ctx is None else error.ctx.command_path
-    told = printable(error.format_message().rstrip("."), 1000)
+    # Choices are listed by the help: typer writes them a line each, and an enum's as its numbers.
+    told = error.format_message().partition(" Choose from:")[0].replace("Value error, ", "")
+    told = printable(" ".join(told.split()).rstrip("."), 1000)
     return f"{path}: {told} (see {path} --help)"

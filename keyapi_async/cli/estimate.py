@@ -63,11 +63,14 @@ def estimate(
     if noun is Noun.PRODUCTS:
         lists = -(-lists // IDS_A_CALL)
     credits_ = lists * _pages(rows_per_list, until)
+    rows = f"{rows_per_list:,} rows a list"
+    if not rows_per_list:
+        rows = "no rows in any list; say --rows-per-list"
     console(sys.stdout).print(
         facts(
             [
                 ("lists", f"{lists:,}"),
-                ("credits", f"{credits_:,} at least, with {rows_per_list:,} rows a list"),
+                ("credits", f"{credits_:,} at least, with {rows}"),
                 ("time", f"{duration(credits_ / qps)} at least, at {qps:g} requests/s"),
             ]
         )

@@ -7,6 +7,7 @@ from keyapi_async.errors import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    ConnectionFailedError,
     CreditBudgetError,
     InvalidParameterError,
     PermissionDeniedError,
@@ -44,6 +45,15 @@ _CODES: dict[type[Exception], ExitCode] = {
 }
 
 
+_ADVICE: dict[type[BaseException], str] = {
+    AuthenticationError: "check KEYAPI_TOKEN: the key alone; keys are at"
+    " https://keyapi.ai/app/dashboard",
+    ConnectionFailedError: "check the network, and KEYAPI_BASE_URL, HTTPS_PROXY and HTTP_PROXY"
+    " where they are set",
+}
+"""What to look at after errors that do not say so themselves."""
+
+
 def exit_code(error: Exception) -> ExitCode:
     """Find the exit code that an error stands for."""
     if isinstance(error, HarvestStoppedError) and isinstance(error.__cause__, Exception):
@@ -63,4 +73,9 @@ def _is_of_the_disk(cause: BaseException | None) -> bool:
 
 def sentence(error: Exception) -> str:
     """Say what happened in one line, safe for any terminal."""
-    return f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"
+    told = f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"
+    why = error.__cause__ if isinstance(error, HarvestStoppedError) else error
+    for kind, advice in _ADVICE.items():
+        if isinstance(why, kind):
+            return f"{told}; {advice}"
+    return told

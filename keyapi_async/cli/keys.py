@@ -2,8 +2,9 @@
 
 import csv
 import io
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from keyapi_async.cli.exits import InputError
@@ -12,6 +13,9 @@ from keyapi_async.errors import InvalidParameterError, printable, shown
 
 _SHOWN = 200
 """Bad ids shown one by one."""
+
+_ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
+"""What a spreadsheet makes of a long id."""
 
 
 def read_keys(source: str, column: str | None, check: Callable[[str, str], str]) -> list[str]:
@@ -45,7 +49,7 @@ def read_keys(source: str, column: str | None, check: Callable[[str, str], str])
         _show(name, bad)
         raise InputError(
             f"{len(bad):,} of {count:,} ids of {name} are not accepted ({allowed});"
-            " nothing was asked for"
+            f" nothing was asked for{_way_out([key for _, key in bad], column)}"
         )
     if not good:
         raise InputError(f"{name} has no ids")
@@ -60,7 +64,7 @@ def _text(source: str, name: str) -> str:
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is no UTF-8 text") from error
+        raise InputError(f"{name} is no UTF-8 text: save it as text or CSV in UTF-8") from error
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -74,11 +78,27 @@ def _cells(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
         if column not in head:
             raise InputError(
                 f"{name} has no column {shown(column)}; it has: {', '.join(map(shown, head))}"
+                f"{_other_separator(head)}"
             )
         for row in rows:
             yield rows.line_num, row[column] or ""
     except csv.Error as error:
         raise InputError(f"{name} is no CSV after line {rows.line_num}: {error}") from error
+
+
+def _way_out(bad: Sequence[str], column: str | None) -> str:
+    """Say what is probably wrong with a file, where that can be told from its bad ids."""
+    if any(map(_ROUNDED.fullmatch, bad)):
+        return (
+            "; a spreadsheet has rounded ids: format their column as text there, and fill it anew"
+        )
+    if column is None and any(sign in bad[0] for sign in ",;\t"):
+        return "; of a CSV, name the column of the ids with --column"
+    return ""
+
+
+def _other_separator(head: Sequence[str]) -> str:
+    return "; its columns have to be separated by commas" if ";" in "".join(head) else ""
 
 
 def _show(name: str, bad: Iterable[tuple[int, str]]) -> None:

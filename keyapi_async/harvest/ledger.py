@@ -353,6 +353,8 @@ _REASONS = {
     sqlite3.SQLITE_CORRUPT: "is damaged: a part of the file is missing or was overwritten",
     sqlite3.SQLITE_FULL: "the disk is full; what was written so far is safe: make room, and run"
     " again",
+    sqlite3.SQLITE_IOERR: "cannot be read or written (SQLite says: disk I/O error): is the disk"
+    " well, and may files be made in the folder?",
     sqlite3.SQLITE_NOTADB: "is no ledger, or a damaged one",
     sqlite3.SQLITE_READONLY: "may not be written",
 }

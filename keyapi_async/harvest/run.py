@@ -123,6 +123,8 @@ class Harvest:
         """
         if self._running is not None:
             raise UsageError("this harvest is running already")
+        if not isinstance(job, Job):
+            raise InvalidParameterError("job", job, "a job, such as Job.product_creators(ids)")
         self._running = _Run(self._open_keeper(), api, job, concurrency, progress)
         try:
             return await self._running.report()

@@ -234,7 +234,9 @@ class RedisLimiter:
         if (wait := max(promise.at, self._paused_until) - loop.time()) > 0:
             await asyncio.sleep(wait)
         now = loop.time()
-        self._promises.popleft()
+        if promise not in self._promises:
+            return None  # Redis went away meanwhile
+        self._promises.remove(promise)
         if now > promise.at + _LATE or (self._promises and not promise.firm):
             # It is given back; it may be the next one's turn already.
             self._answered[promise.name] = Answered(now, now, good=False)

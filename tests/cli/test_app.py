@@ -45,7 +45,9 @@ def test_every_help_has_an_example_and_fits(args: list[str], capsys: Capture) ->
 
 def test_no_command_gets_the_help(capsys: Capture) -> None:
     assert run([]) == 2
-    assert "Example:  keyapi-async demo" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Example:  keyapi-async demo" in told
+    assert "The key comes from KEYAPI_TOKEN" in told
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,15 @@ def test_no_command_gets_the_help(capsys: Capture) -> None:
         (["dmeo"], "keyapi-async: No such command 'dmeo'"),
         (["--colour"], "keyapi-async: No such option: --colour"),
         (["demo", "--products", "0"], "keyapi-async demo: Invalid value for '--products'"),
+        (
+            ["estimate"],
+            "keyapi-async estimate: Missing argument 'noun' (see keyapi-async estimate --",
+        ),
+        (["estimate", "x"], "'noun': 'x' is not one of 'creators', 'videos', 'ranking', "),
+        (
+            ["ranking", "--region", "US"],
+            "Missing option '--rank-type' (see keyapi-async ranking --",
+        ),
         (["demo", "--products", "many"], "keyapi-async demo: Invalid value for '--products'"),
         (["demo", "--qps", "0"], "'--qps': 0 is not a number above 0 (see"),
         (["demo", "--qps", "nan"], "keyapi-async demo: Invalid value for '--qps'"),

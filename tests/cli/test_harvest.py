@@ -26,6 +26,7 @@ MONTH = ("--regions", "US", "--rank-type", "month", "--rank-field", "sales")
 TOLD = (
     "keyapi-async: 3 of 5 ids of ids.txt are not accepted"
     " (an id is a string of digits, or an int); nothing was asked for"
+    "; a spreadsheet has rounded ids: format their column as text there, and fill it anew"
 )
 
 
@@ -133,8 +134,11 @@ def test_the_line_of_a_bad_cell_is_that_of_the_file(box: Sandbox, capsys: Captur
     [
         (["creators", "--ids", "none.txt"], "none.txt: No such file or directory"),
         (["creators", "--ids", "empty.txt"], "empty.txt has no ids"),
-        (["creators", "--ids", "latin.txt"], "latin.txt is no UTF-8 text"),
+        (["creators", "--ids", "latin.txt"], "latin.txt is no UTF-8 text: save it as"),
         (["creators", "--ids", "t.csv", "--column", "z"], "no column 'z'; it has: 'id', 'name'"),
+        (["creators", "--ids", "t.csv"], "; of a CSV, name the column of the ids with --column"),
+        (["creators", "--ids", "semi.csv", "--column", "id"], "have to be separated by commas"),
+        (["creators", "--ids", "sheet.txt"], "; a spreadsheet has rounded ids: format their"),
         (["creators", "--ids", "empty.txt", "--column", "z"], "no column 'z'; it has: "),
         (["creators", "--ids", "wide.csv", "--column", "id"], "wide.csv is no CSV after line 1"),
         (["creators", "--ids", "ids.txt", "--export", "c.xml"], "'c.xml' is not accepted"),
@@ -156,6 +160,8 @@ def test_bad_usage_costs_nothing(args: list[str], told: str, box: Sandbox, capsy
     file_of("ids.txt", "1")
     file_of("empty.txt", "", " ")
     file_of("t.csv", "id,name")
+    file_of("semi.csv", "id;name")
+    file_of("sheet.txt", "1", "1.72949E+18")
     file_of("wide.csv", "id", "1" * 140_000)
     Path("latin.txt").write_bytes(b"\xe9\n")
     assert run(["harvest", *args]) == 2

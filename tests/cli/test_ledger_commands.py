@@ -88,6 +88,7 @@ def test_estimates(  # noqa: PLR0917
     assert out[:2] == ["lists", str(lists)]
     assert out[2:4] == ["credits", str(credits_)]
     assert time in " ".join(out)
+    assert ("--rows-per-list" in out) == ("--rows-per-list" not in args)
     assert not box.requests
 
 

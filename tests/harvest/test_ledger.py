@@ -158,6 +158,13 @@ def test_what_sqlite_says_beyond_that_is_passed_on(tmp_path: Path) -> None:
         ledger.status()
 
 
+def test_a_file_beside_the_ledger_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    Ledger(tmp_path / "a.db", create=True).close()
+    (tmp_path / "a.db-journal" / "folder").mkdir(parents=True)
+    with pytest.raises(LedgerError, match=r"I/O error.*may files be made in the folder"):
+        Ledger(tmp_path / "a.db", create=True)
+
+
 def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Path) -> None:
     file = small_disk / "a.db"
     server = shop.Shop(shop.products(*[200] * 30), latency=0.01)

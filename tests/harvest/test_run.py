@@ -89,6 +89,9 @@ def test_a_bad_id_is_found_before_a_credit_is_spent(tmp_path: Path) -> None:
             assert server.asked == []
             with pytest.raises(InvalidParameterError, match="concurrency=0"):
                 await harvest.run(server.client(), Job.product_creators("100"), concurrency=0)
+            ids: Any = ["100"]
+            with pytest.raises(InvalidParameterError, match=r"a job, such as Job\.product"):
+                await harvest.run(server.client(), ids)
 
     shop.run(main)
 

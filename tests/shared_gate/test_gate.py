@@ -372,6 +372,24 @@ async def test_a_429_without_redis_makes_the_process_wait(redis: RedisServer, ga
         redis.send(signal.SIGCONT)
 
 
+async def test_a_redis_that_dies_takes_its_promises_with_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with redis_server() as own:
+        async with RedisLimiter(own.url, key=KEY, qps=3) as gate:
+            first = await gate.acquire()
+            waiter = asyncio.create_task(take(gate))
+            await asyncio.sleep(0.1)
+            own.kill()
+            gate.throttled(first, 0.0)  # so Redis is told, and does not answer
+            gate.answered(first)
+            async with asyncio.timeout(2):
+                await waiter
+            assert not gate.sharing
+        own.start()
+    assert "by itself" in caplog.text
+
+
 async def test_an_answer_that_goes_astray_is_an_outage(
     redis: RedisServer, gates: Gates, caplog: pytest.LogCaptureFixture
 ) -> None:
