@@ -155,9 +155,15 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._state = "closed"
         for worker in self._workers:
             worker.cancel()
+        cancelled: asyncio.CancelledError | None = None
         while self._workers:
-            await asyncio.wait(self._workers)
+            try:
+                await asyncio.wait(self._workers)
+            except asyncio.CancelledError as error:
+                cancelled = error  # it is obeyed when nothing is running any more
         await self._keys.aclose()
+        if cancelled is not None:
+            raise cancelled
 
     def stop(self) -> None:
         """Ask for nothing more: what is in flight is awaited and delivered, then the end comes."""

@@ -200,7 +200,9 @@ def checked_base_url(value: str) -> URL:
     except (TypeError, ValueError):
         valid = False
     if not valid or url.user or url.password or url.query_string or url.fragment:
-        raise ConfigurationError("base_url: an address such as 'https://api.keyapi.ai', no more")
+        raise ConfigurationError(
+            "base_url, or KEYAPI_BASE_URL: an address such as 'https://api.keyapi.ai', no more"
+        )
     if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host or "")):
         return url
     raise ConfigurationError(

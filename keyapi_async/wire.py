@@ -51,6 +51,10 @@ class Secret:
                 f"no API key: pass {name}=, or set KEYAPI_TOKEN"
                 " (keys are at https://keyapi.ai/app/dashboard)"
             )
+        if self._key.lower().startswith("bearer "):
+            raise ConfigurationError(
+                "the API key goes without 'Bearer': it is added to each request"
+            )
         if not self._key.isascii() or not self._key.isprintable():
             raise ConfigurationError("the API key has a line break, or is no plain text")
 

@@ -1,11 +1,16 @@
-"""A real Redis for each module that asks for one, empty for each test."""
+"""What all tests share: signals that work, and a real Redis for who asks for one."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from benchmarks.shared_gate import RedisServer, redis_server
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell ignores it for its background jobs, and so would the processes that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -407,6 +407,49 @@ def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
     virtual.run(main)
 
 
+class Slow:
+    """A stream whose end takes its time, as that of a harvest's list may, which commits first."""
+
+    bookmark = run_begin = Bookmark(1)
+
+    async def next_run(self) -> list[int]:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.5)
+        return []
+
+    async def aclose(self) -> None:
+        pass
+
+
+def test_a_second_cancellation_does_not_leave_the_block_before_all_has_ended() -> None:
+    closed: list[bool] = []
+
+    async def keys() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield len(closed)
+        finally:
+            closed.append(True)
+
+    async def read() -> None:
+        async with fan_out(keys(), lambda _: Slow(), concurrency=3) as results:
+            await anext(results)
+
+    async def main() -> None:
+        task = asyncio.create_task(read())
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert closed == [True]
+
+    virtual.run(main)
+
+
 @pytest.mark.parametrize("taken", range(1, 21))
 def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
     """The first part ends with a full page, and some rows are no records."""

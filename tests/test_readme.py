@@ -3,6 +3,7 @@
 A block is a whole program (it ends with ``asyncio.run(main())``), a test (it defines ``test_…``),
 a web application (it makes ``app``), or a piece that stands where ``PREAMBLE`` has run and
 ``GIVEN`` is given. Some import packages that the SDK does not need: they are skipped without them.
+The README in Chinese has the same blocks, and the same shape.
 """
 
 # ruff: noqa: S102  # running it is the point
@@ -30,6 +31,8 @@ from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
 
 README = Path(__file__).parent.parent / "README.md"
+CHINESE = README.with_name("README.zh-CN.md")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
 PREAMBLE = """
 import asyncio
@@ -274,3 +277,58 @@ def test_the_table_of_costs_is_what_estimate_says(
             out = capsys.readouterr().out
             assert f" {cells.split(' | ')[0]} at least" in out
             assert f" {told} at least" in out
+
+
+def prose(readme: Path) -> str:
+    rest = FENCED.sub("", readme.read_text(encoding="utf-8"))
+    assert "```" not in rest
+    return rest
+
+
+def code_of(readme: Path) -> list[tuple[str, str]]:
+    """Give the language and the text of every fenced block."""
+    return cast(list[tuple[str, str]], FENCED.findall(readme.read_text(encoding="utf-8")))
+
+
+def headings_of(readme: Path) -> list[str]:
+    return re.findall(r"^(#+) ", prose(readme), re.MULTILINE)
+
+
+def rows_of(readme: Path) -> list[list[tuple[int, list[str]]]]:
+    """Give the columns and the numbers of every row of every table; words may stand for digits."""
+    return [
+        [(row.count("|"), sorted(re.findall(r"\d[\d,.]+", row))) for row in table.splitlines()]
+        for table in re.findall(r"(?:^\|.*\n)+", prose(readme), re.MULTILINE)
+    ]
+
+
+def images_of(readme: Path) -> list[str]:
+    return re.findall(r"!\[[^]]*\]\(([^)]+)\)", prose(readme))
+
+
+def links_of(readme: Path) -> list[str]:
+    """Give where the links lead, but those within the file and to the other one."""
+    targets = re.findall(r"(?<!!)\[[^]]*\]\(([^)#][^)]*)\)", prose(readme))
+    return sorted(target for target in targets if target not in {README.name, CHINESE.name})
+
+
+@pytest.mark.parametrize("part", [code_of, headings_of, rows_of, images_of, links_of])
+def test_both_languages_have_the_same(part: Callable[[Path], list[Any]]) -> None:
+    english = part(README)
+    assert english
+    assert part(CHINESE) == english
+
+
+@pytest.mark.parametrize(("readme", "other"), [(README, CHINESE), (CHINESE, README)])
+def test_each_language_leads_to_the_other(readme: Path, other: Path) -> None:
+    first = readme.read_text(encoding="utf-8").split("\n")[:5]
+    assert f"]({other.name})" in "\n".join(first)
+
+
+@pytest.mark.parametrize("readme", [README, CHINESE])
+def test_anchors_are_there(readme: Path) -> None:
+    text = prose(readme)
+    anchors = set(re.findall(r'<a id="([^"]+)"></a>', text))
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        anchors.add(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-"))
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors

@@ -101,6 +101,13 @@ def test_a_key_that_would_break_the_header_is_refused_unseen(key: str) -> None:
     assert "cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["Bearer a-key", "bearer a-key"])
+def test_a_key_that_brings_its_bearer_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="goes without 'Bearer'") as caught:
+        Secret(key).check()
+    assert "a-key" not in str(caught.value)
+
+
 def test_a_good_key_is_taken() -> None:
     Secret(KEY).check()
 

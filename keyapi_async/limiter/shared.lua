@@ -66,14 +66,15 @@ end
 if now < gate.seen - BACKWARDS then -- the host's clock was put back
   local by = now - gate.seen
   for _, name in ipairs(TIMES) do gate[name] = gate[name] + by end
-  redis.call('DEL', FLYING, LANDED, ANSWERS)
+  redis.call('DEL', FLYING, LANDED, ANSWERS, PROCESSES)
 end
 gate.seen = now
 
-if me ~= '' then redis.call('ZADD', PROCESSES, written(now), me) end
+-- What removes comes first: a Redis whose memory is full runs what has begun to write.
 redis.call('ZREMRANGEBYSCORE', PROCESSES, '-inf', written(now - ABSENT))
 redis.call('ZREMRANGEBYSCORE', FLYING, '-inf', written(now - FLIGHT - 1))
 redis.call('ZREMRANGEBYSCORE', LANDED, '-inf', written(now))
+if me ~= '' then redis.call('ZADD', PROCESSES, written(now), me) end
 
 -- Answers: a place is free a second after its answer, and successes show the rate reached.
 for i = 9, #ARGV, 3 do
@@ -207,4 +208,4 @@ for name, value in pairs(gate) do
 end
 redis.call('HSET', KEYS[1], unpack(kept))
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, FORGOTTEN) end
-return { table.concat(waits, ' '), written(gate.epoch), born, written(gate.limit),   tostring(math.max(here, 1)) }
+return { table.concat(waits, ' '), written(gate.epoch), born, written(gate.limit), tostring(math.max(here, 1)) }

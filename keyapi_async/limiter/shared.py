@@ -291,6 +291,8 @@ class RedisLimiter:
         The limiter can be used again: they are opened when they are needed.
         """
         if self._users:
+            await asyncio.sleep(0)  # those whom a closing client has just cancelled leave now
+        if self._users:
             return
         if self._news is not None:
             self._news.cancel()

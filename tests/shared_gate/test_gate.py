@@ -580,3 +580,41 @@ def test_an_event_loop_that_is_gone_leaves_the_limiter_to_the_next(redis: RedisS
 
     for _ in range(2):
         asyncio.run(main())
+
+
+async def test_a_redis_whose_memory_is_full_shares_the_gate_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with redis_server("--maxmemory", "1", "--maxmemory-policy", "noeviction") as full:
+        async with RedisLimiter(full.url, key=KEY, qps=100) as gate:
+            for _ in range(5):
+                await take(gate)
+            assert gate.sharing
+    assert not caplog.messages
+
+
+async def test_a_client_that_closes_on_those_who_wait_lets_the_connections_go(
+    redis: RedisServer,
+) -> None:
+    gate = RedisLimiter(redis.url, key=KEY, qps=1)
+    await take(gate)
+    async with KeyAPI(KEY, base_url="http://127.0.0.1:1", limiter=gate, proxy="") as api:
+        waiters = [asyncio.create_task(api.get("/v1/any")) for _ in range(3)]
+        await until(lambda: gate._users == 3)
+        assert clients(redis) == 2
+    await asyncio.wait(waiters)
+    assert [type(one.exception()) for one in waiters] == [UsageError] * 3
+    await until(lambda: clients(redis) == 1)
+
+
+async def test_processes_of_a_time_to_come_are_forgotten(redis: RedisServer, gates: Gates) -> None:
+    ours = [gates() for _ in range(3)]
+    for gate in ours:
+        await take(gate)
+    name = gate_key(redis)
+    redis.ask("HINCRBYFLOAT", name, "seen", "3600")
+    key = name.removesuffix("gate") + "processes"
+    for member in redis.ask("ZRANGE", key, "0", "-1").split()[2::2]:
+        redis.ask("ZINCRBY", key, "3600", member)
+    await take(ours[0])
+    assert redis.ask("ZCARD", key).strip() == ":1"
