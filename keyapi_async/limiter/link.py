@@ -65,12 +65,15 @@ class Link:
         return call.result()
 
     async def _run(self, keys: Sequence[str], args: Sequence[str]) -> list[str]:
-        from redis.exceptions import RedisError  # noqa: PLC0415  # the extra is optional
+        from redis.exceptions import MovedError, RedisError  # noqa: PLC0415  # an extra, too
 
         if not self._clients:
             self._script = self._opened()
         try:
             answer = await self._script(keys=keys, args=args)
+        except MovedError as error:
+            place = printable(f"{error.host}:{error.port}", 80)
+            raise LinkError(f"of its cluster, {place} has the gate: name that one") from error
         except (RedisError, OSError) as error:
             raise LinkError(printable(str(error) or type(error).__name__, 200)) from error
         return [part if isinstance(part, str) else part.decode() for part in answer]

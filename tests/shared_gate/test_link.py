@@ -1,5 +1,6 @@
 """The ways to a Redis: passwords, TLS, sockets of the file system, Sentinels."""
 
+import asyncio
 import logging
 import shutil
 import tempfile
@@ -51,6 +52,26 @@ async def test_a_wrong_password_is_told_without_showing_it(
     assert told.startswith(f"redis://127.0.0.1:{guarded.port}: ")
     assert "keeps to 100 queries a second by itself" in told
     assert "wrong" not in told
+
+
+async def test_a_node_of_a_cluster_says_which_one_has_the_gate(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def node(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            words = []
+            for _ in range(int(line[1:])):
+                size = int((await reader.readline())[1:])
+                words.append((await reader.readexactly(size + 2))[:-2])
+            writer.write(
+                b"-MOVED 42 other.example:6379\r\n" if words[0] == b"EVALSHA" else b"+OK\r\n"
+            )
+        writer.close()
+
+    async with await asyncio.start_server(node, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert not await shares(f"redis://127.0.0.1:{port}/0?protocol=2")
+    assert "of its cluster, other.example:6379 has the gate: name that one" in caplog.text
 
 
 async def test_a_socket_of_the_file_system_will_do() -> None:
