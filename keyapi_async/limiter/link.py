@@ -84,9 +84,9 @@ class Link:
 
     async def close(self) -> None:
         """Close what is open; the next run opens it anew."""
+        clients, self._clients = self._clients, []
         if self._calls:
             await asyncio.wait(self._calls)
-        clients, self._clients = self._clients, []
         for client in clients:
             await client.aclose()
 

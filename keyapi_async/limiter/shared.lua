@@ -7,7 +7,8 @@
 --       3 landed    a sorted set: requests answered, and when their places are free again
 --       4 answers   a sorted set: requests answered well, and when
 --       5 processes a sorted set: who asks, and when last
--- ARGV  1 the process, or ''     2 the requests that it wants permits for
+-- ARGV  1 the process, with '-' before it where it leaves, or ''
+--       2 the requests that it wants permits for
 --       3 the epoch in which these were promised some, or ''
 --       4 queries a second that the plan allows, or ''
 --       5 processes expected     6 the birth of the gate that it had before, '' where it
@@ -74,7 +75,11 @@ gate.seen = now
 redis.call('ZREMRANGEBYSCORE', PROCESSES, '-inf', written(now - ABSENT))
 redis.call('ZREMRANGEBYSCORE', FLYING, '-inf', written(now - FLIGHT - 1))
 redis.call('ZREMRANGEBYSCORE', LANDED, '-inf', written(now))
-if me ~= '' then redis.call('ZADD', PROCESSES, written(now), me) end
+if string.sub(me, 1, 1) == '-' then
+  redis.call('ZREM', PROCESSES, string.sub(me, 2))
+elseif me ~= '' then
+  redis.call('ZADD', PROCESSES, written(now), me)
+end
 
 -- Answers: a place is free a second after its answer, and successes show the rate reached.
 for i = 9, #ARGV, 3 do

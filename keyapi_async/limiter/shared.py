@@ -22,7 +22,7 @@ from keyapi_async.wire import Secret
 
 log = logging.getLogger("keyapi_async")
 
-_SHARE = 0.99  # of the limit, at which permits are paced
+_SHARE = 0.99  # of the process' share, at which permits are paced without Redis
 _FAR = 0.5  # seconds of waiting after which a promise is looked at again before it is used
 _LATE = 0.25  # seconds behind its time after which a permit is worth nothing
 _AGAIN = 0.5  # seconds after which Redis is looked for again
@@ -134,7 +134,8 @@ class RedisLimiter:
         key: the API key whose gate it is, ``KEYAPI_TOKEN`` where None. Redis sees a hash of it.
         qps: queries a second that the plan allows, the same in all processes; None where that is
             unknown: find it.
-        expected_processes: how many processes share the gate; those seen of late where None.
+        expected_processes: how many processes share the gate; those seen of late where None. Say
+            it where Redis may be away from the beginning, when none is seen but this one.
 
     Raises:
         ConfigurationError: no key, an address or a number that cannot be, or no redis-py.
@@ -166,6 +167,7 @@ class RedisLimiter:
         self._me = uuid4().hex
         self._running = RunningLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._free = True  # closed, and for another event loop to have
         self._limit = UNKNOWN if self.qps is None else float(self.qps)
         self._processes = 1
         self._forget()
@@ -181,6 +183,7 @@ class RedisLimiter:
         self._trip = 0.0  # seconds that Redis takes to answer
         self._asking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
+        self._refused_at: float | None = None  # when the last one was sent that met a 429
         self._answered: dict[str, Answered] = {}
         self._news: asyncio.TimerHandle | None = None
         self._paused_until = 0.0
@@ -281,9 +284,13 @@ class RedisLimiter:
         self._paused_until = max(self._paused_until, now + pause)
         if self._share is not None:
             self._share.throttled(permit, retry_after)
-        else:
+            return
+        # 429s come together, and lower the limit once: one call at a time tells of all.
+        if self._refused_at is None:
             log.info("throttled: all processes wait %.1f s", pause)
-            self._tell((permit.at, pause))
+        self._refused_at = max(permit.at, self._refused_at or permit.at)
+        if not self._telling:
+            self._tell()
 
     async def aclose(self) -> None:
         """Close the connections to Redis, unless somebody waits for a permit.
@@ -296,13 +303,14 @@ class RedisLimiter:
             return
         if self._news is not None:
             self._news.cancel()
+            self._news = None
         tasks = [*self._telling, *([self._asking] if self._asking else [])]
         if tasks:
             await asyncio.wait(tasks)
+        if self._birth and self._share is None and not self._users:
+            await self._call(self._running(), leaves=True)
         await self._link.close()
-        if not self._users:
-            self._loop = None
-            self._forget()
+        self._free = not self._users
 
     async def __aenter__(self) -> Self:
         self._enter()
@@ -322,12 +330,15 @@ class RedisLimiter:
 
     def _enter(self) -> asyncio.AbstractEventLoop:
         loop = self._running()
-        if self._loop is None or self._loop.is_closed():
+        if self._loop is not loop:
+            if not self._free and self._loop is not None and not self._loop.is_closed():
+                raise UsageError(
+                    "this limiter is in use in another event loop: make one in each loop"
+                )
             self._loop = loop
             self._link.abandon()
             self._forget()
-        if self._loop is not loop:
-            raise UsageError("this limiter is in use in another event loop: make one in each loop")
+        self._free = False
         return loop
 
     async def _ask_again(self, loop: asyncio.AbstractEventLoop, promise: Promise) -> None:
@@ -366,17 +377,17 @@ class RedisLimiter:
         if self._share is None and self._answered:
             self._tell()
 
-    def _tell(self, refused: tuple[float, float] | None = None) -> None:
+    def _tell(self) -> None:
         """Call Redis without asking for a permit, in a task of its own."""
         loop = self._running()
-        task = loop.create_task(self._told(loop, refused))
+        task = loop.create_task(self._told(loop))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _told(
-        self, loop: asyncio.AbstractEventLoop, refused: tuple[float, float] | None
-    ) -> None:
-        reply = await self._call(loop, refused=refused)
+    async def _told(self, loop: asyncio.AbstractEventLoop) -> None:
+        reply = await self._call(loop)
+        while reply is not None and self._refused_at is not None:
+            reply = await self._call(loop)
         self._found = reply is not None and self._share is not None
 
     async def _call(
@@ -385,21 +396,22 @@ class RedisLimiter:
         *,
         names: Sequence[str] = (),
         epoch: str = "",
-        refused: tuple[float, float] | None = None,
+        leaves: bool = False,
     ) -> Reply | None:
         """Run the script; where that fails, fall back to the process' share."""
         now = loop.time()
         told = dict(self._answered)
+        at, self._refused_at = self._refused_at, None
         # Where the share is in use, this only looks whether Redis is there: it is nobody's call.
         me, birth = (self._me, self._birth) if self._share is None else ("", "")
         args = [
-            me,
+            f"-{me}" if leaves else me,
             " ".join(names),
             epoch,
             "" if self.qps is None else repr(float(self.qps)),
             str(self._expected or self._processes),
             birth,
-            *(("", "") if refused is None else (repr(now - refused[0]), repr(refused[1]))),
+            *(("", "") if at is None else (repr(now - at), repr(self._paused_until - now))),
         ]
         if birth == _ELSEWHERE:  # Redis knows nothing of what was sent lately
             for number, free in enumerate(self._window.taken(now)):
@@ -410,7 +422,8 @@ class RedisLimiter:
         try:
             reply = Reply.of(*await self._link.run(self._keys, args))
         except LinkError as error:
-            self._fall_back(loop, error)
+            if not leaves:
+                self._fall_back(loop, error)
             return None
         took = loop.time() - now
         self._trip += (took - self._trip) / 4
@@ -433,6 +446,7 @@ class RedisLimiter:
             return
         self._answered.clear()
         self._promises.clear()
+        self._refused_at = None
         self._birth = _ELSEWHERE
         share = self._limit / (self._expected or self._processes)
         self._share = Share(share, self._window, loop.time(), self._paused_until)
