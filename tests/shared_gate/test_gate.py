@@ -75,13 +75,13 @@ async def test_no_second_has_more_than_the_limit_and_nobody_starves(gates: Gates
             taken[gate].append((await take(gate, 0.03)).at)
 
     tasks = [asyncio.create_task(one(gate)) for gate in ours for _ in range(4)]
-    await asyncio.sleep(3)
+    await asyncio.sleep(2)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
     assert worst_second(sorted(at for times in taken.values() for at in times)) <= 20
     counts = [len(times) for times in taken.values()]
-    assert sum(counts) > 3 * 20 * 0.8
+    assert sum(counts) > 2 * 20 * 0.8
     assert max(counts) - min(counts) <= 3
 
 
@@ -588,7 +588,7 @@ async def test_a_redis_that_is_far_away_does_not_slow_the_gate_down(redis: Redis
                     times.append((await take(gate)).at)
 
             tasks = [asyncio.create_task(one()) for _ in range(32)]
-            await asyncio.sleep(4)
+            await asyncio.sleep(2.5)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
