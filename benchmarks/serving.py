@@ -39,6 +39,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def await_listening(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    for _ in range(500):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
 @contextlib.contextmanager
 def nginx(lists: Mapping[str, int]) -> Iterator[str]:
     """Serve lists of so many pages, all full but the last one with nine rows; give the base URL.
@@ -57,10 +66,7 @@ def nginx(lists: Mapping[str, int]) -> Iterator[str]:
         command = ["nginx", "-c", str(config), "-p", name]
         server = subprocess.Popen(command)  # noqa: S603  # a file and a folder of our own making
         try:
-            for _ in range(200):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                time.sleep(0.02)
+            await_listening(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()

@@ -18,26 +18,20 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from asyncio.subprocess import PIPE, Process
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from benchmarks.serving import await_listening, free_port
 from keyapi_async.sandbox import Sandbox
 
 QPS = 50.0
 PROCESSES = 4
 SETTLED = 1.0  # seconds after the start of the last process that are not counted
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RedisServer:
@@ -67,11 +61,7 @@ class RedisServer:
             self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
                 self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        for _ in range(500):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                return
-            time.sleep(0.01)
-        raise RuntimeError(f"redis-server does not listen on port {self.port}")
+        await_listening(self.port)
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -123,13 +113,8 @@ class Outcome:
 
 
 def worst_second(times: Sequence[float]) -> int:
-    """Count the most times within any second."""
-    worst = first = 0
-    for last, at in enumerate(times):
-        while times[first] <= at - 1.0:
-            first += 1
-        worst = max(worst, last - first + 1)
-    return worst
+    """Count the most of some sorted times within any second that is open at its end."""
+    return max((bisect_left(times, at + 1.0) - i for i, at in enumerate(times)), default=0)
 
 
 @contextlib.asynccontextmanager

@@ -209,3 +209,10 @@ Categories = Annotated[
     tuple[CategoryRank, ...] | None,
     Kind(tuple[CategoryRank, ...] | None, _categories, write=_write_categories),
 ]
+
+
+def csv_text(value: bool | datetime) -> str:
+    """Write a flag or a time as a CSV has it."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return "true" if value else "false"

@@ -13,10 +13,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="module")
-def one_redis() -> Iterator[RedisServer]:
+@pytest.fixture(scope="session")
+def redis_installed() -> None:
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed: apt-get install redis-server")
+
+
+@pytest.fixture(scope="module")
+def one_redis(redis_installed: None) -> Iterator[RedisServer]:
     with redis_server() as server:
         yield server
 

@@ -1,8 +1,11 @@
-"""Raw TCP servers on loopback, for what no well-behaved HTTP server would do."""
+"""Servers on loopback: raw TCP for what no well-behaved one would do, a sandbox in a thread."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+from keyapi_async.sandbox import Sandbox
 
 Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -63,3 +66,17 @@ SUCCESS = http(b'{"code": 0, "message": "success", "data": []}')
 
 async def succeed(_: bytes, writer: asyncio.StreamWriter) -> None:
     writer.write(SUCCESS)
+
+
+@contextlib.contextmanager
+def served(box: Sandbox) -> Iterator[Sandbox]:
+    """Run a sandbox in a thread of its own, for those who have no event loop."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        asyncio.run_coroutine_threadsafe(box.start(), loop).result()
+        yield box
+        asyncio.run_coroutine_threadsafe(box.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()

@@ -1,6 +1,5 @@
 """Frames harvested by Dask: without a cluster in memory, and by a cluster of real processes."""
 
-import asyncio
 import logging
 import os
 import pickle
@@ -40,6 +39,7 @@ from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.desk import Desk
 from tests import test_errors, virtual
 from tests.harvest import shop
+from tests.servers import served
 
 TODAY = date(2026, 1, 20)
 SECRET = "a-key-that-must-not-be-seen"
@@ -413,16 +413,8 @@ def test_nobody_else_imports_dask() -> None:
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
     """A sandbox in a thread of its own."""
-    sandbox = Sandbox(latency=0.02, today=TODAY)
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result()
+    with served(Sandbox(latency=0.02, today=TODAY)) as sandbox:
         yield sandbox
-        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 @pytest.fixture(scope="module")

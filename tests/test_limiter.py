@@ -10,19 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.gate import simulate
+from benchmarks.shared_gate import worst_second
 from keyapi_async import ConfigurationError, Limiter, Permit, QpsLimiter
 from keyapi_async.limiter.belief import Belief
 from keyapi_async.sandbox.windows import Window
 from tests import virtual
-
-
-def most_in_a_second(times: list[float]) -> int:
-    """Count the most events within any second that is open at its end."""
-    times = sorted(times)
-    return max(
-        (sum(1 for other in times[i:] if other < start + 1.0) for i, start in enumerate(times)),
-        default=0,
-    )
 
 
 async def take(gate: QpsLimiter, trip: float = 0.01) -> float:
@@ -102,7 +94,7 @@ def test_never_more_than_the_limit_in_any_second_for_any_arrivals(
 
     virtual.run(main)
     assert granted == sorted(granted)
-    assert most_in_a_second(granted) <= max(1, math.floor(qps))
+    assert worst_second(granted) <= max(1, math.floor(qps))
 
 
 @pytest.mark.parametrize("window", Window)

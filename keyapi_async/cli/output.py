@@ -16,6 +16,7 @@ from keyapi_async.cli.choices import Format
 from keyapi_async.cli.columns import GAP, cell, fitting
 from keyapi_async.cli.terminal import console, plain
 from keyapi_async.errors import ResponseError
+from keyapi_async.kinds import csv_text
 from keyapi_async.records import unstructure
 
 _CONTROLS = {
@@ -127,10 +128,8 @@ class CsvOutput:
 
 
 def _cell(value: object, wire: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, (bool, datetime)):
+        return csv_text(value)
     if isinstance(value, dict):
         return _json(value) if value else None
     return value if wire is None else wire

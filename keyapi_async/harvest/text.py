@@ -7,6 +7,7 @@ from io import TextIOWrapper
 from typing import BinaryIO
 
 from keyapi_async.harvest.table import Column, Key, Table, json_text
+from keyapi_async.kinds import csv_text
 from keyapi_async.records import unstructure
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
@@ -81,10 +82,8 @@ def _escaped(value: object) -> object:
 
 def _cell_of(field: Column) -> Callable[..., object] | None:
     """Find how a value is written in a CSV; None where it is as it is."""
-    if field.of == bool | None:
-        return lambda value: "true" if value else "false"
-    if field.of == datetime | None:
-        return lambda value: value.isoformat().replace("+00:00", "Z")
+    if field.of in (bool | None, datetime | None):
+        return csv_text
     if field.of == int | None:
         return None
     return None if field.kind is None else field.kind.write

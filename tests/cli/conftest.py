@@ -1,27 +1,18 @@
 """A sandbox in a thread of its own: the commands run in this one."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keyapi_async.sandbox import Faults, Sandbox
+from tests.servers import served
 
 
 @pytest.fixture(scope="session")
 def _served() -> Iterator[Sandbox]:
-    box = Sandbox()
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(box.start(), loop).result()
-    yield box
-    asyncio.run_coroutine_threadsafe(box.stop(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with served(Sandbox()) as box:
+        yield box
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import io
 
 import attrs
 import pytest
-from rich.console import Console
 
 from keyapi_async.cli.facts import clock, duration
 from keyapi_async.cli.gauge import LineGauge, LiveGauge, Moment, gauge_on
+from tests.cli.terminals import Terminal, screen
 
 MOMENT = Moment(
     done=40,
@@ -20,17 +20,6 @@ MOMENT = Moment(
     requests=1_300,
     elapsed=30.0,
 )
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def screen(stream: io.StringIO, term: str = "xterm") -> Console:
-    return Console(
-        file=stream, width=80, force_terminal=True, color_system=None, _environ={"TERM": term}
-    )
 
 
 def test_the_display_suits_the_console() -> None:

@@ -3,14 +3,13 @@
 # ruff: noqa: S603  # what is run is our own command
 
 import os
-import pty
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from keyapi_async.cli.app import run
 from keyapi_async.cli.gauge import LineGauge, Moment
 from keyapi_async.harvest import HarvestReport
 from keyapi_async.sandbox import Fault, Faults, Sandbox
+from tests.cli.terminals import on_terminal
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
 ROOT = Path(__file__).parents[2]
@@ -98,18 +98,8 @@ def test_a_second_signal_ends_it_at_once(box: Sandbox, ids: list[str]) -> None:
 
 
 def test_a_terminal_gets_a_display_that_is_wiped(box: Sandbox, ids: list[str]) -> None:
-    here, there = pty.openpty()
-    with subprocess.Popen(
-        (*KEYAPI, *HARVEST, "--qps", "400"), stdin=there, stdout=there, stderr=there
-    ) as process:
-        os.close(there)
-        written = b""
-        with suppress(OSError):  # Linux says EIO where the other end is closed
-            while chunk := os.read(here, 65536):
-                written += chunk
-        os.close(here)
-        assert process.wait(10) == 0
-    shown = written.decode()
+    code, shown = on_terminal((*KEYAPI, *HARVEST, "--qps", "400"))
+    assert code == 0
     assert "requests/s" in shown
     assert "\x1b[36m" in shown or "\x1b[32m" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")

@@ -3,14 +3,14 @@
 # ruff: noqa: S603  # what is run is our own command
 
 import os
-import pty
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.cli.terminals import on_terminal
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
 SHORT = ("demo", "--products", "2", "--qps", "500")
@@ -30,24 +30,13 @@ def environment(**extra: str) -> dict[str, str]:
     }
 
 
-def on_terminal(*args: str, **extra: str) -> tuple[int, str]:
-    """Run a command on a pseudo-terminal of 80 columns; give its exit code and all it wrote."""
-    here, there = pty.openpty()
-    environ = environment(COLUMNS="80", LINES="24", **extra)
-    with subprocess.Popen(
-        (*KEYAPI, *args), stdin=there, stdout=there, stderr=there, env=environ
-    ) as process:
-        os.close(there)
-        written = b""
-        with suppress(OSError):  # Linux says EIO where the other end is closed
-            while chunk := os.read(here, 65536):
-                written += chunk
-        os.close(here)
-        return process.wait(10), written.decode()
+def at_80_columns(*args: str, **extra: str) -> tuple[int, str]:
+    """Run a command on a terminal of 80 columns; give its exit code and all it wrote."""
+    return on_terminal((*KEYAPI, *args), environment(COLUMNS="80", LINES="24", **extra))
 
 
 def test_a_terminal_gets_colours_and_a_live_display_that_is_wiped() -> None:
-    code, shown = on_terminal(*SHORT)
+    code, shown = at_80_columns(*SHORT)
     assert code == 0
     assert "products" in shown
     assert "\x1b[32m" in shown or "\x1b[1;32m" in shown
@@ -56,7 +45,7 @@ def test_a_terminal_gets_colours_and_a_live_display_that_is_wiped() -> None:
 
 
 def test_no_color_is_respected() -> None:
-    code, shown = on_terminal(*SHORT, NO_COLOR="1")
+    code, shown = at_80_columns(*SHORT, NO_COLOR="1")
     assert code == 0
     assert "\x1b[32m" not in shown
     assert "\x1b[1;32m" not in shown

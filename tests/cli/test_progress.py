@@ -8,6 +8,7 @@ from rich.console import Console
 
 from keyapi_async.cli.display import Pace
 from keyapi_async.cli.progress import Glance, LineProgress, LiveProgress, progress_on
+from tests.cli.terminals import Terminal, screen
 
 GLANCE = Glance(
     done=40,
@@ -19,18 +20,6 @@ GLANCE = Glance(
     throttles=3,
     elapsed=30.0,
 )
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def screen(term: str = "xterm-256color") -> tuple[Terminal, Console]:
-    stream = Terminal()
-    return stream, Console(
-        file=stream, width=80, force_terminal=True, color_system=None, _environ={"TERM": term}
-    )
 
 
 def test_time_left_is_judged_by_what_is_done() -> None:
@@ -55,11 +44,11 @@ def test_pace_forgets_what_no_screen_can_show() -> None:
 
 
 def test_a_terminal_gets_the_live_display() -> None:
-    assert isinstance(progress_on(screen()[1], 50), LiveProgress)
+    assert isinstance(progress_on(screen(Terminal()), 50), LiveProgress)
 
 
 def test_a_dumb_terminal_or_none_gets_lines() -> None:
-    assert isinstance(progress_on(screen("dumb")[1], 50), LineProgress)
+    assert isinstance(progress_on(screen(Terminal(), "dumb"), 50), LineProgress)
     assert isinstance(progress_on(Console(file=io.StringIO()), 50), LineProgress)
 
 
@@ -74,8 +63,8 @@ def test_lines_say_it_in_words() -> None:
 
 
 def test_the_live_display_fits_80_columns_and_wipes_itself() -> None:
-    stream, console = screen()
-    with LiveProgress(console, 50) as progress:
+    stream = Terminal()
+    with LiveProgress(screen(stream), 50) as progress:
         progress.show(attrs.evolve(GLANCE, done=0, requests=0, elapsed=0.0))
         progress.show(attrs.evolve(GLANCE, elapsed=10.0, requests=10))
         progress.show(GLANCE)

@@ -1,11 +1,8 @@
 """The ledger as a file: the same content in each format, whole or not there."""
 
-# ruff: noqa: S603, S607  # what is run is mount
-
 import asyncio
 import csv
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -33,6 +30,7 @@ from keyapi_async.sandbox.desk import Desk
 from keyapi_async.wire import Answer
 from tests import virtual
 from tests.harvest import shop
+from tests.harvest.disk import small_disk_at
 
 desk = Desk(today=date(2026, 1, 20))
 RANKING = Job.influencer_ranking(
@@ -255,15 +253,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 16 kB, for those who may mount one."""
     place = tmp_path / "small"
     place.mkdir()
-    mounted = subprocess.run(
-        ("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", place),
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(("umount", "--lazy", place), check=True)
+    with small_disk_at(place, "16k") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])

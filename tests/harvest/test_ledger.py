@@ -1,6 +1,6 @@
 """The file: whose it is, what it may be, and what happens when it is not."""
 
-# ruff: noqa: S603, S607  # what is run is our own program, and mount
+# ruff: noqa: S603  # what is run is our own program
 
 import asyncio
 import os
@@ -16,6 +16,7 @@ from keyapi_async.harvest import Harvest, Job, LedgerError
 from keyapi_async.harvest.keeper import seen_through
 from keyapi_async.harvest.ledger import FORMAT, Ledger
 from tests.harvest import shop
+from tests.harvest.disk import small_disk_at
 
 
 def filled(file: Path, lists: int = 20) -> None:
@@ -192,15 +193,8 @@ def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Path) -> 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 4 MB, for those who may mount one."""
-    mounted = subprocess.run(
-        ("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path),
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
-    yield tmp_path
-    subprocess.run(("umount", "--lazy", tmp_path), check=True)
+    with small_disk_at(tmp_path, "4m") as disk:
+        yield disk
 
 
 async def test_a_refused_id_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:

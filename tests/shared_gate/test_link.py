@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,7 @@ import trustme
 from benchmarks.shared_gate import RedisServer, redis_server
 from keyapi_async import RedisLimiter
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None,
-    reason="redis-server is not installed: apt-get install redis-server",
-)
+pytestmark = pytest.mark.usefixtures("redis_installed")
 KEY = "the-key-of-the-plan"
 PASSWORD = "pass:w/rd"
 QUOTED = "pass%3Aw%2Frd"

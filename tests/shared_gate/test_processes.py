@@ -1,7 +1,6 @@
 """Four processes at 50 queries a second, while things happen to their Redis."""
 
 import asyncio
-import shutil
 from collections.abc import Sequence
 
 import pytest
@@ -17,10 +16,7 @@ from benchmarks.shared_gate import (
     undisturbed,
 )
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None,
-    reason="redis-server is not installed: apt-get install redis-server",
-)
+pytestmark = pytest.mark.usefixtures("redis_installed")
 TRIES = 4
 """A busy machine may starve processes, and the server that counts; what is wrong stays wrong."""
 
