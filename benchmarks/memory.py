@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 import orjson
 
 from keyapi_async import KeyAPIError, ProductCreator, RecordStream, fan_out
+from keyapi_async.call.wire import Answer, Request
 from keyapi_async.sandbox.data import World
-from keyapi_async.wire import Answer, Request
 from tests import virtual
 
 PATH = "/v1/rows"

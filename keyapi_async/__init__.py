@@ -11,9 +11,11 @@ from keyapi_async.version import __version__
 
 if TYPE_CHECKING:
     from keyapi_async.bookmark import Bookmark
+    from keyapi_async.call.core import Stats
+    from keyapi_async.call.credits import Credits
+    from keyapi_async.call.retry import RetryPolicy
+    from keyapi_async.call.wire import Envelope
     from keyapi_async.client import KeyAPI
-    from keyapi_async.core import Stats
-    from keyapi_async.credits import Credits
     from keyapi_async.errors import (
         APIError,
         AttemptTimeoutError,
@@ -36,10 +38,7 @@ if TYPE_CHECKING:
         TransportError,
         UsageError,
     )
-    from keyapi_async.fanout import Failure, FanOut, fan_out
-    from keyapi_async.kinds import CategoryRank, SalesFlag
     from keyapi_async.limiter import Limiter, Permit, QpsLimiter, RedisLimiter
-    from keyapi_async.paging import Page, RecordStream, Reject
     from keyapi_async.params import (
         InfluencerRankField,
         InfluencerVideoSortField,
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
         SortType,
         Until,
     )
-    from keyapi_async.records import (
+    from keyapi_async.records.converter import (
         InfluencerLivestream,
         InfluencerVideo,
         ProductCreator,
@@ -57,8 +56,9 @@ if TYPE_CHECKING:
         converter,
         unstructure,
     )
-    from keyapi_async.retry import RetryPolicy
-    from keyapi_async.wire import Envelope
+    from keyapi_async.records.fields import CategoryRank, SalesFlag
+    from keyapi_async.streams.fanout import Failure, FanOut, fan_out
+    from keyapi_async.streams.stream import Page, RecordStream, Reject
 
 __all__ = [
     "APIError",
@@ -118,8 +118,10 @@ __all__ = [
 _HOMES = {
     "bookmark": "Bookmark",
     "client": "KeyAPI",
-    "core": "Stats",
-    "credits": "Credits",
+    "call.core": "Stats",
+    "call.credits": "Credits",
+    "call.retry": "RetryPolicy",
+    "call.wire": "Envelope",
     "errors": (
         "APIError AttemptTimeoutError AuthenticationError BadRequestError ConfigurationError "
         "ConnectionFailedError CreditBudgetError DeadlineExceededError DecodeError "
@@ -127,33 +129,31 @@ _HOMES = {
         "PermissionDeniedError QuotaExceededError RateLimitError ResponseError ServerError "
         "TransportError UsageError"
     ),
-    "fanout": "Failure FanOut fan_out",
-    "kinds": "CategoryRank SalesFlag",
     "limiter": "Limiter Permit QpsLimiter RedisLimiter",
-    "paging": "Page RecordStream Reject",
     "params": (
         "InfluencerRankField InfluencerVideoSortField ProductInfluencerSortField RankType "
         "SortType Until"
     ),
-    "records": (
+    "records.converter": (
         "InfluencerLivestream InfluencerVideo ProductCreator RankedInfluencer VideoProduct "
         "converter unstructure"
     ),
-    "retry": "RetryPolicy",
-    "wire": "Envelope",
+    "records.fields": "CategoryRank SalesFlag",
+    "streams.fanout": "Failure FanOut fan_out",
+    "streams.stream": "Page RecordStream Reject",
 }
 
 
-def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name == home:
-            return import_module(f"{__name__}.{home}")
-        if name in names.split():
-            value: object = getattr(import_module(f"{__name__}.{home}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# To a type checker, `__getattr__` would make any misspelt name an object.
+if not TYPE_CHECKING:  # pragma: no branch
 
+    def __getattr__(name: str) -> object:
+        for home, names in _HOMES.items():
+            if name in names.split():
+                value: object = getattr(import_module(f"{__name__}.{home}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-def __dir__() -> list[str]:
-    return __all__
+    def __dir__() -> list[str]:
+        return __all__

@@ -8,17 +8,17 @@ from types import TracebackType
 from typing import Self, TypeVar, overload
 
 from keyapi_async import params as checks
+from keyapi_async.api import TikTok
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.core import Caller, Core, Options, Stats
-from keyapi_async.credits import Credits, Meter
-from keyapi_async.endpoints import TikTok
+from keyapi_async.call.core import Caller, Core, Options, Stats
+from keyapi_async.call.credits import Credits, Meter
+from keyapi_async.call.retry import Retry, RetryPolicy
+from keyapi_async.call.transport import ClientSession, HttpTransport, TraceConfig
+from keyapi_async.call.wire import JSON, Envelope, Request, Secret, query_of
 from keyapi_async.errors import ConfigurationError, shown
 from keyapi_async.limiter import Limiter, QpsLimiter
-from keyapi_async.paging import Listing, RecordStream
 from keyapi_async.params import Until
-from keyapi_async.retry import Retry, RetryPolicy
-from keyapi_async.transport import ClientSession, HttpTransport, TraceConfig
-from keyapi_async.wire import JSON, Envelope, Request, Secret, query_of
+from keyapi_async.streams.stream import Listing, RecordStream
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from keyapi_async import (
     ProductCreator,
     RankedInfluencer,
     VideoProduct,
-    kinds,
 )
-from keyapi_async.codec import kinds_of
-from keyapi_async.kinds import Kind
+from keyapi_async.records import fields as kinds
+from keyapi_async.records.codec import kinds_of
+from keyapi_async.records.fields import Kind
 from keyapi_async.sandbox import examples
 
 Row: TypeAlias = dict[str, Any]

@@ -31,7 +31,7 @@ from keyapi_async import (
     ServerError,
     UsageError,
 )
-from keyapi_async.wire import Answer, Request
+from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 
 PATH = "/v1/thing"

@@ -37,11 +37,11 @@ from keyapi_async import (
     params,
     unstructure,
 )
+from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import KeyAPIError
 from keyapi_async.sandbox.desk import Desk
 from keyapi_async.sandbox.endpoints import ENDPOINTS
 from keyapi_async.sandbox.faults import Faults
-from keyapi_async.wire import Answer, Request
 from tests import virtual
 
 T = TypeVar("T")

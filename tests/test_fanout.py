@@ -34,8 +34,8 @@ from keyapi_async import (
     UsageError,
     fan_out,
 )
-from keyapi_async.paging import Listing
-from keyapi_async.wire import Answer, Request
+from keyapi_async.call.wire import Answer, Request
+from keyapi_async.streams.stream import Listing
 from tests import virtual
 
 PATH = "/v1/list"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyapi_async import CategoryRank, SalesFlag
-from keyapi_async.kinds import Kind
+from keyapi_async.records.fields import Kind
 from tests.rows import (
     AMOUNT,
     CANONICAL,

@@ -29,9 +29,9 @@ from keyapi_async import (
     Until,
     UsageError,
 )
+from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import ConnectionFailedError
-from keyapi_async.paging import Listing
-from keyapi_async.wire import Answer, Request
+from keyapi_async.streams.stream import Listing
 from tests import virtual
 
 PATH = "/v1/list"

@@ -26,7 +26,7 @@ from keyapi_async import (
     Until,
     params,
 )
-from keyapi_async.wire import query_of
+from keyapi_async.call.wire import query_of
 from tests.rows import steady
 
 

@@ -22,9 +22,9 @@ from keyapi_async import (
     VideoProduct,
     records,
 )
-from keyapi_async.codec import kinds_of
-from keyapi_async.endpoints import Influencer, Product, TikTok, Video
-from keyapi_async.paging import PageStream
+from keyapi_async.api import Influencer, Product, TikTok, Video
+from keyapi_async.records.codec import kinds_of
+from keyapi_async.streams.stream import PageStream
 from tests.rows import DOCUMENTED, RECORDS
 
 NAMES = """

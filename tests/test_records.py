@@ -23,8 +23,8 @@ from keyapi_async import (
     converter,
     unstructure,
 )
-from keyapi_async.codec import kinds_of
-from keyapi_async.records import reader_of
+from keyapi_async.records.codec import kinds_of
+from keyapi_async.records.converter import reader_of
 from tests.rows import (
     DOCUMENTED,
     RECORDS,

@@ -30,8 +30,8 @@ from keyapi_async import (
     TransportError,
     UsageError,
 )
-from keyapi_async.retry import MAX_RETRY_AFTER, is_transient
-from keyapi_async.wire import Answer, classify
+from keyapi_async.call.retry import MAX_RETRY_AFTER, is_transient
+from keyapi_async.call.wire import Answer, classify
 from tests.rows import steady
 
 

@@ -29,7 +29,7 @@ from keyapi_async import (
     ServerError,
     __version__,
 )
-from keyapi_async.wire import (
+from keyapi_async.call.wire import (
     JSON,
     Answer,
     Request,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from keyapi_async import KeyAPI
+from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import (
     AttemptTimeoutError,
     ConnectionFailedError,
@@ -16,7 +17,6 @@ from keyapi_async.errors import (
 )
 from keyapi_async.sandbox.desk import Desk
 from keyapi_async.sandbox.faults import Fault
-from keyapi_async.wire import Answer, Request
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import attrs
 from rich.text import Text
 
 from keyapi_async.cli.terminal import plain
-from keyapi_async.records import (
+from keyapi_async.records.converter import (
     InfluencerLivestream,
     InfluencerVideo,
     ProductCreator,

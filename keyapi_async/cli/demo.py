@@ -22,7 +22,7 @@ from keyapi_async.cli.shelf import shelf
 from keyapi_async.cli.terminal import console
 from keyapi_async.errors import ConfigurationError
 from keyapi_async.harvest import Harvest
-from keyapi_async.records import ProductCreator
+from keyapi_async.records.converter import ProductCreator
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
 _LATENCY = 0.08

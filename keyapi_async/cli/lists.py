@@ -23,15 +23,15 @@ from keyapi_async.cli.options import CategoryName, MaxCredits, ProductCategory, 
 from keyapi_async.cli.output import output
 from keyapi_async.cli.terminal import console
 from keyapi_async.client import KeyAPI
-from keyapi_async.paging import RecordStream
 from keyapi_async.params import Until
-from keyapi_async.records import (
+from keyapi_async.records.converter import (
     InfluencerLivestream,
     InfluencerVideo,
     ProductCreator,
     RankedInfluencer,
     VideoProduct,
 )
+from keyapi_async.streams.stream import RecordStream
 
 T = TypeVar("T")
 

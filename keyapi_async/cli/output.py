@@ -16,8 +16,8 @@ from keyapi_async.cli.choices import Format
 from keyapi_async.cli.columns import GAP, cell, fitting
 from keyapi_async.cli.terminal import console, plain
 from keyapi_async.errors import ResponseError
-from keyapi_async.kinds import csv_text
-from keyapi_async.records import unstructure
+from keyapi_async.records.converter import unstructure
+from keyapi_async.records.fields import csv_text
 
 _CONTROLS = {
     code: f"\\u{code:04x}"

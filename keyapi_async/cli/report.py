@@ -14,7 +14,7 @@ from rich.text import Text
 from keyapi_async.cli.progress import Glance
 from keyapi_async.cli.terminal import plain
 from keyapi_async.errors import printable
-from keyapi_async.records import ProductCreator
+from keyapi_async.records.converter import ProductCreator
 
 _BEST = 10
 _NAME = 22

@@ -19,7 +19,7 @@ from keyapi_async.harvest.job import AnySubject
 from keyapi_async.harvest.ledger import Stored
 from keyapi_async.harvest.table import Key, Sheet, Table, table_of
 from keyapi_async.harvest.text import Csv, JsonLines
-from keyapi_async.records import Reader, reader_of
+from keyapi_async.records.converter import Reader, reader_of
 
 
 class ExportError(KeyAPIError):

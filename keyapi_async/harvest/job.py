@@ -8,11 +8,11 @@ from typing import Generic, Self, TypeVar, cast
 import attrs
 
 from keyapi_async import params
-from keyapi_async.endpoints.influencer import livestreams_listing, ranking_listing, videos_listing
-from keyapi_async.endpoints.product import creators_listing
-from keyapi_async.endpoints.video import products_listing
+from keyapi_async.api.influencer import livestreams_listing, ranking_listing, videos_listing
+from keyapi_async.api.product import creators_listing
+from keyapi_async.api.video import products_listing
+from keyapi_async.call.wire import Request
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.paging import Listing
 from keyapi_async.params import (
     Id,
     InfluencerRankField,
@@ -22,14 +22,14 @@ from keyapi_async.params import (
     SortType,
     Until,
 )
-from keyapi_async.records import (
+from keyapi_async.records.converter import (
     InfluencerLivestream,
     InfluencerVideo,
     ProductCreator,
     RankedInfluencer,
     VideoProduct,
 )
-from keyapi_async.wire import Request
+from keyapi_async.streams.stream import Listing
 
 T = TypeVar("T")
 

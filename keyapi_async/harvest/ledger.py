@@ -19,7 +19,7 @@ from keyapi_async.errors import DecodeError, KeyAPIError, printable
 from keyapi_async.harvest.job import SUBJECTS, AnySubject, Job
 from keyapi_async.harvest.report import ListFailure, Status
 from keyapi_async.params import in_groups
-from keyapi_async.records import Reader
+from keyapi_async.records.converter import Reader
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from keyapi_async.harvest.table import Column, Key, Table, json_text
-from keyapi_async.kinds import CategoryRank, SalesFlag
+from keyapi_async.records.fields import CategoryRank, SalesFlag
 
 _GROUP = 50_000
 """Rows of a row group."""

@@ -22,15 +22,15 @@ from keyapi_async.errors import (
     QuotaExceededError,
     UsageError,
 )
-from keyapi_async.fanout import FanOut
 from keyapi_async.harvest.export import Exported, open_export
 from keyapi_async.harvest.intake import Entry, Intake
 from keyapi_async.harvest.job import SUBJECTS, Job
 from keyapi_async.harvest.keeper import Keeper, seen_through
 from keyapi_async.harvest.ledger import Bought, Failed, Unread
 from keyapi_async.harvest.report import HarvestReport, HarvestStoppedError, Status
-from keyapi_async.paging import Page, RecordStream
-from keyapi_async.records import Reader, reader_of
+from keyapi_async.records.converter import Reader, reader_of
+from keyapi_async.streams.fanout import FanOut
+from keyapi_async.streams.stream import Page, RecordStream
 
 T = TypeVar("T")
 Row = dict[str, object]

@@ -7,9 +7,9 @@ from typing import Protocol, cast
 import attrs
 import orjson
 
-from keyapi_async.codec import kinds_of
 from keyapi_async.harvest.job import AnySubject
-from keyapi_async.kinds import Kind
+from keyapi_async.records.codec import kinds_of
+from keyapi_async.records.fields import Kind
 
 Key = tuple[str, ...]
 

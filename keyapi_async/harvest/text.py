@@ -7,8 +7,8 @@ from io import TextIOWrapper
 from typing import BinaryIO
 
 from keyapi_async.harvest.table import Column, Key, Table, json_text
-from keyapi_async.kinds import csv_text
-from keyapi_async.records import unstructure
+from keyapi_async.records.converter import unstructure
+from keyapi_async.records.fields import csv_text
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 """What some spreadsheet takes as the beginning of a formula."""

@@ -16,10 +16,10 @@ from keyapi_async import (
     RankType,
     VideoProduct,
 )
+from keyapi_async.api import Influencer
 from keyapi_async.cli import columns
 from keyapi_async.cli.app import run
 from keyapi_async.cli.output import CsvOutput, JsonLinesOutput, TableOutput, output
-from keyapi_async.endpoints import Influencer
 from keyapi_async.sandbox import Fault, Faults, Sandbox, World
 
 Capture = pytest.CaptureFixture[str]

@@ -28,7 +28,7 @@ from keyapi_async import (
     ServerError,
     fan_out,
 )
-from keyapi_async.credits import Cost
+from keyapi_async.call.credits import Cost
 from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, Job
 from keyapi_async.sandbox.data import world_of
 from keyapi_async.sandbox.desk import Desk, Reply

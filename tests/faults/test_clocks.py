@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.shared_gate import worst_second
 from keyapi_async import ProductCreator, RateLimitError, RetryPolicy, fan_out
+from keyapi_async.call.wire import Answer, Request
 from keyapi_async.sandbox.desk import Desk
 from keyapi_async.sandbox.faults import Fault
 from keyapi_async.sandbox.windows import Window
-from keyapi_async.wire import Answer, Request
 from tests import virtual
 from tests.faults import ILLS, PREFETCH, READERS, Phase, Ring, Ward, read_all, see_credits, see_rows
 from tests.harvest import shop

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 import orjson
 
 from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RetryPolicy, unstructure
+from keyapi_async.call.wire import Answer, Request
 from keyapi_async.harvest import Harvest
-from keyapi_async.wire import Answer, Request
 from tests import virtual
 
 T = TypeVar("T")

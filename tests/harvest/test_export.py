@@ -24,10 +24,10 @@ from keyapi_async import (
     converter,
     unstructure,
 )
+from keyapi_async.call.wire import Answer
 from keyapi_async.harvest import Exported, ExportError, Harvest, Job, LedgerError
 from keyapi_async.harvest import parquet as parquet_file
 from keyapi_async.sandbox.desk import Desk
-from keyapi_async.wire import Answer
 from tests import virtual
 from tests.harvest import shop
 from tests.harvest.disk import small_disk_at

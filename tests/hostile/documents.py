@@ -21,7 +21,7 @@ from keyapi_async import (
     RetryPolicy,
     VideoProduct,
 )
-from keyapi_async.wire import Answer, Request
+from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 
 Row: TypeAlias = dict[str, Any]

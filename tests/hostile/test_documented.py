@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyapi_async import Page, unstructure
-from keyapi_async.codec import kinds_of
+from keyapi_async.records.codec import kinds_of
 from tests.hostile.documents import (
     ENDPOINTS,
     PATHS,

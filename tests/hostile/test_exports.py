@@ -18,7 +18,7 @@ from keyapi_async.harvest import Exported, Harvest, Job
 from keyapi_async.harvest.job import CREATORS, RANKING, VIDEOS_OF_HANDLES
 from keyapi_async.harvest.table import table_of
 from keyapi_async.harvest.text import Csv, JsonLines
-from keyapi_async.records import reader_of
+from keyapi_async.records.converter import reader_of
 from tests.harvest import shop
 from tests.hostile.documents import ENDPOINTS, EVIL, Wire, literals, row_text, success
 from tests.rows import steady

@@ -21,11 +21,11 @@ from keyapi_async import InvalidParameterError, KeyAPI, KeyAPIError, ResponseErr
 from keyapi_async.cli.app import run
 from keyapi_async.cli.choices import Format
 from keyapi_async.cli.output import output
-from keyapi_async.codec import ReadRow
 from keyapi_async.harvest import ExportError, Harvest, Job, LedgerError
 from keyapi_async.harvest.export import open_export
 from keyapi_async.harvest.job import CREATORS
-from keyapi_async.records import reader_of
+from keyapi_async.records.codec import ReadRow
+from keyapi_async.records.converter import reader_of
 from tests import virtual
 from tests.harvest import shop
 from tests.hostile.documents import (

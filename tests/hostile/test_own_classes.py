@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from keyapi_async import DecodeError, converter
-from keyapi_async.records import reader_of
+from keyapi_async.records.converter import reader_of
 from tests.hostile.documents import EVIL
 
 

@@ -16,7 +16,7 @@ from keyapi_async import (
     ResponseError,
     unstructure,
 )
-from keyapi_async.codec import kinds_of
+from keyapi_async.records.codec import kinds_of
 from tests import virtual
 from tests.hostile.documents import (
     ENDPOINTS,

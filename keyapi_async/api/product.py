@@ -2,11 +2,11 @@
 
 from keyapi_async import params
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.core import Caller
-from keyapi_async.paging import Listing, Page, RecordStream, one_page
+from keyapi_async.call.core import Caller
+from keyapi_async.call.wire import query_of
 from keyapi_async.params import Id, ProductInfluencerSortField, SortType, Until
-from keyapi_async.records import ProductCreator
-from keyapi_async.wire import query_of
+from keyapi_async.records.converter import ProductCreator
+from keyapi_async.streams.stream import Listing, Page, RecordStream, one_page
 
 
 class Product:

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 import attrs
 
 from keyapi_async.errors import DecodeError
-from keyapi_async.kinds import Kind
+from keyapi_async.records.fields import Kind
 
 T = TypeVar("T")
 

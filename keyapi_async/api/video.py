@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from keyapi_async import params
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.core import Caller
+from keyapi_async.call.core import Caller
+from keyapi_async.call.wire import query_of
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.paging import Listing, Page, RecordStream, one_page
 from keyapi_async.params import IDS_A_CALL, Id, Until
-from keyapi_async.records import VideoProduct
-from keyapi_async.wire import query_of
+from keyapi_async.records.converter import VideoProduct
+from keyapi_async.streams.stream import Listing, Page, RecordStream, one_page
 
 
 class Video:

@@ -4,8 +4,8 @@ from datetime import date as Date  # noqa: N812  # a parameter has the API's nam
 
 from keyapi_async import params
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.core import Caller
-from keyapi_async.paging import Listing, Page, RecordStream, one_page
+from keyapi_async.call.core import Caller
+from keyapi_async.call.wire import query_of
 from keyapi_async.params import (
     Id,
     InfluencerRankField,
@@ -14,8 +14,8 @@ from keyapi_async.params import (
     SortType,
     Until,
 )
-from keyapi_async.records import InfluencerLivestream, InfluencerVideo, RankedInfluencer
-from keyapi_async.wire import query_of
+from keyapi_async.records.converter import InfluencerLivestream, InfluencerVideo, RankedInfluencer
+from keyapi_async.streams.stream import Listing, Page, RecordStream, one_page
 
 
 class Influencer:

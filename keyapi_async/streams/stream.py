@@ -11,12 +11,12 @@ import attrs
 
 from keyapi_async import params
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.codec import ReadRows
-from keyapi_async.core import Caller
+from keyapi_async.call.core import Caller
+from keyapi_async.call.wire import JSON, Envelope, Request
 from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, ResponseError, UsageError
 from keyapi_async.params import MAX_PAGE_NUM, Until
-from keyapi_async.records import page_reader_of, reader_of
-from keyapi_async.wire import JSON, Envelope, Request
+from keyapi_async.records.codec import ReadRows
+from keyapi_async.records.converter import page_reader_of, reader_of
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
-from keyapi_async.codec import ReadRow, ReadRows, readers, with_kinds, writer
 from keyapi_async.errors import DecodeError, InvalidParameterError, printable
-from keyapi_async.kinds import (
+from keyapi_async.records.codec import ReadRow, ReadRows, readers, with_kinds, writer
+from keyapi_async.records.fields import (
     Amount,
     Categories,
     Count,

@@ -1,9 +1,9 @@
 """The endpoints, one file for each resource of the API: parameters in, a stream or a page out."""
 
-from keyapi_async.core import Caller
-from keyapi_async.endpoints.influencer import Influencer
-from keyapi_async.endpoints.product import Product
-from keyapi_async.endpoints.video import Video
+from keyapi_async.api.influencer import Influencer
+from keyapi_async.api.product import Product
+from keyapi_async.api.video import Video
+from keyapi_async.call.core import Caller
 
 __all__ = ["Influencer", "Product", "TikTok", "Video"]
 

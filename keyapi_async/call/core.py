@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import attrs
 
-from keyapi_async.credits import Circuit, Cost, Meter
+from keyapi_async.call.credits import Circuit, Cost, Meter
+from keyapi_async.call.retry import Retry
+from keyapi_async.call.transport import Transport
+from keyapi_async.call.wire import Answer, Envelope, Request, Secret, classify
 from keyapi_async.errors import (
     APIError,
     AttemptTimeoutError,
@@ -24,9 +27,6 @@ from keyapi_async.errors import (
 )
 from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
 from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
-from keyapi_async.retry import Retry
-from keyapi_async.transport import Transport
-from keyapi_async.wire import Answer, Envelope, Request, Secret, classify
 
 log = logging.getLogger("keyapi_async")
 

@@ -1,0 +1,1 @@
+"""Walks lists: pages, streams, and many streams at once."""
