@@ -10,7 +10,7 @@ import attrs
 from keyapi_async.call.credits import Circuit, Cost, Meter
 from keyapi_async.call.retry import Retry
 from keyapi_async.call.transport import Transport
-from keyapi_async.call.wire import Answer, Envelope, Request, Secret, classify
+from keyapi_async.call.wire import Answer, Envelope, Request, classify
 from keyapi_async.errors import (
     APIError,
     AttemptTimeoutError,
@@ -27,6 +27,7 @@ from keyapi_async.errors import (
 )
 from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
 from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
+from keyapi_async.secret import Secret
 
 log = logging.getLogger("keyapi_async")
 

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, TraceConfig
 from yarl import URL
 
-from keyapi_async.call.wire import MAX_BODY, Answer, Request, Secret
+from keyapi_async.call.wire import MAX_BODY, Answer, Request
 from keyapi_async.errors import (
     AttemptTimeoutError,
     ConfigurationError,
@@ -21,6 +21,7 @@ from keyapi_async.errors import (
     printable,
     shown,
 )
+from keyapi_async.secret import Secret
 
 __all__ = ["ClientSession", "HttpTransport", "TraceConfig", "Transport"]
 

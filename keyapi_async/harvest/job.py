@@ -3,34 +3,34 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
-from typing import Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 import attrs
 
-from keyapi_async import params
-from keyapi_async.api.influencer import livestreams_listing, ranking_listing, videos_listing
-from keyapi_async.api.product import creators_listing
-from keyapi_async.api.video import products_listing
-from keyapi_async.call.wire import Request
-from keyapi_async.errors import InvalidParameterError
-from keyapi_async.params import (
-    Id,
-    InfluencerRankField,
-    InfluencerVideoSortField,
-    ProductInfluencerSortField,
-    RankType,
-    SortType,
-    Until,
-)
-from keyapi_async.records.converter import (
+from keyapi_async.api import params
+from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.influencer import (
     InfluencerLivestream,
-    InfluencerVideo,
-    ProductCreator,
+    InfluencerRankField,
+    InfluencerResource,
+    InfluencerVideoSortField,
     RankedInfluencer,
+)
+from keyapi_async.api.params import RankType, SortType
+from keyapi_async.api.product import (
+    ProductCreator,
+    ProductInfluencerSortField,
+    ProductResource,
     VideoProduct,
 )
-from keyapi_async.streams.stream import Listing
+from keyapi_async.api.video import Video, VideoResource
+from keyapi_async.call.wire import Request
+from keyapi_async.checks import number
+from keyapi_async.errors import InvalidParameterError
+from keyapi_async.streams.listing import MAX_PAGE_SIZE
+from keyapi_async.streams.paging import Until
 
+Id = str | int
 T = TypeVar("T")
 
 
@@ -53,15 +53,33 @@ class Subject(Generic[T]):
 
 
 CREATORS = Subject("product_creators", ProductCreator, ("product_id",))
-VIDEOS = Subject("influencer_videos", InfluencerVideo, ("user_id",))
-VIDEOS_OF_HANDLES = Subject("influencer_videos_by_unique_id", InfluencerVideo, ("unique_id",))
+VIDEOS = Subject("influencer_videos", Video, ("user_id",))
+VIDEOS_OF_HANDLES = Subject("influencer_videos_by_unique_id", Video, ("unique_id",))
 RANKING = Subject("influencer_ranking", RankedInfluencer, ("date", "region"))
 LIVESTREAMS = Subject("influencer_livestreams", InfluencerLivestream, ("user_id",))
 PRODUCTS = Subject("video_products", VideoProduct, ("video_ids",), grouped=True)
 
+_CREATORS, _VIDEOS, _RANKING, _LIVESTREAMS, _PRODUCTS = (
+    cast("Endpoint", getattr(method, "endpoint"))  # noqa: B009  # which the decorator put there
+    for method in (
+        ProductResource.iter_creators,
+        InfluencerResource.iter_videos,
+        InfluencerResource.iter_ranking,
+        InfluencerResource.iter_livestreams,
+        VideoResource.iter_products,
+    )
+)
+_TYPED = {
+    "product_influencer_sort_field": int,
+    "influencer_video_sort_field": int,
+    "influencer_rank_field": int,
+    "rank_type": int,
+    "sort_type": int,
+}
+
 AnySubject = (
     Subject[ProductCreator]
-    | Subject[InfluencerVideo]
+    | Subject[Video]
     | Subject[RankedInfluencer]
     | Subject[InfluencerLivestream]
     | Subject[VideoProduct]
@@ -71,6 +89,10 @@ SUBJECTS: Mapping[str, AnySubject] = {
     subject.name: subject
     for subject in (CREATORS, VIDEOS, VIDEOS_OF_HANDLES, RANKING, LIVESTREAMS, PRODUCTS)
 }
+
+
+def _page_size(value: int) -> int:
+    return number("page_size", value, 1, MAX_PAGE_SIZE)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -90,19 +112,23 @@ class Job:
     """
 
     subject: AnySubject
-    parameters: Mapping[str, int | str | None]
-    page_size: int = attrs.field(converter=params.page_size)
-    until: Until = attrs.field(converter=params.until)
+    parameters: Mapping[str, str]
+    page_size: int = attrs.field(converter=_page_size)
+    until: Until = attrs.field()
     keys: Iterable[str]
     request: Callable[[str], Request]
+
+    @until.validator
+    def _is_rule(self, _: object, value: object) -> None:
+        if not isinstance(value, Until):
+            raise InvalidParameterError("until", value, "Until.SHORT_PAGE or Until.EMPTY_PAGE")
 
     @property
     def identity(self) -> dict[str, int | str]:
         """What makes it the same job as another, whatever their ids are."""
-        given = {name: value for name, value in self.parameters.items() if value is not None}
         return {
             "job": self.subject.name,
-            **given,
+            **self.parameters,
             "page_size": self.page_size,
             "until": self.until.value,
         }
@@ -129,19 +155,18 @@ class Job:
 
         Source: ``GET /v1/tiktok/product/creators/analytics``.
         """
-        field = params.optional_choice(
-            "product_influencer_sort_field",
-            product_influencer_sort_field,
-            ProductInfluencerSortField,
+        shared = _shared(
+            _CREATORS,
+            product_influencer_sort_field=product_influencer_sort_field,
+            sort_type=sort_type,
         )
-        direction = params.optional_choice("sort_type", sort_type, SortType)
         return cls(
             CREATORS,
-            {"product_influencer_sort_field": field, "sort_type": direction},
+            shared,
             page_size,
             until,
             _checked("ids", ids, params.identifier),
-            lambda key: _request(creators_listing(key, field, direction)),
+            lambda key: _request(_CREATORS, {"product_id": key, **shared}),
         )
 
     @classmethod
@@ -162,11 +187,9 @@ class Job:
 
         Source: ``GET /v1/tiktok/influencer/videos/analytics``.
         """
-        field = params.optional_choice(
-            "influencer_video_sort_field", influencer_video_sort_field, InfluencerVideoSortField
+        parameters = _shared(
+            _VIDEOS, influencer_video_sort_field=influencer_video_sort_field, sort_type=sort_type
         )
-        direction = params.optional_choice("sort_type", sort_type, SortType)
-        parameters = {"influencer_video_sort_field": field, "sort_type": direction}
         if user_ids is not None and unique_ids is None:
             return cls(
                 VIDEOS,
@@ -174,7 +197,7 @@ class Job:
                 page_size,
                 until,
                 _checked("user_ids", user_ids, params.identifier),
-                lambda key: _request(videos_listing(key, None, field, direction)),
+                lambda key: _request(_VIDEOS, {"user_id": key, **parameters}),
             )
         if unique_ids is not None and user_ids is None:
             return cls(
@@ -183,7 +206,7 @@ class Job:
                 page_size,
                 until,
                 _checked("unique_ids", unique_ids, params.handle),
-                lambda key: _request(videos_listing(None, key, field, direction)),
+                lambda key: _request(_VIDEOS, {"unique_id": key, **parameters}),
             )
         raise InvalidParameterError("user_ids, unique_ids", None, "exactly one of the two")
 
@@ -207,25 +230,23 @@ class Job:
 
         Source: ``GET /v1/tiktok/influencer/ranking/analytics``.
         """
-        period = RankType(params.choice("rank_type", rank_type, RankType))
-        field = params.choice("influencer_rank_field", influencer_rank_field, InfluencerRankField)
-        category = params.optional_text("influencer_category_name", influencer_category_name)
-        products = params.optional_identifier("product_category_id", product_category_id)
-        days = list(_checked("dates", dates, partial(_ranking_date, period)))
+        shared = _shared(
+            _RANKING,
+            rank_type=rank_type,
+            influencer_rank_field=influencer_rank_field,
+            influencer_category_name=influencer_category_name,
+            product_category_id=product_category_id,
+        )
+        days = list(_checked("dates", dates, partial(_ranking_date, shared["rank_type"])))
         areas = list(_checked("regions", regions, params.region))
 
         def request(key: str) -> Request:
             day, area = key.split()
-            return _request(ranking_listing(day, area, period, field, category, products))
+            return _request(_RANKING, {"date": day, "region": area, **shared})
 
         return cls(
             RANKING,
-            {
-                "rank_type": period.value,
-                "influencer_rank_field": field,
-                "influencer_category_name": category,
-                "product_category_id": products,
-            },
+            shared,
             page_size,
             until,
             [f"{day} {area}" for day in days for area in areas],
@@ -253,7 +274,7 @@ class Job:
             page_size,
             until,
             _checked("user_ids", user_ids, params.identifier),
-            lambda key: _request(livestreams_listing(key)),
+            lambda key: _request(_LIVESTREAMS, {"user_id": key}),
         )
 
     @classmethod
@@ -277,16 +298,32 @@ class Job:
             page_size,
             until,
             _checked("video_ids", video_ids, params.identifier),
-            lambda key: _request(products_listing(key.split(","))),
+            lambda key: _request(_PRODUCTS, {"video_ids": key.split(",")}),
         )
 
 
-def _request(listing: Listing[T]) -> Request:
+def _shared(endpoint: Endpoint, **given: object) -> dict[str, str]:
+    """Check the parameters that all lists share, and give them as they are sent."""
+    kinds = {one.name: one for one in endpoint.parameters}
+    return {
+        name: kinds[name].kind.check(name, value)
+        for name, value in given.items()
+        if value is not None or kinds[name].required
+    }
+
+
+def _request(endpoint: Endpoint, given: Mapping[str, Any]) -> Request:
+    """Say how a list is asked for, of parameters as they are sent."""
+    listing = endpoint.listing(
+        {name: _TYPED[name](value) if name in _TYPED else value for name, value in given.items()}
+    )
     return Request(listing.path, listing.queries[0])
 
 
-def _ranking_date(period: RankType, name: str, value: date | str) -> str:
-    return params.ranking_date(name, value, period)
+def _ranking_date(rank_type: str, name: str, value: date | str) -> str:
+    day = params.day(name, value)
+    params.period({"date": day, "rank_type": rank_type})
+    return day
 
 
 def _checked(name: str, values: object, check: Callable[[str, T], str]) -> Iterable[str]:

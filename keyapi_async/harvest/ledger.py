@@ -14,11 +14,11 @@ from typing import NamedTuple, TypeVar
 import attrs
 import orjson
 
+from keyapi_async.api.params import in_groups
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import DecodeError, KeyAPIError, printable
 from keyapi_async.harvest.job import SUBJECTS, AnySubject, Job
 from keyapi_async.harvest.report import ListFailure, Status
-from keyapi_async.params import in_groups
 from keyapi_async.records.converter import Reader
 
 T = TypeVar("T")

@@ -37,6 +37,7 @@ _TYPES: dict[object, object] = {
     datetime | None: pa.timestamp("us", tz="UTC"),
     SalesFlag | None: pa.int64(),
     tuple[CategoryRank, ...] | None: _CATEGORIES,
+    object: pa.string(),  # JSON
 }
 
 
@@ -80,6 +81,10 @@ class Parquet:
         if field.of == tuple[CategoryRank, ...] | None:
             values = [None if value is None else list(map(attrs.asdict, value)) for value in values]
             wide = [any(one["rank"] > _LARGEST for one in value or ()) for value in values]
+        elif field.of is object and field.kind is not None and field.kind.write is not None:
+            write = field.kind.write
+            values = [None if value is None else write(value) for value in values]
+            wide = []
         elif field.of == int | None:
             wide = [value is not None and abs(value) > _LARGEST for value in values]
         else:

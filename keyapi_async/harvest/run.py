@@ -30,7 +30,8 @@ from keyapi_async.harvest.ledger import Bought, Failed, Unread
 from keyapi_async.harvest.report import HarvestReport, HarvestStoppedError, Status
 from keyapi_async.records.converter import Reader, reader_of
 from keyapi_async.streams.fanout import FanOut
-from keyapi_async.streams.stream import Page, RecordStream
+from keyapi_async.streams.page import Page
+from keyapi_async.streams.stream import RecordStream
 
 T = TypeVar("T")
 Row = dict[str, object]

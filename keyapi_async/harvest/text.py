@@ -48,7 +48,7 @@ class Csv:
         self._escapes = escape_formulas
         text = _escaped if escape_formulas else None
         self._cells = [
-            (field.name, text if field.of in (str, str | None) else _cell_of(field))
+            (field.name, text if field.of in {str, str | None} else _cell_of(field, text))
             for field in table.fields
         ]
 
@@ -80,8 +80,13 @@ def _escaped(value: object) -> object:
     return f"'{value}" if str(value).startswith(_FORMULA) else value
 
 
-def _cell_of(field: Column) -> Callable[..., object] | None:
+def _cell_of(
+    field: Column, text: Callable[[object], object] | None
+) -> Callable[..., object] | None:
     """Find how a value is written in a CSV; None where it is as it is."""
+    if field.of is object and field.kind is not None and field.kind.write is not None:
+        write = field.kind.write
+        return write if text is None else lambda value: text(write(value))
     if field.of in (bool | None, datetime | None):
         return csv_text
     if field.of == int | None:

@@ -313,7 +313,7 @@ Categories = Annotated[
     tuple[CategoryRank, ...] | None,
     Kind("categories", tuple[CategoryRank, ...] | None, _categories, write=_write_categories),
 ]
-JSONText = Annotated[JSON, Kind("json", JSON, _json, write=_write_json)]
+JSONText = Annotated[JSON, Kind("json", object, _json, write=_write_json)]
 Position = Annotated[int | None, Kind("position", int | None, _count, on_wire=False)]
 """The row's place in its list, from 1; the row does not say it."""
 
