@@ -122,7 +122,7 @@ class KeyAPI:
     def _assemble(self, core: Core, options: Options, *, owner: bool) -> None:
         self._caller = Caller(core, options)
         self._owner = owner
-        self.tiktok = TikTok(self._caller)
+        self.tiktok: TikTok = TikTok(self._caller)
 
     def with_options(
         self,

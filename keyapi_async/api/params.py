@@ -163,8 +163,9 @@ def amount(name: str, value: object) -> str:
 
 def flag(name: str, value: object) -> str:
     """Check a switch: True or False, 1 or 0."""
-    if isinstance(value, bool) or whole(value) in {0, 1}:
-        return "1" if value else "0"
+    number = int(value) if isinstance(value, bool) else whole(value)
+    if number in {0, 1}:
+        return str(number)
     raise InvalidParameterError(name, value, "True or False, 1 or 0")
 
 

@@ -70,7 +70,7 @@ class HttpTransport:
         self._secret = secret
         # A session of our own has the headers as its defaults, which is cheaper for each request.
         self._headers = secret.headers() if session is not None else None
-        self.connections = max_connections
+        self.connections: int = max_connections
         self._trace_configs = list(trace_configs)
         self._session = session
         if session is not None and session.connector is not None:

@@ -20,7 +20,7 @@ from keyapi_async.limiter.window import Window
 from keyapi_async.loops import RunningLoop
 from keyapi_async.secret import Secret
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 _SHARE = 0.99  # of the process' share, at which permits are paced without Redis
 _FAR = 0.5  # seconds of waiting after which a promise is looked at again before it is used
