@@ -11,7 +11,7 @@
     │   └── ConnectionFailedError
     ├── DeadlineExceededError (TimeoutError)
     ├── ResponseError                      no envelope, too large, not JSON
-    │   └── DecodeError                    a row that is no record
+    │   └── DecodeError                    an invalid row
     ├── PaginationError
     ├── CreditBudgetError                  max_credits would be passed: nothing was sent
     └── APIError                           the API said no
@@ -151,7 +151,7 @@ class ResponseError(KeyAPIError):
 
 
 class DecodeError(ResponseError):
-    """A row cannot be a record.
+    """A row is invalid: it cannot be a record.
 
     Attributes:
         field: the field that is wrong, or None where the row itself is.

@@ -322,7 +322,10 @@ def _request(endpoint: Endpoint, given: Mapping[str, Any]) -> Request:
 
 def _ranking_date(rank_type: str, name: str, value: date | str) -> str:
     day = params.day(name, value)
-    params.period({"date": day, "rank_type": rank_type})
+    try:
+        params.period({"date": day, "rank_type": rank_type})
+    except InvalidParameterError as error:
+        raise InvalidParameterError(name, value, error.allowed) from None
     return day
 
 
