@@ -11,11 +11,12 @@ from keyapi_async.call.core import Caller, Core, Options, Stats
 from keyapi_async.call.credits import Credits, Meter
 from keyapi_async.call.retry import Retry, RetryPolicy
 from keyapi_async.call.transport import ClientSession, HttpTransport, TraceConfig
-from keyapi_async.call.wire import Envelope, Request, Secret, query_of
+from keyapi_async.call.wire import Envelope, Request, query_of
 from keyapi_async.checks import number, seconds, setting
 from keyapi_async.errors import ConfigurationError, InvalidParameterError, shown
 from keyapi_async.jsontext import JSON
 from keyapi_async.limiter import Limiter, QpsLimiter
+from keyapi_async.secret import Secret
 from keyapi_async.streams.listing import Listing, PageLimit, PageNum
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
@@ -121,7 +122,7 @@ class KeyAPI:
     def _assemble(self, core: Core, options: Options, *, owner: bool) -> None:
         self._caller = Caller(core, options)
         self._owner = owner
-        self.tiktok = TikTok(self._caller)
+        self.tiktok: TikTok = TikTok(self._caller)
 
     def with_options(
         self,

@@ -24,11 +24,11 @@ from uuid import uuid4
 
 import attrs
 
+from keyapi_async.checks import number
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import ConfigurationError, InvalidParameterError, KeyAPIError
 from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, Job, ListFailure
 from keyapi_async.harvest.table import json_text, table_of
-from keyapi_async.params import IDS_A_CALL, number
 
 try:
     import dask
@@ -141,7 +141,7 @@ def harvest_frame(
     job, keys = _planned(job_factory, ids)
     size = number("partition_size", partition_size, 1)
     if job.subject.grouped:
-        size = -(-size // IDS_A_CALL) * IDS_A_CALL
+        size = -(-size // 10) * 10
     harvester = _Harvester(
         job,
         client,

@@ -1,7 +1,7 @@
 """Product categories, three levels of them."""
 
 from enum import IntEnum
-from typing import Annotated, Unpack
+from typing import Annotated, Final, Unpack
 
 import attrs
 
@@ -56,7 +56,7 @@ class CategoryResource(Resource):
         """
         raise NotImplementedError
 
-    primary = page_of(iter_primary)
+    primary: Final = page_of(iter_primary)
 
     @endpoint(
         "/v1/tiktok/category/secondary/analytics",
@@ -77,7 +77,7 @@ class CategoryResource(Resource):
         """
         raise NotImplementedError
 
-    secondary = page_of(iter_secondary)
+    secondary: Final = page_of(iter_secondary)
 
     @endpoint(
         "/v1/tiktok/category/tertiary/analytics",
@@ -98,4 +98,4 @@ class CategoryResource(Resource):
         """
         raise NotImplementedError
 
-    tertiary = page_of(iter_tertiary)
+    tertiary: Final = page_of(iter_tertiary)

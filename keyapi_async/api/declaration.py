@@ -139,8 +139,7 @@ class Endpoint:
                 continue
             if one.kind.many:
                 ids = params.several(one.name, value, one.kind.check)
-                most = self.ids_per_call
-                groups = [",".join(ids[n : n + most]) for n in range(0, len(ids), most)]
+                groups = list(params.in_groups(ids, self.ids_per_call))
                 grouped = one.name
                 sent[one.name] = ",".join(ids)
             else:

@@ -2,7 +2,7 @@
 
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
 from enum import IntEnum
-from typing import Annotated, Unpack
+from typing import Annotated, Final, Unpack
 
 import attrs
 
@@ -321,7 +321,7 @@ class InfluencerResource(Resource):
         """
         raise NotImplementedError
 
-    list = page_of(iter_list)
+    list: Final = page_of(iter_list)
 
     @endpoint(
         "/v1/tiktok/influencer/detail/analytics",
@@ -344,7 +344,7 @@ class InfluencerResource(Resource):
         """
         raise NotImplementedError
 
-    detail = page_of(iter_detail)
+    detail: Final = page_of(iter_detail)
 
     @endpoint("/v1/tiktok/influencer/trends/analytics", key="user_id", evidence="example")
     def iter_trends(
@@ -362,7 +362,7 @@ class InfluencerResource(Resource):
         """
         raise NotImplementedError
 
-    trends = page_of(iter_trends)
+    trends: Final = page_of(iter_trends)
 
     @endpoint(
         "/v1/tiktok/influencer/videos/analytics",
@@ -382,7 +382,7 @@ class InfluencerResource(Resource):
         """Stream the videos of an influencer."""
         raise NotImplementedError
 
-    videos = page_of(iter_videos)
+    videos: Final = page_of(iter_videos)
 
     @endpoint("/v1/tiktok/influencer/products/analytics", key="user_id", evidence="example")
     def iter_products(
@@ -401,7 +401,7 @@ class InfluencerResource(Resource):
         """
         raise NotImplementedError
 
-    products = page_of(iter_products)
+    products: Final = page_of(iter_products)
 
     @endpoint("/v1/tiktok/influencer/livestreams/analytics", key="user_id", evidence="documented")
     def iter_livestreams(
@@ -412,7 +412,7 @@ class InfluencerResource(Resource):
         """Stream the past live streams of an influencer."""
         raise NotImplementedError
 
-    livestreams = page_of(iter_livestreams)
+    livestreams: Final = page_of(iter_livestreams)
 
     @endpoint(
         "/v1/tiktok/influencer/ranking/analytics",
@@ -438,7 +438,7 @@ class InfluencerResource(Resource):
         """
         raise NotImplementedError
 
-    ranking = page_of(iter_ranking)
+    ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
         self,

@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum, IntEnum
+from itertools import islice
 from typing import Annotated, Any
 
 import attrs
@@ -131,6 +132,13 @@ def count(name: str, value: object) -> str:
     return str(number)
 
 
+def in_groups(values: Iterable[str], size: int = 10) -> Iterator[str]:
+    """Join ids with commas, as many as one call takes."""
+    rest = iter(values)
+    while group := list(islice(rest, size)):
+        yield ",".join(group)
+
+
 def at_most(most: int, least: int = 0) -> Callable[[str, object], str]:
     """Make the check of a whole number between two bounds."""
 
@@ -155,8 +163,9 @@ def amount(name: str, value: object) -> str:
 
 def flag(name: str, value: object) -> str:
     """Check a switch: True or False, 1 or 0."""
-    if isinstance(value, bool) or whole(value) in {0, 1}:
-        return "1" if value else "0"
+    number = int(value) if isinstance(value, bool) else whole(value)
+    if number in {0, 1}:
+        return str(number)
     raise InvalidParameterError(name, value, "True or False, 1 or 0")
 
 
@@ -254,7 +263,9 @@ def period(values: Mapping[str, str]) -> None:
     day, rank_type = date.fromisoformat(values["date"]), RankType(int(values["rank_type"]))
     if (start := rank_type.start(day)) != day:
         which = "Monday" if rank_type is RankType.WEEK else "first day"
-        allowed = f"a {rank_type.name} ranking is asked for by its {which}: probably {start}"
+        allowed = (
+            f"a {rank_type.name} ranking is asked for by its {which}: you probably mean {start}"
+        )
         raise InvalidParameterError("date", str(day), allowed)
     if day > (today := datetime.now(UTC).date()):
         allowed = f"a period that has begun: today is {today} (UTC), and the latest complete one"

@@ -2,7 +2,7 @@
 
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
 from enum import IntEnum
-from typing import Annotated, Unpack
+from typing import Annotated, Final, Unpack
 
 import attrs
 
@@ -290,7 +290,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    list = page_of(iter_list)
+    list: Final = page_of(iter_list)
 
     @endpoint(
         "/v1/tiktok/product/detail/analytics", key="product_ids", evidence="inferred", pages=None
@@ -306,7 +306,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    detail = page_of(iter_detail)
+    detail: Final = page_of(iter_detail)
 
     @endpoint("/v1/tiktok/product/trends/analytics", key="product_id", evidence="example")
     def iter_trends(
@@ -324,7 +324,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    trends = page_of(iter_trends)
+    trends: Final = page_of(iter_trends)
 
     @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id", evidence="inferred")
     def iter_reviews(
@@ -341,7 +341,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    reviews = page_of(iter_reviews)
+    reviews: Final = page_of(iter_reviews)
 
     @endpoint("/v1/tiktok/product/creators/analytics", key="product_id", evidence="documented")
     def iter_creators(
@@ -358,7 +358,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    creators = page_of(iter_creators)
+    creators: Final = page_of(iter_creators)
 
     @endpoint("/v1/tiktok/product/videos/analytics", key="product_id", evidence="inferred")
     def iter_videos(
@@ -381,7 +381,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    videos = page_of(iter_videos)
+    videos: Final = page_of(iter_videos)
 
     @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id", evidence="inferred")
     def iter_livestreams(
@@ -400,7 +400,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    livestreams = page_of(iter_livestreams)
+    livestreams: Final = page_of(iter_livestreams)
 
     @endpoint(
         "/v1/tiktok/product/ranking/analytics",
@@ -427,7 +427,7 @@ class ProductResource(Resource):
         """
         raise NotImplementedError
 
-    ranking = page_of(iter_ranking)
+    ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, product_rank_field: ProductRankField | int

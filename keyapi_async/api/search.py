@@ -108,7 +108,7 @@ class SearchResource(Resource):
         """
         raise NotImplementedError
 
-    influencers = page_of(iter_influencers)
+    influencers: Final = page_of(iter_influencers)
 
     @endpoint(
         "/v1/tiktok/search/analytics",
@@ -142,7 +142,7 @@ class SearchResource(Resource):
         """
         raise NotImplementedError
 
-    products = page_of(iter_products)
+    products: Final = page_of(iter_products)
 
     @endpoint(
         "/v1/tiktok/search/analytics",
@@ -176,7 +176,7 @@ class SearchResource(Resource):
         """
         raise NotImplementedError
 
-    shops = page_of(iter_shops)
+    shops: Final = page_of(iter_shops)
 
     @endpoint(
         "/v1/tiktok/search/analytics",
@@ -210,7 +210,7 @@ class SearchResource(Resource):
         """
         raise NotImplementedError
 
-    videos = page_of(iter_videos)
+    videos: Final = page_of(iter_videos)
 
     @endpoint(
         "/v1/tiktok/search/analytics",
@@ -244,4 +244,4 @@ class SearchResource(Resource):
         """
         raise NotImplementedError
 
-    livestreams = page_of(iter_livestreams)
+    livestreams: Final = page_of(iter_livestreams)

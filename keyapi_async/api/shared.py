@@ -52,8 +52,7 @@ async def latest_date(
     rank_type: RankType | int, ranking: Callable[[Date], Awaitable[Page[Any]]]
 ) -> Date | None:
     """Find the latest period whose ranking has rows; None where the last three have none."""
-    params.choice(RankType).check("rank_type", rank_type)
-    period = RankType(rank_type)
+    period = RankType(int(params.choice(RankType).check("rank_type", rank_type)))
     day = period.latest()
     for _ in range(3):
         page = await ranking(day)

@@ -2,7 +2,7 @@
 
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
 from enum import IntEnum
-from typing import Annotated, Unpack
+from typing import Annotated, Final, Unpack
 
 import attrs
 
@@ -262,7 +262,7 @@ class ShopResource(Resource):
         """Stream the shops of a market that pass filters."""
         raise NotImplementedError
 
-    list = page_of(iter_list)
+    list: Final = page_of(iter_list)
 
     @endpoint("/v1/tiktok/shop/detail/analytics", key="seller_id", evidence="inferred", pages=None)
     def iter_detail(
@@ -277,7 +277,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    detail = page_of(iter_detail)
+    detail: Final = page_of(iter_detail)
 
     @endpoint("/v1/tiktok/shop/trends/analytics", key="seller_id", evidence="inferred")
     def iter_trends(
@@ -295,7 +295,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    trends = page_of(iter_trends)
+    trends: Final = page_of(iter_trends)
 
     @endpoint("/v1/tiktok/shop/products/analytics", key="seller_id", evidence="example")
     def iter_products(
@@ -312,7 +312,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    products = page_of(iter_products)
+    products: Final = page_of(iter_products)
 
     @endpoint("/v1/tiktok/shop/creators/analytics", key="seller_id", evidence="inferred")
     def iter_creators(
@@ -329,7 +329,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    creators = page_of(iter_creators)
+    creators: Final = page_of(iter_creators)
 
     @endpoint("/v1/tiktok/shop/videos/analytics", key="seller_id", evidence="inferred")
     def iter_videos(
@@ -346,7 +346,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    videos = page_of(iter_videos)
+    videos: Final = page_of(iter_videos)
 
     @endpoint("/v1/tiktok/shop/livestreams/analytics", key="seller_id", evidence="documented")
     def iter_livestreams(
@@ -363,7 +363,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    livestreams = page_of(iter_livestreams)
+    livestreams: Final = page_of(iter_livestreams)
 
     @endpoint(
         "/v1/tiktok/shop/ranking/analytics",
@@ -390,7 +390,7 @@ class ShopResource(Resource):
         """
         raise NotImplementedError
 
-    ranking = page_of(iter_ranking)
+    ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, seller_rank_field: SellerRankField | int

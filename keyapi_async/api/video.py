@@ -2,7 +2,7 @@
 
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
 from enum import IntEnum
-from typing import Annotated, Unpack
+from typing import Annotated, Final, Unpack
 
 import attrs
 
@@ -198,7 +198,7 @@ class VideoResource(Resource):
         """
         raise NotImplementedError
 
-    list = page_of(iter_list)
+    list: Final = page_of(iter_list)
 
     @endpoint("/v1/tiktok/video/detail/analytics", key="video_ids", evidence="example", pages=None)
     def iter_detail(
@@ -213,7 +213,7 @@ class VideoResource(Resource):
         """
         raise NotImplementedError
 
-    detail = page_of(iter_detail)
+    detail: Final = page_of(iter_detail)
 
     @endpoint("/v1/tiktok/video/trends/analytics", key="video_id", evidence="inferred")
     def iter_trends(
@@ -231,7 +231,7 @@ class VideoResource(Resource):
         """
         raise NotImplementedError
 
-    trends = page_of(iter_trends)
+    trends: Final = page_of(iter_trends)
 
     @endpoint("/v1/tiktok/video/products/analytics", key="video_ids", evidence="documented")
     def iter_products(
@@ -245,7 +245,7 @@ class VideoResource(Resource):
         """
         raise NotImplementedError
 
-    products = page_of(iter_products)
+    products: Final = page_of(iter_products)
 
     @endpoint(
         "/v1/tiktok/video/ranking/analytics",
@@ -271,7 +271,7 @@ class VideoResource(Resource):
         """
         raise NotImplementedError
 
-    ranking = page_of(iter_ranking)
+    ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, video_rank_field: VideoRankField | int

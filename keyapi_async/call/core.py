@@ -10,7 +10,7 @@ import attrs
 from keyapi_async.call.credits import Circuit, Cost, Meter
 from keyapi_async.call.retry import Retry
 from keyapi_async.call.transport import Transport
-from keyapi_async.call.wire import Answer, Envelope, Request, Secret, classify
+from keyapi_async.call.wire import Answer, Envelope, Request, classify
 from keyapi_async.errors import (
     APIError,
     AttemptTimeoutError,
@@ -27,8 +27,9 @@ from keyapi_async.errors import (
 )
 from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
 from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
+from keyapi_async.secret import Secret
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 _TICK = 0.001  # seconds that a loop's timer may come early
 
@@ -76,9 +77,12 @@ class Core:
         max_connections: int,
     ) -> None:
         self._running = RunningLoop()
-        self.circuit = Circuit(quota_cooldown, lambda: self._running().time())
-        self.requests = self.retries = self.throttles = self.records = 0
-        self.waited = 0.0
+        self.circuit: Circuit = Circuit(quota_cooldown, lambda: self._running().time())
+        self.requests: int = 0
+        self.retries: int = 0
+        self.throttles: int = 0
+        self.records: int = 0
+        self.waited: float = 0.0
         self._transport = transport
         self.limiter = limiter
         self._secret = secret

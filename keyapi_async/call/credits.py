@@ -27,9 +27,9 @@ class Meter:
 
     def __init__(self, budget: int | None, parent: "Meter | None" = None) -> None:
         self.budget = budget
-        self.spent = 0
-        self.uncertain = 0
-        self.in_flight = 0
+        self.spent: int = 0
+        self.uncertain: int = 0
+        self.in_flight: int = 0
         self.levels: tuple[Meter, ...] = (self, *(() if parent is None else parent.levels))
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._dearest = 1  # the highest price asked for so far

@@ -1,26 +1,23 @@
 """What goes over the wire and what comes back, as functions of values, without I/O."""
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
 from keyapi_async.errors import (
     APIError,
-    ConfigurationError,
     QuotaExceededError,
     ResponseError,
     error_class,
     printable,
 )
 from keyapi_async.jsontext import JSON, read_json
-from keyapi_async.version import __version__
 
 Hide = Callable[[str], str]
 
@@ -29,55 +26,6 @@ MAX_BODY = 8 * 2**20
 _SECONDS = re.compile(r"\d{1,99}(\.\d{1,99})?", re.ASCII)
 _TAGS = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _OUT_OF_CREDITS = "usage limit exceeded"
-
-
-class Secret:
-    """The API key, which shows itself to nobody who prints, pickles or compares it."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, key: str | None) -> None:
-        self._key = key.strip(" \t") if isinstance(key, str) else ""
-
-    def check(self, name: str = "api_key") -> None:
-        """Refuse what cannot be a key; ``name`` is the parameter that it came by.
-
-        Raises:
-            ConfigurationError: it is missing, blank, or would break the header.
-        """
-        if not self._key:
-            raise ConfigurationError(
-                f"no API key: pass {name}=, or set KEYAPI_TOKEN"
-                " (keys are at https://keyapi.ai/app/dashboard)"
-            )
-        if self._key.lower().startswith("bearer "):
-            raise ConfigurationError(
-                "the API key goes without 'Bearer': it is added to each request"
-            )
-        if not self._key.isascii() or not self._key.isprintable():
-            raise ConfigurationError("the API key has a line break, or is no plain text")
-
-    def headers(self) -> dict[str, str]:
-        """Write the headers of every request."""
-        return {
-            "Authorization": f"Bearer {self._key}",
-            "Accept": "application/json",
-            "User-Agent": f"keyapi-async/{__version__}",
-        }
-
-    def fingerprint(self) -> str:
-        """Give a name that only this key has, and that does not lead back to it."""
-        return hashlib.sha256(b"keyapi_async\0" + self._key.encode()).hexdigest()[:32]
-
-    def hide(self, text: str) -> str:
-        """Strike the key out of what a server quotes."""
-        return text.replace(self._key, "***")
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key is not pickled: hand it over explicitly")
 
 
 class Request(NamedTuple):

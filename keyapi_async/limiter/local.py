@@ -14,7 +14,7 @@ from keyapi_async.loops import RunningLoop
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 DEFAULT_PAUSE = 0.5
 """Seconds that every request waits after a 429 that names no time."""

@@ -36,7 +36,7 @@ def _converter() -> "Converter":
     for scalar, annotated in ((int, Count), (float, Amount), (bool, Flag), (str, Text)):
         made.register_structure_hook(scalar, _scalar(annotated))
     made.register_structure_hook_factory(_derives_from_record, _hook)
-    made.register_unstructure_hook_factory(is_record, writer)
+    made.register_unstructure_hook_factory(_derives_from_record, writer)
     return made
 
 

@@ -5,6 +5,7 @@ be ``12``, ``"12"`` or ``""``. A kind accepts them all and always gives the one 
 cannot read it refuses, and never guesses.
 """
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -258,11 +259,18 @@ def _write_day_number(value: date) -> int:
 
 
 def _write_decimals(value: float) -> str:
-    return f"{Decimal(value):.2f}"
+    if abs(value) < _EXACT and float(written := f"{value:.2f}") == value:
+        return written
+    return str(_write_amount(value))  # two decimals would lose digits, or could not be read again
 
 
 def _write_json(value: JSON) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # it reads more levels than it writes
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _write_flag_text(value: bool) -> str:
@@ -313,7 +321,7 @@ Categories = Annotated[
     tuple[CategoryRank, ...] | None,
     Kind("categories", tuple[CategoryRank, ...] | None, _categories, write=_write_categories),
 ]
-JSONText = Annotated[JSON, Kind("json", JSON, _json, write=_write_json)]
+JSONText = Annotated[JSON, Kind("json", object, _json, write=_write_json)]
 Position = Annotated[int | None, Kind("position", int | None, _count, on_wire=False)]
 """The row's place in its list, from 1; the row does not say it."""
 

@@ -16,7 +16,7 @@ from keyapi_async.streams.paging import Until
 
 T = TypeVar("T")
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 
 class Fetcher(Generic[T]):

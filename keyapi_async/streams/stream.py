@@ -43,10 +43,10 @@ class RecordStream(AsyncIterator[T]):
         """Check the paging options; endpoints make streams, users rarely do."""
         walk = checked(listing, **paging)
         self.listing = listing
-        self.page_size = walk.page_size
+        self.page_size: int = walk.page_size
         self.until: Until = walk.until
-        self.rejected = 0
-        self.run_begin = walk.start
+        self.rejected: int = 0
+        self.run_begin: Bookmark = walk.start
         self._caller = caller
         self._start = walk.start
         self._left = walk.limit

@@ -10,7 +10,6 @@ import pytest
 from keyapi_async import (
     InfluencerLivestream,
     InfluencerRankField,
-    InfluencerVideo,
     InfluencerVideoSortField,
     InvalidParameterError,
     ProductCreator,
@@ -20,6 +19,7 @@ from keyapi_async import (
     RetryPolicy,
     SortType,
     Until,
+    Video,
     VideoProduct,
 )
 from keyapi_async.harvest import Harvest, Job
@@ -46,12 +46,12 @@ JOBS: list[tuple[Job, type[object], Callable[[], list[Any]]]] = [
         Job.influencer_videos(
             user_ids=USERS, influencer_video_sort_field=InfluencerVideoSortField.CREATE_TIME
         ),
-        InfluencerVideo,
+        Video,
         lambda: [row for one in USERS for row in world.influencer_videos(one, 4)],
     ),
     (
         Job.influencer_videos(unique_ids=[f"@{one}" for one in world.unique_ids(6)]),
-        InfluencerVideo,
+        Video,
         lambda: [row for one in USERS for row in world.influencer_videos(one)],
     ),
     (
@@ -123,7 +123,7 @@ def test_a_job_shows_what_it_asks_for_but_no_ids() -> None:
     job = Job.product_creators([PRODUCTS[0]] * 2, sort_type=1, page_size=5)
     assert list(job.keys) == [PRODUCTS[0]]
     assert repr(job) == (
-        "<Job job='product_creators', sort_type=1, page_size=5, until='short_page'>"
+        "<Job job='product_creators', sort_type='1', page_size=5, until='short_page'>"
     )
 
 
