@@ -56,7 +56,7 @@ class Sheet(Protocol):
         expressions: what it wants of each row, in SQL.
     """
 
-    expressions: Sequence[str]
+    expressions: list[str]
 
     def add(self, pages: Sequence[StoredPage], rows: Sequence[tuple[Any, ...]]) -> None:
         """Write the rows of some pages."""

@@ -117,7 +117,7 @@ def _opened(file: Path, size: int, how: str) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA query_only = ON")
         if _is_new(db):
-            raise LedgerError(file, "holds nothing yet")
+            raise LedgerError(file, "holds nothing yet")  # noqa: TRY301  # the file is closed
         _check(file, db, size)
     except BaseException:
         db.close()
@@ -211,9 +211,7 @@ class RunLock:
         if not self._beside.exists():
             return False
         with suppress(sqlite3.Error):
-            db = sqlite3.connect(
-                f"{self._beside.absolute().as_uri()}?mode=ro", uri=True, timeout=0
-            )
+            db = sqlite3.connect(f"{self._beside.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
             try:
                 db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             except sqlite3.OperationalError as error:

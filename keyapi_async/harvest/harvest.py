@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-
 from keyapi_async.checks import number
 from keyapi_async.errors import InvalidParameterError, UsageError
 from keyapi_async.harvest.export import Exported, open_export
@@ -264,9 +263,7 @@ class Harvest:
         after = START
         try:
             await thread.call(export.begin)
-            while pages := await thread.call(
-                reading.pages, known, after, _PAGES, snapshots=every
-            ):
+            while pages := await thread.call(reading.pages, known, after, _PAGES, snapshots=every):
                 after = pages[-1].place
                 await thread.call(export.write, reading, pages)
             return await thread.call(export.finish)
@@ -284,5 +281,3 @@ def _all(snapshots: object) -> bool:
     if snapshots not in ("latest", "all"):
         raise InvalidParameterError("snapshots", snapshots, "'latest' or 'all'")
     return snapshots == "all"
-
-

@@ -368,5 +368,3 @@ class Ledger:
                     self._db.execute("ROLLBACK")
                 self._load()
             raise
-
-

@@ -68,7 +68,7 @@ class Plan:
             number = 0
             async for key in _drawn(keys):
                 number += 1
-                await self._add(_opened(key, number, open_stream), key, number)
+                await self._add(opened(key, number, open_stream), key, number)
                 if number % _AT_A_TIME == 0:
                     await self._flush()
                     await asyncio.sleep(0)
@@ -86,9 +86,7 @@ class Plan:
         if self.template is None:
             self.template, self._facts = stream, facts
             listing = stream.listing
-            await self._thread.call(
-                self._ledger.begin, facts, tuple(listing.key), listing.into
-            )
+            await self._thread.call(self._ledger.begin, facts, tuple(listing.key), listing.into)
         elif (unlike := difference(self._facts, facts, "for the first key")) is not None:
             allowed = f"keys of one kind of list: {unlike}; use another ledger for these"
             raise InvalidParameterError(f"key {number}", key, allowed)
@@ -123,7 +121,12 @@ class Plan:
             await self._thread.call(self._ledger.add_lists, lists)
 
 
-def _opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
+def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
+    """Open the stream of a key, and see that a harvest can read it.
+
+    Raises:
+        InvalidParameterError: it is refused; the key is named.
+    """
     try:
         stream: object = open_stream(key)
     except InvalidParameterError as error:

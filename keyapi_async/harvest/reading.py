@@ -129,9 +129,7 @@ class Reading:
             found = about(self._db)
             return () if found is None else failures(self._db, found)
 
-    def pages(
-        self, known: About, after: Place, most: int, *, snapshots: bool
-    ) -> list[StoredPage]:
+    def pages(self, known: About, after: Place, most: int, *, snapshots: bool) -> list[StoredPage]:
         """Give pages in their order, behind a place.
 
         Of each list those of its last complete reading, or of its first one while that goes on;
@@ -139,10 +137,11 @@ class Reading:
         reading meanwhile is not changed under way.
         """
         keys = "".join(f", list.{quoted(name)}" for name in known.key_columns)
-        head = (
-            "SELECT page.list, page.reading, page.page_num, page.fetched_at, page.first,"
-            f" page.rows, page.rejects{keys} FROM list CROSS JOIN page ON page.list = list.id"
+        columns = (
+            "page.list, page.reading, page.page_num, page.fetched_at, page.first, page.rows,"
+            f" page.rejects{keys}"
         )
+        head = f"SELECT {columns} FROM list CROSS JOIN page ON page.list = list.id"  # noqa: S608
         tail = " ORDER BY page.list, page.reading, page.page_num LIMIT ?"
         here = " AND page.reading = ? AND page.page_num > ? WHERE list.id = ?"
         beyond = "" if snapshots else " AND page.reading = list.shown"
@@ -160,7 +159,7 @@ class Reading:
                     f"{head}{beyond} WHERE list.id > ?{tail}", (after[0], most - len(found))
                 )
                 found += rows.fetchall()
-        return [StoredPage(row[:3], *row[3:7], row[7:]) for row in found]
+        return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in found]
 
     def rows(self, expressions: Sequence[str], pages: Sequence[StoredPage]) -> list[Any]:
         """Give the valid rows of some pages, as tuples of SQL expressions."""

@@ -84,9 +84,7 @@ class Records(AsyncIterator[T]):
         sent = [column for column in columns if column.wire]
         position = [_plain(column) for column in columns if not column.wire][:1]
         names = [column.name for column in sent]
-        found = reading.rows(
-            [*map(_plain, sent), "record.extra", *(position or ["NULL"])], pages
-        )
+        found = reading.rows([*map(_plain, sent), "record.extra", *(position or ["NULL"])], pages)
         rows = []
         for *values, extra, _ in found:
             row = dict(zip(names, values, strict=True))

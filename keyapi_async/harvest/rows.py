@@ -5,7 +5,7 @@ taken over is worked out once for each look, and costs little for each row; what
 read by the record's codec, value by value.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from keyapi_async.harvest.columns import (
     stored,
     wire_of,
 )
-from keyapi_async.records.codec import KIND, kinds_of
+from keyapi_async.records.codec import KIND, ReadRow, kinds_of
 from keyapi_async.records.converter import reader_of
 from keyapi_async.records.fields import Kind, SalesFlag
 
@@ -70,7 +70,7 @@ class RecordRows:
             column.name: _converters(kind, column, wire_of(column))
             for column, kind in zip(self.columns, self._kinds.values(), strict=True)
         }
-        self._read = reader_of(record)
+        self._read: ReadRow[Any] = reader_of(record)
         self._plans: dict[Look, _Plan | None] = {}
 
     def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
@@ -128,7 +128,8 @@ class RecordRows:
     def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Plan | None:
         """Work out how rows of a look are taken over; None where they need more care."""
         places = {name: n for n, name in enumerate(names)}
-        picks, converts, nulls = [], [], {}
+        picks, converts = [], []
+        nulls: dict[str, None] = {}
         for n, (name, kind) in enumerate(self._kinds.items()):
             at = places.get(name) if kind.on_wire else None
             if at is None or classes[at] is type(None):
@@ -171,7 +172,7 @@ class AnyRows:
         changed: Callable[[Column], None],
     ) -> None:
         self.columns = list(columns)
-        self._check = None if into is dict else reader_of(into)
+        self._check: ReadRow[Any] | None = None if into is dict else reader_of(into)
         self._changed = changed
         self._at = {column.name: n for n, column in enumerate(columns)}
         self._folded = {name.casefold() for name in (*reserved, *self._at)}
@@ -360,6 +361,22 @@ _millisecond = _within(-62_135_596_800_000, 253_402_300_799_999)
 _FLAG_TEXTS = {"true": 1, "false": 0}
 
 
+_QUICK: Mapping[tuple[str, str], dict[type, Callable[[Any], Any] | None]] = {
+    ("count", "number"): {int: None},
+    ("count", "text"): {str: _digits},
+    ("choice", "number"): {int: None},
+    ("choice", "text"): {str: _digits},
+    ("amount", "number"): {float: None, int: _whole},
+    ("rate", "number"): {float: None, int: _whole},
+    ("moment", "number"): {int: _second},
+    ("moment", "text"): {str: lambda value: _second(_digits(value))},
+    ("moment_ms", "number"): {int: _millisecond},
+    ("flag", "number"): {int: _within(0, 1)},
+    ("flag", "text"): {str: _FLAG_TEXTS.__getitem__},
+    ("json", "text"): {str: _readable},
+}
+
+
 def _converters(
     kind: Kind, column: Column, wire: Callable[..., object] | None
 ) -> dict[type, Callable[[Any], Any] | None]:
@@ -371,29 +388,9 @@ def _converters(
             raise ValueError(value)
         return found
 
+    if kind.passes is str:
+        return {str: _not_blank if kind.required else None}
     if kind.becomes == SalesFlag | None:
         return {int: _within(0, 0xFFFF)}
-    match column.kind, column.wire:
-        case ("id" | "text" | "url", _):
-            return {str: _not_blank if kind.required else None}
-        case ("count" | "choice", "number"):
-            return {int: None}
-        case ("count" | "choice", "text"):
-            return {str: _digits}
-        case ("amount" | "rate", "number"):
-            return {float: None, int: _whole}
-        case ("moment", "number"):
-            return {int: _second}
-        case ("moment", "text"):
-            return {str: lambda value: _second(_digits(value))}
-        case ("moment_ms", "number"):
-            return {int: _millisecond}
-        case ("flag", "number"):
-            return {int: _within(0, 1)}
-        case ("flag", "text"):
-            return {str: _FLAG_TEXTS.__getitem__}
-        case ("json", _):
-            return {str: _readable}
-        case (_, "number"):
-            return {int: checked}
-    return {str: checked}
+    written: type = int if column.wire == "number" else str
+    return _QUICK.get((kind.name, column.wire), {written: checked})

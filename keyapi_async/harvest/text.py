@@ -111,7 +111,7 @@ class JsonLines:
         names = self._names
         lines = []
         for extra, row in zip(extras, zip(*keys, *columns, strict=True), strict=True):
-            line = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            line = {n: value for n, value in zip(names, row, strict=True) if value is not None}
             if extra is not None:
                 ours = {name: line[name] for name in self._keys if name in line}
                 line.update(orjson.loads(extra))
