@@ -21,6 +21,8 @@ from keyapi_async.streams.listing import Listing, PageLimit, PageNum
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = ["KeyAPI"]
+
 T = TypeVar("T")
 
 DEFAULT_BASE_URL = "https://api.keyapi.ai"

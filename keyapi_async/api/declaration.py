@@ -37,6 +37,8 @@ from keyapi_async.streams.page import Page
 from keyapi_async.streams.paging import DEFAULTS, Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = ["Endpoint", "Parameter"]
+
 T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S", bound="Resource")

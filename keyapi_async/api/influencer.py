@@ -41,6 +41,19 @@ from keyapi_async.streams.listing import PageNum
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = [
+    "Influencer",
+    "InfluencerLivestream",
+    "InfluencerProduct",
+    "InfluencerProductSortField",
+    "InfluencerRankField",
+    "InfluencerSalesFlag",
+    "InfluencerSortField",
+    "InfluencerTrend",
+    "InfluencerVideoSortField",
+    "RankedInfluencer",
+]
+
 
 class InfluencerSortField(IntEnum):
     """What ``influencer_sort_field_v2`` sorts influencers by."""

@@ -51,6 +51,20 @@ from keyapi_async.records.fields import (
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = [
+    "ProductCreator",
+    "ProductInfluencerSortField",
+    "ProductLiveSortField",
+    "ProductLivestream",
+    "ProductRankField",
+    "ProductReview",
+    "ProductSortField",
+    "ProductTrend",
+    "ProductVideoSortField",
+    "RankedProduct",
+    "VideoProduct",
+]
+
 ProductRankField = SalesRankField
 
 

@@ -22,6 +22,8 @@ from keyapi_async.records.fields import (
     doc,
 )
 
+__all__ = ["Product"]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
 class Product:

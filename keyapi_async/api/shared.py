@@ -14,6 +14,8 @@ from keyapi_async.records.fields import (
 )
 from keyapi_async.streams.page import Page
 
+__all__ = ["FromFlag", "ProductSalesFlag", "SalesTrendFlag"]
+
 
 class FromFlag(IntEnum):
     """Where a shop sells from."""

@@ -45,6 +45,21 @@ from keyapi_async.records.fields import (
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = [
+    "RankedShop",
+    "SellerInfluencerSortField",
+    "SellerLiveSortField",
+    "SellerProductSortField",
+    "SellerRankField",
+    "SellerSortField",
+    "SellerVideoSortField",
+    "Shop",
+    "ShopCreator",
+    "ShopLivestream",
+    "ShopTrend",
+    "ShopVideo",
+]
+
 SellerRankField = SalesRankField
 
 

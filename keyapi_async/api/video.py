@@ -40,6 +40,15 @@ from keyapi_async.records.fields import (
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = [
+    "RankedVideo",
+    "Video",
+    "VideoRankField",
+    "VideoSalesFlag",
+    "VideoSortField",
+    "VideoTrend",
+]
+
 
 class VideoSortField(IntEnum):
     """What ``video_sort_field`` sorts videos by."""

@@ -49,6 +49,9 @@ if not TYPE_CHECKING:  # pragma: no branch
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+__all__ = ["converter", "unstructure"]
+
+
 def _scalar(annotated: object) -> Callable[[object, Callable[..., T]], T]:
     """Read numbers, flags and texts into the users' classes with the same care; None is none."""
     kind: Kind = getattr(annotated, "__metadata__")[0]  # noqa: B009  # of Annotated, which has no type
