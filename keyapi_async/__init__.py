@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from keyapi_async.api.category import *
     from keyapi_async.api.declaration import *
     from keyapi_async.api.influencer import *
+    from keyapi_async.api.influencer_record import *
     from keyapi_async.api.params import *
     from keyapi_async.api.product import *
     from keyapi_async.api.product_record import *
     from keyapi_async.api.search import *
     from keyapi_async.api.shared import *
     from keyapi_async.api.shop import *
+    from keyapi_async.api.shop_record import *
     from keyapi_async.api.video import *
     from keyapi_async.bookmark import *
     from keyapi_async.call.core import *
@@ -42,7 +44,8 @@ _FILES = (
     "client errors bookmark call.core call.credits call.retry call.transport call.wire limiter "
     "streams.fanout streams.listing streams.page streams.paging streams.stream records.fields "
     "api.params api.shared api.declaration api.category api.product_record api.product "
-    "api.video api.influencer api.shop api.search records.converter"
+    "api.video api.influencer_record api.influencer api.shop_record api.shop api.search "
+    "records.converter"
 )
 
 
