@@ -11,7 +11,7 @@ from keyapi_async.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from keyapi_async.api.category import *
-    from keyapi_async.api.declaration import *
+    from keyapi_async.api.endpoint import *
     from keyapi_async.api.influencer import *
     from keyapi_async.api.influencer_record import *
     from keyapi_async.api.params import *
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _FILES = (
     "client errors bookmark call.core call.credits call.retry call.transport call.wire limiter "
     "streams.fanout streams.listing streams.page streams.paging streams.stream records.fields "
-    "api.params api.shared api.declaration api.category api.product_record api.product "
+    "api.params api.shared api.endpoint api.category api.product_record api.product "
     "api.video api.influencer_record api.influencer api.shop_record api.shop api.search "
     "records.converter"
 )

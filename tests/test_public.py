@@ -20,7 +20,7 @@ from mypy import api as mypy
 import keyapi_async
 from keyapi_async import Paging
 from keyapi_async.api import RESOURCES, TikTok, endpoints, resource_class
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.jsontext import JSON
 from keyapi_async.records import converter as converters
 from keyapi_async.records.codec import kinds_of
