@@ -14,7 +14,6 @@ from keyapi_async.errors import (
     QuotaExceededError,
     printable,
 )
-from keyapi_async.harvest import HarvestStoppedError, LedgerError
 
 
 class ExitCode(IntEnum):
@@ -37,7 +36,6 @@ _CODES: dict[type[Exception], ExitCode] = {
     ConfigurationError: ExitCode.USAGE,
     InvalidParameterError: ExitCode.USAGE,
     BadRequestError: ExitCode.USAGE,
-    LedgerError: ExitCode.USAGE,
     AuthenticationError: ExitCode.AUTHENTICATION,
     PermissionDeniedError: ExitCode.AUTHENTICATION,
     QuotaExceededError: ExitCode.CREDITS,
@@ -54,12 +52,15 @@ _ADVICE: dict[type[BaseException], str] = {
 """What to look at after errors that do not say so themselves."""
 
 
-def exit_code(error: Exception) -> ExitCode:
+def exit_code(error: BaseException) -> ExitCode:
     """Find the exit code that an error stands for."""
-    if isinstance(error, HarvestStoppedError) and isinstance(error.__cause__, Exception):
+    from keyapi_async.harvest import HarvestStoppedError, LedgerError  # noqa: PLC0415  # it costs
+
+    if isinstance(error, HarvestStoppedError) and error.__cause__ is not None:
         return exit_code(error.__cause__)
-    if isinstance(error, LedgerError) and _is_of_the_disk(error.__cause__):
-        return ExitCode.INCOMPLETE
+    if isinstance(error, LedgerError):
+        of_disk = _is_of_the_disk(error.__cause__)
+        return ExitCode.INCOMPLETE if of_disk else ExitCode.USAGE
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return code
@@ -74,8 +75,7 @@ def _is_of_the_disk(cause: BaseException | None) -> bool:
 def sentence(error: Exception) -> str:
     """Say what happened in one line, safe for any terminal."""
     told = f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"
-    why = error.__cause__ if isinstance(error, HarvestStoppedError) else error
     for kind, advice in _ADVICE.items():
-        if isinstance(why, kind):
+        if isinstance(error, kind) or isinstance(error.__cause__, kind):
             return f"{told}; {advice}"
     return told

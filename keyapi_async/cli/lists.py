@@ -1,215 +1,116 @@
-"""``keyapi-async creators`` and its sisters: one list, streamed to standard output."""
+"""``keyapi-async RESOURCE NAME``: one list, streamed to standard output."""
 
 import asyncio
+import inspect
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-import attrs
 import typer
 
-from keyapi_async.api.influencer import InfluencerLivestream, RankedInfluencer
-from keyapi_async.api.product import ProductCreator, VideoProduct
-from keyapi_async.api.video import Video
-from keyapi_async.cli.choices import (
-    CreatorsSortField,
-    Direction,
-    Format,
-    ListEnd,
-    Period,
-    RankField,
-    VideosSortField,
-)
+from keyapi_async.api.declaration import Endpoint
+from keyapi_async.cli.arguments import End, given_of, is_ranking, of_one_list, sample
+from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.facts import counted
-from keyapi_async.cli.options import CategoryName, MaxCredits, ProductCategory, Qps
-from keyapi_async.cli.output import output
-from keyapi_async.cli.terminal import console
-from keyapi_async.client import KeyAPI
+from keyapi_async.cli.options import READING, Format, MaxCredits, Qps, completed, one_of, words
 from keyapi_async.streams.paging import Until
-from keyapi_async.streams.stream import RecordStream
 
-T = TypeVar("T")
-
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="Records at most.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=0, rich_help_panel=READING, help="Rows at most."),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="A,B,C",
+        rich_help_panel=READING,
+        help="Fields to show; on a terminal the main ones that fit, else all, if not given.",
+    ),
+]
 Written = Annotated[
     Format | None,
     typer.Option(
         "--format",
         metavar="FORMAT",
+        parser=one_of(words(Format)),
+        autocompletion=completed(Format),
         show_default="table on a terminal, else jsonl",
+        rich_help_panel=READING,
         help="Written as table, jsonl or csv.",
     ),
 ]
 
 
-@attrs.frozen
-class _Reading:
-    """How a list is read and written."""
+def list_command(endpoint: Endpoint) -> Command:
+    """Make the command that reads one list of an endpoint."""
 
-    format: Format | None
-    qps: float
-    max_credits: int | None
-
-    def print(
-        self, record: type[T], opened: Callable[[KeyAPI], Awaitable[RecordStream[T]]]
+    def read(
+        *,
+        limit: Limit = None,
+        format_: Written = None,
+        columns: Columns = None,
+        until: End = Until.SHORT_PAGE,
+        qps: Qps = 10.0,
+        max_credits: MaxCredits = None,
+        **values: Any,
     ) -> None:
-        asyncio.run(self._print(record, opened))
+        given = given_of(endpoint, values)
+        paging = {"limit": limit, "until": until}
+        asyncio.run(_print(endpoint, given, paging, format_, columns, qps, max_credits))
 
-    async def _print(
-        self, record: type[T], opened: Callable[[KeyAPI], Awaitable[RecordStream[T]]]
-    ) -> None:
-        count = rejected = 0
-        async with KeyAPI(qps=self.qps, max_credits=self.max_credits) as api:
-            async with await opened(api) as stream:
-                written = output(record, self.format)
-                async for page in stream.pages():
-                    written.add(page.records)
-                    count += len(page.records)
-                    rejected += len(page.rejects)
-                written.add([])
-            told = f"{counted(count, 'row')}, {counted(api.credits.spent, 'credit')}"
-        screen = console(sys.stderr)
-        if rejected:
-            screen.print(f"left out, as no record: {counted(rejected, 'row')}", style="yellow")
-        if sys.stdout.isatty() and screen.is_terminal:
-            screen.print(told, style="dim")
+    own = list(inspect.signature(read).parameters.values())[:-1]
+    price = "One credit" if endpoint.credits == 1 else f"{endpoint.credits} credits"
+    latest = "\n\nFinding the latest period costs up to three calls more."
+    return command(
+        endpoint.name,
+        read,
+        parameters=[*of_one_list(endpoint), *own],
+        doc=f"{endpoint.doc}\n\n{price} a {'page of ten' if endpoint.pages else 'call'}."
+        f"{latest if is_ranking(endpoint) else ''}",
+        epilog=f"Example:  keyapi-async {endpoint.resource} {endpoint.name} {sample(endpoint)}"
+        " --limit 50",
+    )
 
 
-def creators(
-    product_id: Annotated[str, typer.Argument(metavar="PRODUCT_ID", help="Id of the product.")],
-    *,
-    sort_field: CreatorsSortField = None,
-    sort_type: Direction = None,
-    limit: Limit = None,
-    format_: Written = None,
-    qps: Qps = 10.0,
-    max_credits: MaxCredits = None,
-    until: ListEnd = Until.SHORT_PAGE,
+async def _print(  # noqa: PLR0917  # the options, in their order
+    endpoint: Endpoint,
+    given: dict[str, Any],
+    paging: Mapping[str, Any],
+    format_: Format | None,
+    columns: str | None,
+    qps: float,
+    max_credits: int | None,
 ) -> None:
-    """List the influencers who promoted a product. One credit a page of ten."""
+    # The client and the tables are not needed for a help text.
+    from keyapi_async.cli.output import Output  # noqa: PLC0415
+    from keyapi_async.cli.terminal import console, counted  # noqa: PLC0415
+    from keyapi_async.client import KeyAPI  # noqa: PLC0415
 
-    async def opened(api: KeyAPI) -> RecordStream[ProductCreator]:
-        return api.tiktok.product.iter_creators(
-            product_id,
-            product_influencer_sort_field=sort_field,
-            sort_type=sort_type,
-            limit=limit,
-            until=until,
-        )
-
-    _Reading(format_, qps, max_credits).print(ProductCreator, opened)
-
-
-def videos(
-    *,
-    user_id: Annotated[str | None, typer.Option(help="Permanent id of the influencer.")] = None,
-    unique_id: Annotated[str | None, typer.Option(help="Or the public handle.")] = None,
-    sort_field: VideosSortField = None,
-    sort_type: Direction = None,
-    limit: Limit = None,
-    format_: Written = None,
-    qps: Qps = 10.0,
-    max_credits: MaxCredits = None,
-    until: ListEnd = Until.SHORT_PAGE,
-) -> None:
-    """List the videos of an influencer. One credit a page of ten."""
-    if (user_id is None) == (unique_id is None):
-        raise InputError("give either --user-id or --unique-id")
-
-    async def opened(api: KeyAPI) -> RecordStream[Video]:
-        return api.tiktok.influencer.iter_videos(
-            user_id=user_id,
-            unique_id=unique_id,
-            influencer_video_sort_field=sort_field,
-            sort_type=sort_type,
-            limit=limit,
-            until=until,
-        )
-
-    _Reading(format_, qps, max_credits).print(Video, opened)
+    constant = {name for name in given if name in endpoint.key and name not in endpoint.ids}
+    output = Output(endpoint.record, format_, columns, constant)
+    rows = rejected = 0
+    async with KeyAPI(qps=qps, max_credits=max_credits) as api:
+        resource = getattr(api.tiktok, endpoint.resource)
+        if is_ranking(endpoint) and "date" not in given:
+            given["date"] = await _latest(endpoint, resource, given)
+        async with getattr(resource, endpoint.method)(**given, **paging) as stream:
+            async for page in stream.pages():
+                output.add(page.records)
+                rows += len(page.records)
+                rejected += len(page.rejects)
+            output.add([])
+        cost = f"{counted(rows, 'row')}, {counted(api.credits.spent, 'credit')}"
+    screen = console(sys.stderr)
+    if rejected:
+        screen.print(f"left out, as invalid: {counted(rejected, 'row')}", style="yellow")
+    if sys.stdout.isatty() and screen.is_terminal:
+        screen.print(cost, style="dim")
 
 
-def ranking(
-    *,
-    region: Annotated[str, typer.Option(metavar="CODE", help="Two letters, such as US.")],
-    rank_type: Period,
-    rank_field: RankField,
-    date: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATE", help="yyyy-MM-dd: the first day of the period; else the latest one."
-        ),
-    ] = None,
-    influencer_category_name: CategoryName = None,
-    product_category_id: ProductCategory = None,
-    limit: Limit = None,
-    format_: Written = None,
-    qps: Qps = 10.0,
-    max_credits: MaxCredits = None,
-    until: ListEnd = Until.SHORT_PAGE,
-) -> None:
-    """List the ranking of influencers in a region. One credit a page of ten.
-
-    Finding the latest period costs up to three credits more.
-    """
-
-    async def opened(api: KeyAPI) -> RecordStream[RankedInfluencer]:
-        influencer = api.tiktok.influencer
-        day = (
-            date
-            if date is not None
-            else await influencer.latest_ranking_date(
-                region=region, rank_type=rank_type, influencer_rank_field=rank_field
-            )
-        )
-        if day is None:
-            raise InputError(f"the last three periods have no ranking in {region}: give a --date")
-        return influencer.iter_ranking(
-            date=day,
-            region=region,
-            rank_type=rank_type,
-            influencer_rank_field=rank_field,
-            influencer_category_name=influencer_category_name,
-            product_category_id=product_category_id,
-            limit=limit,
-            until=until,
-        )
-
-    _Reading(format_, qps, max_credits).print(RankedInfluencer, opened)
-
-
-def livestreams(
-    user_id: Annotated[
-        str, typer.Argument(metavar="USER_ID", help="Permanent id of the influencer.")
-    ],
-    *,
-    limit: Limit = None,
-    format_: Written = None,
-    qps: Qps = 10.0,
-    max_credits: MaxCredits = None,
-    until: ListEnd = Until.SHORT_PAGE,
-) -> None:
-    """List the past live streams of an influencer. One credit a page of ten."""
-
-    async def opened(api: KeyAPI) -> RecordStream[InfluencerLivestream]:
-        return api.tiktok.influencer.iter_livestreams(user_id, limit=limit, until=until)
-
-    _Reading(format_, qps, max_credits).print(InfluencerLivestream, opened)
-
-
-def products(
-    video_ids: Annotated[list[str], typer.Argument(metavar="VIDEO_ID...", help="Ids of videos.")],
-    *,
-    limit: Limit = None,
-    format_: Written = None,
-    qps: Qps = 10.0,
-    max_credits: MaxCredits = None,
-    until: ListEnd = Until.SHORT_PAGE,
-) -> None:
-    """List the products that videos show. One credit a page of ten, for up to ten videos."""
-
-    async def opened(api: KeyAPI) -> RecordStream[VideoProduct]:
-        return api.tiktok.video.iter_products(video_ids, limit=limit, until=until)
-
-    _Reading(format_, qps, max_credits).print(VideoProduct, opened)
+async def _latest(endpoint: Endpoint, resource: Any, given: Mapping[str, Any]) -> Any:
+    required = {one.name for one in endpoint.parameters if one.required} - {"date"}
+    found = await resource.latest_ranking_date(**{name: given[name] for name in required})
+    if found is None:
+        raise InputError("the last three periods have no rows: give a --date")
+    return found

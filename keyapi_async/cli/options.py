@@ -1,10 +1,54 @@
 """Options that several commands have, and checks that typer's own ranges cannot make."""
 
 import math
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from enum import Enum, StrEnum
+from typing import Annotated, TypeVar
 
 import typer
+
+from keyapi_async.cli.commands import meant
+
+READING = "Reading and writing"
+"""The panel of the options that are not the API's."""
+
+E = TypeVar("E", bound=Enum)
+
+
+class Format(StrEnum):
+    """What a list is written as."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def words(choices: type[Enum]) -> dict[str, Enum]:
+    """Give the words for the members of an enum."""
+    return {member.name.lower(): member for member in choices}
+
+
+def one_of(members: Mapping[str, E]) -> Callable[[str | E], E]:
+    """Make the parser of an option that takes one of some words."""
+
+    def parse(text: str | E) -> E:
+        if not isinstance(text, str) or isinstance(text, Enum):
+            return text  # an option's default
+        word = text.strip().lower().replace("-", "_")
+        if word in members:
+            return members[word]
+        raise typer.BadParameter(f"{text!r} is not one of them{meant(word, members)}")
+
+    return parse
+
+
+def completed(choices: type[Enum]) -> Callable[[str], list[str]]:
+    """Make the completion of an option that takes the name of a member."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words(choices) if word.startswith(incomplete.lower())]
+
+    return complete
 
 
 def positive(value: float | None) -> float | None:
@@ -24,41 +68,20 @@ def finite(value: float) -> float:
 Qps = Annotated[
     float,
     typer.Option(
-        "--qps", metavar="N", callback=positive, help="Queries a second that the plan allows."
+        "--qps",
+        metavar="N",
+        callback=positive,
+        rich_help_panel=READING,
+        help="Queries a second that the plan allows.",
     ),
 ]
 MaxCredits = Annotated[
-    int | None, typer.Option("--max-credits", metavar="N", min=0, help="Credits to spend at most.")
-]
-CategoryName = Annotated[
-    str | None,
+    int | None,
     typer.Option(
-        "--influencer-category-name", metavar="NAME", help="Influencers of a category alone."
+        "--max-credits",
+        metavar="N",
+        min=0,
+        rich_help_panel=READING,
+        help="Credits to spend at most.",
     ),
 ]
-ProductCategory = Annotated[
-    str | None,
-    typer.Option(
-        "--product-category-id", metavar="ID", help="Influencers who sell a category alone."
-    ),
-]
-IdsFile = Annotated[
-    str,
-    typer.Option("--ids", metavar="FILE", help="Ids, one a line, or a CSV; - for standard input."),
-]
-Column = Annotated[
-    str | None,
-    typer.Option("--column", metavar="NAME", help="Column of the ids, where the file is a CSV."),
-]
-Dates = Annotated[
-    list[str],
-    typer.Option("--dates", metavar="DATE,…", help="yyyy-MM-dd: the first days of the periods."),
-]
-Regions = Annotated[
-    list[str], typer.Option("--regions", metavar="CODE,…", help="Two letters each, such as US.")
-]
-
-
-def split(given: Sequence[str]) -> list[str]:
-    """Take apart what is given with commas, as a repeated option, or both."""
-    return [one.strip() for text in given for one in text.split(",")]

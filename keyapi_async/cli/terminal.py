@@ -1,14 +1,19 @@
-"""The terminal: two consoles, text that cannot harm it, and what to do when it goes away."""
+"""The terminal: consoles, text that cannot harm it, and what to do when it goes away."""
 
 import io
+import math
 import os
 import sys
 import unicodedata
+from collections.abc import Iterable
 from typing import TextIO
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 _FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class _Console(Console):
@@ -40,6 +45,39 @@ def _plain(char: str) -> str:
         return " "
     variation = 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF
     return "" if variation or unicodedata.category(char).startswith("C") else char
+
+
+def pairs(lines: Iterable[tuple[str, str]]) -> Table:
+    """Lay out names and what they stand for as two columns."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(plain(name), Text(plain(value)))
+    return table
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def clock(seconds: float | None) -> str:
+    """Write a time as a clock has it; ``-:--`` where nobody knows."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(math.ceil(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in words."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.1f} min"
+    return f"{seconds / _HOUR:.1f} h" if seconds < _DAY else f"{seconds / _DAY:.1f} days"
 
 
 def abandon_output() -> None:
