@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a script, in no package
 """Make the sandbox's own copy of the specification: what it reads of it, and nothing else.
 
     python .ci/strip_specification.py openapi.json [EXAMPLES_DIRECTORY]

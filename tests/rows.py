@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, TypeAlias, get_args, get_origin
 
@@ -90,7 +91,7 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 """Every kind of field by its name, such as ``CountText``."""
 
-CHOICES = {
+CHOICES: Mapping[Kind, type[IntEnum]] = {
     kind: next(one for one in get_args(kind.becomes) if isinstance(one, type))
     for cls in RECORDS
     for kind in kinds_of(cls).values()
@@ -173,7 +174,7 @@ def canonical(kind: Kind) -> st.SearchStrategy[Any]:
     if kind not in CHOICES:
         return _CANONICAL[_NAMES[kind]]
     assert kind.write is not None
-    return (st.sampled_from([*CHOICES[kind]]) | st.integers(0, 99)).map(kind.write)
+    return (st.sampled_from(list(CHOICES[kind])) | st.integers(0, 99)).map(kind.write)
 
 
 def forms(kind: Kind, value: Any) -> list[Any]:

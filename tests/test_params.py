@@ -185,7 +185,8 @@ def test_a_least_above_its_most_is_refused(api: KeyAPI) -> None:
 def test_exactly_one_name_of_an_influencer_is_taken(api: KeyAPI) -> None:
     videos = api.tiktok.influencer.iter_videos
     assert videos(unique_id="@a").listing.key == {"unique_id": "a"}
-    for both in ({}, {"user_id": 7, "unique_id": "a"}):
+    cases: list[Any] = [{}, {"user_id": 7, "unique_id": "a"}]
+    for both in cases:
         with pytest.raises(InvalidParameterError, match="exactly one of user_id and unique_id"):
             videos(**both)
 
@@ -193,8 +194,8 @@ def test_exactly_one_name_of_an_influencer_is_taken(api: KeyAPI) -> None:
 @pytest.mark.parametrize(
     ("rank_type", "day", "meant"),
     [
-        (RankType.WEEK, "2025-01-08", "Monday: probably 2025-01-06"),
-        (RankType.MONTH, "2025-01-08", "first day: probably 2025-01-01"),
+        (RankType.WEEK, "2025-01-08", "Monday: you probably mean 2025-01-06"),
+        (RankType.MONTH, "2025-01-08", "first day: you probably mean 2025-01-01"),
     ],
 )
 def test_a_day_within_a_period_is_refused_with_its_beginning(
@@ -212,7 +213,7 @@ def test_a_day_within_a_period_is_refused_with_its_beginning(
     ranking(started, rank_type)
     coming = rank_type.start(started + timedelta(days=32))
     latest = rank_type.latest()
-    with pytest.raises(InvalidParameterError, match=f"that has begun: .* begins at {latest}$"):
+    with pytest.raises(InvalidParameterError, match=rf"that has begun: .* begins at {latest}$"):
         ranking(coming, rank_type)
 
 
@@ -221,9 +222,9 @@ def test_a_trend_goes_forward_and_not_too_far(api: KeyAPI) -> None:
         return api.tiktok.video.iter_trends("1", start_date=start, end_date=end)
 
     trends("2025-01-01", "2025-06-30")
-    with pytest.raises(InvalidParameterError, match="^start_date=.* at most end_date, 2024-12-31"):
+    with pytest.raises(InvalidParameterError, match=r"^start_date=.* at most end_date, 2024-12-31"):
         trends("2025-01-01", "2024-12-31")
-    with pytest.raises(InvalidParameterError, match="^start_date=.* 180 days before end_date"):
+    with pytest.raises(InvalidParameterError, match=r"^start_date=.* 180 days before end_date"):
         trends("2025-01-01", "2025-07-01")
 
 
@@ -238,7 +239,7 @@ def test_the_latest_period_is_the_last_complete_one(today: date, rank_type: Rank
 
 
 def test_there_is_no_period_before_the_first() -> None:
-    with pytest.raises(InvalidParameterError, match="^today=.*after the first period"):
+    with pytest.raises(InvalidParameterError, match=r"^today=.*after the first period"):
         RankType.DAY.latest(date.min)
 
 
@@ -304,7 +305,7 @@ def test_seconds_are_positive_and_end() -> None:
     seconds("x", 0.5)
     seconds("x", 0, least=0.0)
     for value, least in ((0, None), (-1, 0.0), (math.inf, None), (math.nan, 0.0), (True, None)):
-        with pytest.raises(ConfigurationError, match="^x=.*: seconds, (above 0|0 or more)"):
+        with pytest.raises(ConfigurationError, match=r"^x=.*: seconds, (above 0|0 or more)"):
             seconds("x", value, least=least)
     with pytest.raises(ConfigurationError):
         seconds("x", "1")

@@ -404,7 +404,7 @@ def _by_name(listed: str) -> dict[str, str]:
     for line in listed.splitlines():
         if line.startswith("    ") and not line.startswith("     "):
             name, _, docs[name] = line.strip().partition(": ")
-        elif name:
+        else:
             docs[name] += f" {line.strip()}"
     return docs
 

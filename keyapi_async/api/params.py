@@ -22,6 +22,7 @@ _COMPACT_DATE = re.compile(r"\d{8}", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _PATH = re.compile(r"(/[A-Za-z0-9_~.-]+)+")
 _LAST_MOMENT = 253_402_300_799  # the year 9999
+_LAST_DAY = 9999_12_31
 _LANGUAGES = ("en-US", "id-ID", "ms-MY", "th-TH", "vi-VN", "zh-CN")
 
 
@@ -182,7 +183,8 @@ def to_date(name: str, value: object) -> date:
         return value.date()
     if isinstance(value, date):
         return value
-    written = str(number) if (number := whole(value)) is not None else value
+    number = whole(value)
+    written = value if number is None or not 0 <= number <= _LAST_DAY else str(number)
     if isinstance(written, str) and (_DATE.fullmatch(written) or _COMPACT_DATE.fullmatch(written)):
         try:
             return date.fromisoformat(written)

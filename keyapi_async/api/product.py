@@ -276,10 +276,9 @@ class ProductResource(Resource):
     ) -> RecordStream[Product]:
         """Stream the products of a market that pass filters, best sellers first.
 
-        There is no search by name here. Users report that the order is arbitrary without
-        product_sort_field.
-        Without a sorting the order is arbitrary and pages lose and repeat rows, so the
-        list is sorted by units sold, most first, where nothing else is asked for.
+        There is no search by name here: see ``search.iter_products``. Without a sorting the order
+        is arbitrary, and pages lose and repeat rows, so the list is sorted by units sold, most
+        first, where nothing else is asked for.
 
         Args:
             is_s_shop: Only shops that the platform fully manages, or only the others.
@@ -300,10 +299,7 @@ class ProductResource(Resource):
         product_ids: Ids,
         **paging: Unpack[Paging],
     ) -> RecordStream[Product]:
-        """Stream what is known of products; ids that the API has not collected are absent.
-
-        A product that the vendor has not collected is absent from data, without an error.
-        """
+        """Stream what is known of products; ids that the API has not collected are absent."""
         raise NotImplementedError
 
     detail: Final = page_of(iter_detail)
@@ -354,7 +350,7 @@ class ProductResource(Resource):
     ) -> RecordStream[ProductCreator]:
         """Stream the influencers who promoted a product.
 
-        Rows carry no handle: influencer_detail gives ten of them for one credit.
+        Rows carry no handle: ``influencer.iter_detail`` gives ten of them for one credit.
         """
         raise NotImplementedError
 

@@ -1,6 +1,7 @@
 """Products, creators, shops, videos and live streams: each a function of the seed and of its id."""
 
 import itertools
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -42,7 +43,8 @@ _DAY: Final = 86_400
 _ODD: Final = 0x9E3779B1
 _INVERSE: Final = pow(_ODD, -1, 1 << 32)
 _SERIAL_BITS: Final = 12
-_FEWEST_GIVEN: Final = 25
+_HANDLE: Final = re.compile("[a-z.]+_([0-9]{1,2})x([0-9]{1,4})|user([0-9]+)")
+_FEWEST_GIVEN: Final = 320
 """What the documentation shows has lists of at least this many."""
 
 
@@ -63,34 +65,28 @@ class Pool:
         self._factor = 618_033_988_749_895 % modulus
         self._back = pow(self._factor, -1, modulus)
         self._size = size
-        self._given: dict[int, str] = {}
+        self._at: dict[int, str] = {}
         for known, region in given.items():
-            index = MARKETS.index(region)
-            while index in self._given:
-                index += len(MARKETS)
-            self._given[index] = known
-        self._indices = {known: index for index, known in self._given.items()}
+            free = itertools.count(MARKETS.index(region), len(MARKETS))
+            self._at[next(index for index in free if index not in self._at)] = known
+        self.given = {known: index for index, known in self._at.items()}
 
     def id_of(self, market: int, position: int) -> str:
         """The id at that place."""
-        index = market + len(MARKETS) * position
-        if index in self._given:
-            return self._given[index]
-        return str(self._base + (index + 1) * self._factor % self._modulus)
+        return self._id_at(market + len(MARKETS) * position)
+
+    def _id_at(self, index: int) -> str:
+        return self._at.get(index) or str(self._base + (index + 1) * self._factor % self._modulus)
 
     def place_of(self, known: str) -> tuple[int, int]:
         """Market and position of an id; for one that is in no list, those of another."""
-        index = self._indices.get(known)
+        index = self.given.get(known)
         if index is None and len(known) <= 19:
             index = (int(known) - self._base) * self._back % self._modulus - 1
         if index is None or not 0 <= index < self._size * len(MARKETS):
             index = zlib.crc32(known.encode()) % (self._size * len(MARKETS))
         position, market = divmod(index, len(MARKETS))
         return market, position
-
-    def is_given(self, known: str) -> bool:
-        """Whether the documentation shows it."""
-        return known in self._indices
 
     def sample(self, count: int) -> list[str]:
         """So many ids from all markets: those given come first."""
@@ -101,11 +97,10 @@ class Pool:
 
     def walk(self) -> Iterator[str]:
         """All ids, those given first, the others from all markets."""
-        yield from self._indices
         size = self._size * len(MARKETS)
-        for index in (index * 7919 % size for index in range(size)):
-            if index not in self._given:
-                yield self.id_of(index % len(MARKETS), index // len(MARKETS))
+        spread = (index * 7919 % size for index in range(size))
+        others = (self._id_at(index) for index in spread if index not in self._at)
+        return itertools.chain(self.given, others)
 
 
 _MENTIONED: Final = {
@@ -175,19 +170,11 @@ class Entities:
         for (field, one), facts in _known().items():
             if field == "user_id" and facts.get("unique_id") == unique_id:
                 return one
-        head, _, tail = unique_id.rpartition("_")
-        if head:
-            market, _, position = tail.partition("x")
-            if not (market.isdecimal() and position.isdecimal()):
-                return None
-            place = int(market[:9]), int(position[:9])
-            if place[0] >= len(MARKETS) or place[1] >= CREATORS:
-                return None
-            user_id = self.users.id_of(*place)
-        else:
-            user_id = tail.removeprefix("user")
-            if not user_id.isdecimal():
-                return None
+        match = _HANDLE.fullmatch(unique_id)
+        if match is None:
+            return None
+        market, position, foreign = match.groups()
+        user_id = foreign or self.users.id_of(int(market), int(position))
         return user_id if self.facts("user_id", user_id)["unique_id"] == unique_id else None
 
     def media_id(self, field: str, market: int, position: int, serial: int, count: int) -> str:
@@ -214,7 +201,7 @@ class Entities:
 
     def _user(self, rng: Random, one: str) -> dict[str, Any]:
         market, position = self.users.place_of(one)
-        fewest = _FEWEST_GIVEN if self.users.is_given(one) else 0
+        fewest = _FEWEST_GIVEN if one in self.users.given else 0
         region = MARKETS[market]
         names = NAMES[LANGUAGES[region]]
         category = rng.choice(list(CATEGORIES.values()))[1]
@@ -268,7 +255,7 @@ class Entities:
 
     def _product(self, rng: Random, one: str) -> dict[str, Any]:
         market, _ = self.products.place_of(one)
-        fewest = _FEWEST_GIVEN if self.products.is_given(one) else 0
+        fewest = _FEWEST_GIVEN if one in self.products.given else 0
         first, second, third, name, kind = rng.choice(PATHS)
         price = round(rng.lognormvariate(2.9, 0.8) + 0.5, 2)
         sold = int(_heavy(rng, 5.5, 2.4) * (rng.random() < 0.95))

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from keyapi_async.sandbox import specification
-from keyapi_async.sandbox.specification import Operation, RefusedError, examples, operations
+from keyapi_async.sandbox.specification import (
+    Operation,
+    Parameter,
+    RefusedError,
+    examples,
+    operations,
+)
 from tests.sandbox.calls import OPERATIONS, ask, envelope, path_of, required, service
 
 ROOT = Path(__file__).parents[2]
@@ -24,10 +30,10 @@ def full() -> dict[str, Any]:
 
 
 def test_the_copy_says_what_the_specification_says() -> None:
-    strip = runpy.run_path(str(ROOT / ".ci" / "strip_specification.py"))["strip"]
-    assert specification._read("specification.json") == strip(full())
+    tool = runpy.run_path(str(ROOT / ".ci" / "strip_specification.py"))
+    assert specification._read("specification.json") == tool["strip"](full())
+    assert examples() == tool["examples"](ROOT / "tests" / "examples", OPERATIONS)
     assert len(OPERATIONS) == 32
-    assert examples().keys() == OPERATIONS.keys()
 
 
 def test_an_operation_knows_its_paging_its_price_and_its_rows() -> None:
@@ -40,40 +46,39 @@ def test_an_operation_knows_its_paging_its_price_and_its_rows() -> None:
         assert one.subject in {*one.row_key, ""}
 
 
+def wrong_values(parameter: Parameter) -> Iterator[tuple[str, str]]:
+    """Give values that the parameter does not take, and what is said of them."""
+    schema, must = parameter.schema, f"{parameter.name} must be"
+    whole = "maximum" in schema and "x-format" not in schema
+    cases = [
+        ("enum" in schema, "999", f"{must} "),
+        (whole, str(schema.get("maximum", 0) + 1), f"{must} an integer from "),
+        (whole, str(schema.get("minimum", 0) - 1), f"{must} an integer from "),
+        (schema["type"] == "number", "-0.5", f"{must} a number of 0 or more"),
+        (schema["type"] == "integer", "1.5", f"{must} an integer"),
+        (schema["type"] == "integer", "9" * 5000, f"{must} an integer"),
+        ("pattern" in schema, "no, never", f"{must} "),
+        (parameter.most, ",".join(["1"] * 11), f"{parameter.name} has 11 ids, and takes 10"),
+        (schema.get("x-format") == "yyyyMMdd", "20250230", f"{must} a date of the calendar"),
+        (schema.get("x-format") == "yyyy-MM-dd", "2025-02-30", f"{must} a date of the calendar"),
+    ]
+    return ((value, message) for applies, value, message in cases if applies)
+
+
 def wrong(operation: Operation) -> Iterator[tuple[dict[str, str], str]]:
     """Give calls that each differ from a good one in one thing, and what is said of it."""
-    good = required(operation) | (PAGE if operation.paging == "page_num" else {})
+    paging = PAGE if operation.paging == "page_num" else {}
+    good = required(operation) | paging
     yield {**good, "nonsense": "1"}, "Unknown parameter: nonsense"
     for name, parameter in operation.parameters.items():
-        schema = parameter.schema
-        base = {k: v for k, v in good.items() if name not in operation.one_of or k == name}
-        base |= PAGE if "page_num" in good else {}
-        if schema["required"]:
-            yield (
-                {k: v for k, v in good.items() if k != name},
-                f"Missing required parameter: {name}",
-            )
-        if "enum" in schema:
-            yield {**base, name: "999"}, f"{name} must be "
-        if "maximum" in schema and "x-format" not in schema:
-            above, below = schema["maximum"] + 1, schema["minimum"] - 1
-            yield {**base, name: str(above)}, f"{name} must be an integer from {below + 1} to "
-            yield {**base, name: str(below)}, f"{name} must be an integer from {below + 1} to "
-        elif schema["type"] == "number":
-            yield {**base, name: "-0.5"}, f"{name} must be a number of 0 or more"
-        elif schema["type"] == "integer" and "enum" not in schema:
-            yield {**base, name: "1.5"}, f"{name} must be an integer"
-            yield {**base, name: "9" * 5000}, f"{name} must be an integer"
-        if "pattern" in schema:
-            yield {**base, name: "no, never"}, f"{name} must be "
-        if parameter.most:
-            yield {**base, name: ",".join(["1"] * 11)}, f"{name} has 11 ids, and takes 10"
-        if schema.get("x-format"):
-            text = "20250230" if schema["x-format"] == "yyyyMMdd" else "2025-02-30"
-            yield {**base, name: text}, f"{name} must be a date of the calendar"
+        if parameter.schema["required"]:
+            left = {one: good[one] for one in good if one != name}
+            yield left, f"Missing required parameter: {name}"
+        for value, message in wrong_values(parameter):
+            yield {**(paging if name in operation.one_of else good), name: value}, message
     if operation.one_of:
         given, other = operation.one_of
-        yield {k: v for k, v in good.items() if k != given}, f"{given} or {other}"
+        yield paging, f"Missing required parameter: {given} or {other}"
         yield {**good, other: "1"}, "Only one of these parameters"
 
 
