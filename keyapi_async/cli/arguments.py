@@ -101,12 +101,15 @@ def given_of(endpoint: Endpoint, values: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def sample(endpoint: Endpoint) -> str:
-    """Write an example of what the required parameters may be."""
-    texts = []
+def sample(endpoint: Endpoint, *, files: bool = False) -> str:
+    """Write an example of what is required; ids come from a file where many lists are read."""
+    from_file = ids_of(endpoint) if files else []
+    texts = ["--ids ids.txt"] if from_file else []
     for one in endpoint.parameters:
-        of_period = one.name == "date" and is_ranking(endpoint)
+        of_period = one.name == "date" and is_ranking(endpoint) and not files
         if (not one.required or of_period) and one.name not in endpoint.one_of[:1]:
+            continue
+        if one in from_file:
             continue
         value = _SAMPLES.get(one.kind.metavar, "")
         if one.kind.choices is not None:

@@ -1,7 +1,9 @@
 """Options that several commands have, and checks that typer's own ranges cannot make."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Annotated, TypeVar
 
@@ -21,6 +23,13 @@ class Format(StrEnum):
     TABLE = "table"
     JSONL = "jsonl"
     CSV = "csv"
+
+
+class Snapshots(StrEnum):
+    """Which readings of a list an export has."""
+
+    LATEST = "latest"
+    ALL = "all"
 
 
 def words(choices: type[Enum]) -> dict[str, Enum]:
@@ -63,6 +72,19 @@ def finite(value: float) -> float:
     if 0 <= value < math.inf:
         return value
     raise typer.BadParameter(f"{value:g} is not a number of 0 or more.")
+
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+def timespan(text: str | timedelta) -> timedelta:
+    """Read a time such as ``1d``, ``12h``, ``30m`` or ``90s``."""
+    if isinstance(text, timedelta):
+        return text  # an option's default
+    found = re.fullmatch(r"(\d{1,6})([dhms])", text.strip().lower())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 1d, 12h, 30m or 90s")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 Qps = Annotated[

@@ -1,0 +1,122 @@
+"""``keyapi-async export`` and ``status``: what a ledger holds, also while it is written."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from keyapi_async.cli.display import display_on, follow
+from keyapi_async.cli.options import Snapshots, completed, one_of, words
+from keyapi_async.cli.terminal import console, counted, duration, pairs
+from keyapi_async.errors import printable
+from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Status
+
+_FAILURES = 10
+"""Failed lists named one by one."""
+
+Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="What a harvest wrote.")]
+Kept = Annotated[
+    Snapshots,
+    typer.Option(
+        "--snapshots",
+        metavar="WHICH",
+        parser=one_of(words(Snapshots)),
+        autocompletion=completed(Snapshots),
+        show_default="latest",
+        help="Of lists that were read again: the latest complete reading, or all of them.",
+    ),
+]
+
+
+def export(
+    ledger: Ledger,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A name with .parquet, .csv or .jsonl.")
+    ],
+    *,
+    snapshots: Kept = Snapshots.LATEST,
+    escape_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--escape-formulas", help="In a CSV, put ' before what a spreadsheet would run."
+        ),
+    ] = False,
+) -> None:
+    """Write the rows of a ledger to a file, also while a harvest runs. It costs nothing."""
+
+    async def written() -> Exported:
+        async with Harvest.open(ledger, read_only=True) as harvest:
+            return await harvest.export(
+                file, snapshots=snapshots.value, escape_formulas=escape_formulas
+            )
+
+    done = asyncio.run(written())
+    left_out = f", {done.rejected:,} left out as invalid" if done.rejected else ""
+    lines = [("file", str(done.file)), ("rows", f"{done.rows:,}{left_out}")]
+    console(sys.stdout).print(pairs(lines))
+
+
+def status(
+    ledger: Ledger,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show how far the run is, until it ends.")
+    ] = False,
+) -> None:
+    """Show what a ledger holds, what is left to be read, and what failed. It costs nothing.
+
+    It holds up no harvest: any number of these may look at one that runs.
+    """
+
+    async def held() -> tuple[Status, Sequence[ListFailure]]:
+        async with Harvest.open(ledger, read_only=True) as harvest:
+            if watch:
+                with display_on(console(sys.stderr)) as display:
+                    await follow(harvest, display, lambda now: not now.running)
+            return await harvest.status(), await harvest.failures()
+
+    now, failures = asyncio.run(held())
+    console(sys.stdout).print(pairs(status_lines(now)))
+    print_failures(failures, now.failed, console(sys.stdout))
+
+
+def status_lines(held: Status) -> list[tuple[str, str]]:
+    """Say what a ledger holds."""
+    rejects = f", {held.rejects:,} of them invalid" if held.rejects else ""
+    lines = [(name.replace("_", " "), str(value)) for name, value in held.listing.items()]
+    lines += [
+        ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
+        ("read", f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"),
+        ("size", f"{held.size / 1e6:,.1f} MB"),
+    ]
+    if held.first is not None and held.last is not None:
+        lines.append(("written", f"{held.first:%Y-%m-%d %H:%M} to {held.last:%Y-%m-%d %H:%M} UTC"))
+    if held.run is not None:
+        lines += [("run", "under way" if held.running else "ended"), *run_lines(held.run)]
+    if held.run is not None and held.run.paused is not None:
+        lines.append(("paused", held.run.paused))
+    return lines
+
+
+def run_lines(run: Progress) -> list[tuple[str, str]]:
+    """Say what a run has spent, and how fast it was."""
+    uncertain = f", {run.uncertain:,} more are uncertain" if run.uncertain else ""
+    budget = "" if run.budget is None else f" of {run.budget:,}"
+    limit = "" if run.qps is None else f" of {run.qps:g}"
+    return [
+        ("credits", f"{run.spent:,}{budget} spent{uncertain}"),
+        ("rate", f"{run.rate:.1f}{limit} requests/s for {duration(run.elapsed)}"),
+    ]
+
+
+def print_failures(failures: Sequence[ListFailure], count: int, screen: Console) -> None:
+    """Name the first of the lists that failed, and why."""
+    for failure in failures[:_FAILURES]:
+        told = f"{printable(failure.key)} failed: {printable(failure.error)}"
+        screen.print(told, style="red", soft_wrap=True)
+    if count > _FAILURES:
+        screen.print(f"… and {count - _FAILURES:,} more", style="red")
