@@ -28,7 +28,7 @@ class Display(AbstractContextManager["Display"]):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._next = 0.0
+        self._next = _LINE_EVERY
         self._paused: str | None = None
 
     def __exit__(

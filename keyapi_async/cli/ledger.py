@@ -18,6 +18,9 @@ from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Statu
 _FAILURES = 10
 """Failed lists named one by one."""
 
+_TOLD = {"name", "key", "until"}
+"""What is told of the lists of a ledger, beside the parameters that they share."""
+
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="What a harvest wrote.")]
 Kept = Annotated[
     Snapshots,
@@ -87,7 +90,11 @@ def status(
 def status_lines(held: Status) -> list[tuple[str, str]]:
     """Say what a ledger holds."""
     rejects = f", {held.rejects:,} of them invalid" if held.rejects else ""
-    lines = [(name.replace("_", " "), str(value)) for name, value in held.listing.items()]
+    lines = [
+        (name.removeprefix("parameter "), str(value))
+        for name, value in held.listing.items()
+        if name in _TOLD or name.startswith("parameter ")
+    ]
     lines += [
         ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
         ("read", f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"),
