@@ -4,17 +4,18 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Annotated, Any, Final
 
+import orjson
 import typer
 
 from keyapi_async.api.declaration import Endpoint, Parameter
+from keyapi_async.cli.commands import meant
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.options import READING, completed, one_of, words
+from keyapi_async.cli.options import keyword
 from keyapi_async.errors import InvalidParameterError, shown
-from keyapi_async.streams.paging import Until
 
-_IDS = {"ID", "HANDLE", "TEXT"}
 _SAMPLES: Final = {
     "ID": "1729492547846767618",
     "HANDLE": "tiktok",
@@ -23,20 +24,8 @@ _SAMPLES: Final = {
     "LANGUAGE": "en-US",
     "DATE": "2026-07-01",
 }
-
-End = Annotated[
-    Until,
-    typer.Option(
-        "--until",
-        metavar="RULE",
-        parser=one_of(words(Until)),
-        autocompletion=completed(Until),
-        show_default="short_page",
-        rich_help_panel=READING,
-        help="Where a list ends: short_page, or empty_page for lists that are filtered, which costs"
-        " a credit more.",
-    ),
-]
+_OF_JSON: Final = {"count", "choice", "amount", "rate", "flag"}
+"""Kinds whose values are numbers or flags; everything else is taken as it is written."""
 
 
 def dashed(name: str) -> str:
@@ -44,14 +33,13 @@ def dashed(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def is_id(parameter: Parameter) -> bool:
-    """Say whether a parameter says what a list is of: an id, a handle or words to search for."""
-    return parameter.kind.metavar in _IDS
-
-
 def ids_of(endpoint: Endpoint) -> list[Parameter]:
-    """List the parameters whose values come from a file where many lists are read."""
-    return [one for one in endpoint.parameters if one.name in endpoint.key and is_id(one)]
+    """List the parameters that say what a list is of: an id, a handle or words to search for."""
+    return [
+        one
+        for one in endpoint.parameters
+        if one.name in endpoint.key and one.kind.metavar in {"ID", "HANDLE", "TEXT"}
+    ]
 
 
 def is_ranking(endpoint: Endpoint) -> bool:
@@ -63,7 +51,7 @@ def of_one_list(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what the command that reads one list takes."""
     arguments, options = [], []
     for one in endpoint.parameters:
-        if one.required and one.name in endpoint.key and is_id(one):
+        if one.required and one in ids_of(endpoint):
             arguments.append(_argument(one))
         elif one.name == "date" and is_ranking(endpoint):
             options.append(_option(one, required=False, doc=f"{one.doc} The latest if not given."))
@@ -74,59 +62,59 @@ def of_one_list(endpoint: Endpoint) -> list[inspect.Parameter]:
 
 def of_many_lists(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what commands take that read many lists: all but what comes from a file."""
-    files = ids_of(endpoint)
     return [
         _option(one, required=one.required, several=one.name in endpoint.key)
         for one in endpoint.parameters
-        if one not in files
+        if one not in ids_of(endpoint)
     ]
 
 
 def given_of(endpoint: Endpoint, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick what was given for the parameters of an endpoint.
+    """Pick what was given for the parameters of an endpoint; of several values, a list."""
+    given = {}
+    for one in endpoint.parameters:
+        value = values.get(one.name)
+        if isinstance(value, list):  # of the values that commas have separated
+            value = [single for some in value for single in some]
+        if value is not None:
+            given[one.name] = value
+    return given
+
+
+def check_one_of(endpoint: Endpoint, options: Mapping[str, str], given: Mapping[str, Any]) -> None:
+    """See that exactly one is given of those parameters of which one is wanted.
 
     Raises:
-        InputError: not exactly one was given of those of which one is wanted.
+        InputError: it is not so.
     """
-    given = {
-        one.name: values[one.name]
-        for one in endpoint.parameters
-        if values.get(one.name) is not None
-    }
-    for name, value in given.items():
-        if isinstance(value, list):
-            given[name] = [single for text in value for single in text]
     if endpoint.one_of and len(given.keys() & set(endpoint.one_of)) != 1:
-        raise InputError(f"give exactly one of {' and '.join(map(dashed, endpoint.one_of))}")
-    return given
+        names = (options[name] for name in endpoint.one_of)
+        raise InputError(f"give exactly one of {' and '.join(names)}")
 
 
 def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     """Write an example of what is required; ids come from a file where many lists are read."""
-    from_file = ids_of(endpoint) if files else []
-    texts = ["--ids ids.txt"] if from_file else []
+    ids = ids_of(endpoint)
+    texts = ["--ids ids.txt"] if files and ids else []
     for one in endpoint.parameters:
-        of_period = one.name == "date" and is_ranking(endpoint) and not files
-        if (not one.required or of_period) and one.name not in endpoint.one_of[:1]:
-            continue
-        if one in from_file:
+        latest = one.name == "date" and is_ranking(endpoint) and not files
+        needed = (one.required and not latest) or one.name in endpoint.one_of[:1]
+        if not needed or (files and one in ids):
             continue
         value = _SAMPLES.get(one.kind.metavar, "")
         if one.kind.choices is not None:
-            value = next(iter(words(one.kind.choices)))
-        positional = one.required and one.name in endpoint.key and is_id(one)
-        texts.append(value if positional else f"{dashed(one.name)} {value}")
+            value = next(iter(_words(one.kind.choices)))
+        texts.append(value if one.required and one in ids else f"{dashed(one.name)} {value}")
     return " ".join(texts)
 
 
 def _argument(one: Parameter) -> inspect.Parameter:
-    metavar = f"{one.name.removesuffix('s').upper()}..." if one.kind.many else one.name.upper()
     several = one.kind.many
+    metavar = f"{one.name.removesuffix('s').upper()}..." if several else one.name.upper()
     told = typer.Argument(
         metavar=metavar, parser=_parser(one, several=several), help=one.doc, show_default=False
     )
-    kind: Any = list[str] if several else str
-    return _parameter(one.name, Annotated[kind, told], inspect.Parameter.empty)
+    return keyword(one.name, Annotated[list[str] if several else str, told], _NO_DEFAULT)
 
 
 def _option(
@@ -135,30 +123,36 @@ def _option(
     choices, default = one.kind.choices, one.default
     metavar, doc = one.kind.metavar, doc or one.doc
     if choices is not None:
-        metavar, doc = "NAME", f"{doc} One of: {', '.join(words(choices))}."
-        default = None if default is None else choices(default).name.lower()
+        metavar, doc = "NAME", f"{doc} One of: {', '.join(_words(choices))}."
+        default = next((word for word, one in _words(choices).items() if one == default), None)
     if one.kind.name == "moment":
         metavar, doc = "TIME", f"{doc} Unix seconds, or a time such as 2026-07-01T12:00 (UTC)."
     if several:
-        doc = f"{doc} Several with commas between them."
+        metavar, doc = f"{metavar},...", f"{doc} Several with commas between them."
     told = typer.Option(
         dashed(one.name),
-        metavar=f"{metavar},..." if several else metavar,
+        metavar=metavar,
         parser=_parser(one, several=several),
-        autocompletion=None if choices is None else completed(choices),
+        autocompletion=None if choices is None else _completed(choices),
         help=doc,
         show_default=False if default is None else str(default),
     )
     kind: Any = list[str] if several else str
     if required:
-        return _parameter(one.name, Annotated[kind, told], inspect.Parameter.empty)
-    return _parameter(one.name, Annotated[kind | None, told], None)
+        return keyword(one.name, Annotated[kind, told], _NO_DEFAULT)
+    return keyword(one.name, Annotated[kind | None, told], None)
 
 
-def _parameter(name: str, annotation: object, default: object) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
-    )
+_NO_DEFAULT: Final = inspect.Parameter.empty
+
+
+def _words(choices: type[IntEnum]) -> dict[str, IntEnum]:
+    """Give the words for the members of an enum."""
+    return {member.name.lower(): member for member in choices}
+
+
+def _completed(choices: type[IntEnum]) -> Callable[[str], list[str]]:
+    return lambda incomplete: [one for one in _words(choices) if one.startswith(incomplete.lower())]
 
 
 def _parser(one: Parameter, *, several: bool) -> Callable[[str], object]:
@@ -169,14 +163,17 @@ def _parser(one: Parameter, *, several: bool) -> Callable[[str], object]:
 
 def _value(one: Parameter, text: str) -> object:
     """Read and check what was given for a parameter."""
-    kind = one.kind
-    value: object = text
+    kind, value = one.kind, text
     if kind.choices is not None:
-        by_number = {str(member.value): member for member in kind.choices}
-        return by_number[text] if text in by_number else one_of(words(kind.choices))(text)
-    if kind.name in _READ:
-        with suppress(ValueError, KeyError):
-            value = _READ[kind.name](text)
+        members = {str(member.value): member for member in kind.choices} | _words(kind.choices)
+        word = text.strip().lower().replace("-", "_")
+        if word not in members:
+            raise typer.BadParameter(
+                f"{shown(text)} is not one of them{meant(word, _words(kind.choices))}"
+            )
+        return members[word]
+    with suppress(ValueError):
+        value = _read(kind.name, text)
     try:
         kind.check(one.name, value)
     except InvalidParameterError as error:
@@ -184,31 +181,8 @@ def _value(one: Parameter, text: str) -> object:
     return value
 
 
-def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-def _time(text: str) -> int | datetime:
-    if text.isascii() and text.isdigit() and len(text) != len("20260701"):
-        return int(text)
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def _flag(text: str) -> bool:
-    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
-        text.lower()
-    ]
-
-
-_READ: Final[Mapping[str, Callable[[str], object]]] = {
-    "count": _number,
-    "choice": _number,
-    "amount": _number,
-    "rate": _number,
-    "moment": _time,
-    "flag": _flag,
-}
+def _read(kind: str, text: str) -> Any:
+    if kind == "moment" and (not text.isdigit() or len(text) == len("20260701")):
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return orjson.loads(text) if kind in _OF_JSON or kind == "moment" else text

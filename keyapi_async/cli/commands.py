@@ -1,7 +1,6 @@
 """Commands that are made only when they are asked for, so that each one starts at once."""
 
 import inspect
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
@@ -34,9 +33,7 @@ class Entry:
 class LazyGroup(TyperGroup):
     """A group that makes the one command that is run, and lists the others by their summaries."""
 
-    @abstractmethod
-    def entries(self) -> Mapping[str, Entry]:
-        """Give its commands by name."""
+    entries: Callable[[], Mapping[str, Entry]]
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # click asks so
         """Give the names."""
@@ -44,9 +41,7 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Command:  # noqa: ARG002  # click asks so
         """Give what a list of commands shows of one."""
-        entry = self.entries().get(cmd_name)
-        if entry is None:
-            return None
+        entry = self.entries()[cmd_name]
         return TyperCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -56,9 +51,7 @@ class LazyGroup(TyperGroup):
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
-    def resolve_command(
-        self, ctx: Any, args: list[str]
-    ) -> tuple[str | None, Command, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Command, list[str]]:
         """Make the command that is to be run, or say which was probably meant."""
         name, entries = args[0], self.entries()
         if name in entries:
@@ -68,6 +61,13 @@ class LazyGroup(TyperGroup):
         return None, None, args[1:]
 
 
+def group(name: str, summary: str, entries: Callable[[], Mapping[str, Entry]]) -> Command:
+    """Make a group of commands."""
+    made = LazyGroup(name=name, help=summary, context_settings=HELP)
+    made.entries = entries
+    return made
+
+
 def meant(word: str, words: Iterable[str]) -> str:
     """Say which of some words was probably meant, or else which there are."""
     words = list(words)
@@ -75,32 +75,28 @@ def meant(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(words)}"
 
 
-def command(
-    name: str,
-    function: Callable[..., object],
-    *,
-    parameters: Iterable[inspect.Parameter] | None = None,
-    doc: str | None = None,
-    epilog: str | None = None,
+def plain_command(
+    name: str, function: Callable[..., object], epilog: str, doc: str | None = None
 ) -> Command:
-    """Make a command of a function; what it takes and says may be given beside it."""
-    if parameters is not None:
-        function = _with_signature(function, parameters)
-    app = typer.Typer(
-        add_completion=False, rich_markup_mode="rich", context_settings={**HELP}
-    )
-    app.command(name, help=doc, epilog=epilog)(function)
+    """Make a command of a function."""
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings={**HELP})
+    app.command(name, help=doc and doc.replace("``", ""), epilog=epilog)(function)
     return typer.main.get_command(app)
 
 
-def _with_signature(
-    function: Callable[..., object], parameters: Iterable[inspect.Parameter]
-) -> Callable[..., object]:
-    def called(**given: object) -> object:
-        return function(**given)
+def command(
+    name: str,
+    act: Callable[[dict[str, Any]], None],
+    *,
+    parameters: list[inspect.Parameter],
+    doc: str,
+    epilog: str,
+) -> Command:
+    """Make a command of what it takes, what it says, and what it does with what it was given."""
 
-    # A parameter with a default may stand before one without: all are given by name.
-    ordered = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
-    called.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]  # typer reads it
-    called.__annotations__ = {one.name: one.annotation for one in ordered}
-    return called
+    def called(**values: Any) -> None:
+        act(values)
+
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    return plain_command(name, called, epilog, doc)

@@ -114,10 +114,7 @@ class _Show:
                 await self._kill(box, ids, harvest, pages)
                 held = await self._finish(box, ids, harvest)
                 found = Counter(
-                    [
-                        (one["product_id"], one["user_id"])
-                        async for one in harvest.records(dict)
-                    ]
+                    [(one["product_id"], one["user_id"]) async for one in harvest.records(dict)]
                 )
                 files = [self.ledger, *await self._exported(harvest)]
             wanted = Counter(

@@ -106,7 +106,7 @@ class _LiveDisplay(Display):
         marks = self._marks
         if run.elapsed > marks[-1][0]:
             marks.append((run.elapsed, run.requests))
-        while len(marks) > 2 and marks[1][0] < run.elapsed - _RECENT:  # noqa: PLR2004  # a start and an end
+        while len(marks) > 2 and marks[1][0] < run.elapsed - _RECENT:
             marks.popleft()
         (start, before), (end, requests) = marks[0], marks[-1]
         return (requests - before) / (end - start) if end > start else 0.0

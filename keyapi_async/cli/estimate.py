@@ -1,63 +1,54 @@
 """``keyapi-async estimate``: what a harvest would cost at least, before it costs anything."""
 
-import inspect
 import sys
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import attrs
 
 from keyapi_async.api.declaration import Endpoint
-from keyapi_async.cli.arguments import End
+from keyapi_async.cli.arguments import sample
 from keyapi_async.cli.commands import Command, command
-from keyapi_async.cli.options import READING, Qps
+from keyapi_async.cli.options import Reading, option, options_of, taken
 from keyapi_async.cli.selection import parameters_of, selected
 from keyapi_async.cli.terminal import console, counted, duration, pairs
 from keyapi_async.streams.paging import Until
 
-RowsPerList = Annotated[
-    int,
-    typer.Option(
-        "--rows-per-list", min=0, rich_help_panel=READING, help="Rows that a list is taken to have."
-    ),
-]
+
+@attrs.frozen(kw_only=True)
+class _Guess(Reading):
+    rows_per_list: int = option(0, "Rows that a list is taken to have.", "N", min=0)
 
 
-def estimate_command(endpoint: Endpoint) -> Command:
+def command_of(endpoint: Endpoint) -> Command:
     """Make the command that estimates the harvest of an endpoint."""
 
-    def estimate(
-        *,
-        rows_per_list: RowsPerList = 0,
-        qps: Qps = 10.0,
-        until: End = Until.SHORT_PAGE,
-        **values: Any,
-    ) -> None:
-        chosen = selected(endpoint, values)
-        lists = sum(len(endpoint.listing(key).queries) for key in chosen.whole(endpoint))
-        pages = 1
+    def estimate(values: dict[str, Any]) -> None:
+        guess, chosen = taken(_Guess, values), selected(endpoint, values)
+        keys = chosen.together() if chosen.ids in endpoint.ids else chosen
+        lists = sum(len(endpoint.listing({**key, **chosen.shared}).queries) for key in keys)
+        pages, told = 1, ""
         if endpoint.pages is not None:
-            whole, rest = divmod(rows_per_list, endpoint.pages.most_rows)
-            pages = whole + 1 + (until is Until.EMPTY_PAGE and rest > 0)
+            whole, rest = divmod(guess.rows_per_list, endpoint.pages.most_rows)
+            pages = whole + 1 + (guess.until is Until.EMPTY_PAGE and rest > 0)
+            told = f", with {guess.rows_per_list:,} rows a list"
+            told = told if guess.rows_per_list else f"{told}; say --rows-per-list"
         calls = lists * pages
-        rows = f"{rows_per_list:,} rows a list"
-        if not rows_per_list:
-            rows = "no rows in any list; say --rows-per-list"
-        least = f"{calls * endpoint.credits:,} at least"
         lines = [
             ("lists", f"{lists:,}"),
-            ("credits", least if endpoint.pages is None else f"{least}, with {rows}"),
-            ("time", f"{duration(calls / qps)} at least, at {qps:g} requests/s"),
+            ("credits", f"{calls * endpoint.credits:,} at least{told}"),
+            ("time", f"{duration(calls / guess.qps)} at least, at {guess.qps:g} requests/s"),
         ]
         console(sys.stdout).print(pairs(lines))
 
-    own = list(inspect.signature(estimate).parameters.values())[:-1]
-    price = counted(endpoint.credits, "credit")
     per = "page of ten rows" if endpoint.pages else "call"
     ids = f"; {endpoint.ids_per_call} ids are one list" if endpoint.ids else ""
     return command(
         endpoint.name,
         estimate,
-        parameters=[*parameters_of(endpoint), *own],
-        doc="Say what a harvest would cost at least, and how long it would take."
-        f"\n\nA list costs {price} a {per}, and at least that{ids}. Asking this costs nothing.",
+        parameters=[*parameters_of(endpoint), *options_of(_Guess)],
+        doc="Say what a harvest would cost at least, and how long it would take.\n\nA list costs"
+        f" {counted(endpoint.credits, 'credit')} a {per}, and at least that{ids}. Asking this costs"
+        " nothing.",
+        epilog=f"Example:  keyapi-async estimate {endpoint.resource} {endpoint.name}"
+        f" {sample(endpoint, files=True)}",
     )

@@ -1,6 +1,5 @@
 """How a command ends: its exit code, and the one sentence that says why."""
 
-import sqlite3
 from enum import IntEnum
 
 from keyapi_async.errors import (
@@ -27,22 +26,15 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class InputError(Exception):
+class InputError(ConfigurationError):
     """What was given on the command line cannot be used; the message says why."""
 
 
-_CODES: dict[type[Exception], ExitCode] = {
-    InputError: ExitCode.USAGE,
-    ConfigurationError: ExitCode.USAGE,
-    InvalidParameterError: ExitCode.USAGE,
-    BadRequestError: ExitCode.USAGE,
-    AuthenticationError: ExitCode.AUTHENTICATION,
-    PermissionDeniedError: ExitCode.AUTHENTICATION,
-    QuotaExceededError: ExitCode.CREDITS,
-    CreditBudgetError: ExitCode.CREDITS,
+_CODES = {
+    (ConfigurationError, InvalidParameterError, BadRequestError): ExitCode.USAGE,
+    (AuthenticationError, PermissionDeniedError): ExitCode.AUTHENTICATION,
+    (QuotaExceededError, CreditBudgetError): ExitCode.CREDITS,
 }
-
-
 _ADVICE: dict[type[BaseException], str] = {
     AuthenticationError: "check KEYAPI_TOKEN: the key alone; keys are at"
     " https://keyapi.ai/app/dashboard",
@@ -59,17 +51,11 @@ def exit_code(error: BaseException) -> ExitCode:
     if isinstance(error, HarvestStoppedError) and error.__cause__ is not None:
         return exit_code(error.__cause__)
     if isinstance(error, LedgerError):
-        of_disk = _is_of_the_disk(error.__cause__)
-        return ExitCode.INCOMPLETE if of_disk else ExitCode.USAGE
-    for kind, code in _CODES.items():
-        if isinstance(error, kind):
-            return code
-    return ExitCode.INCOMPLETE
-
-
-def _is_of_the_disk(cause: BaseException | None) -> bool:
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+        reason = getattr(error.__cause__, "sqlite_errorname", "")
+        of_the_disk = reason.startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+        return ExitCode.INCOMPLETE if of_the_disk else ExitCode.USAGE
+    codes = (code for kinds, code in _CODES.items() if isinstance(error, kinds))
+    return next(codes, ExitCode.INCOMPLETE)
 
 
 def sentence(error: Exception) -> str:

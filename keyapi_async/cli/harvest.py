@@ -1,27 +1,25 @@
 """``keyapi-async harvest``: many lists into a ledger, with a display of how far it is."""
 
 import asyncio
-import inspect
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import attrs
 import typer
 from rich.console import Console
 
 from keyapi_async.api.declaration import Endpoint
-from keyapi_async.cli.arguments import End, sample
+from keyapi_async.cli.arguments import sample
 from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.display import EVERY, display_on
 from keyapi_async.cli.exits import ExitCode
 from keyapi_async.cli.ledger import print_failures, run_lines
-from keyapi_async.cli.options import READING, MaxCredits, Qps, timespan
+from keyapi_async.cli.options import Reading, option, options_of, taken, timespan
 from keyapi_async.cli.selection import Selection, parameters_of, selected
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
@@ -35,120 +33,61 @@ from keyapi_async.harvest import (
     check_export,
 )
 from keyapi_async.limiter import RedisLimiter
-from keyapi_async.streams.paging import Until
-
-LedgerFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--db",
-        metavar="LEDGER",
-        rich_help_panel=READING,
-        help="The ledger; RESOURCE-NAME.db if not given.",
-    ),
-]
-ExportFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--export",
-        metavar="FILE",
-        rich_help_panel=READING,
-        help="Export to .parquet, .csv or .jsonl at the end; repeat it.",
-    ),
-]
-Concurrency = Annotated[
-    int,
-    typer.Option(
-        "--concurrency", metavar="N", min=1, rich_help_panel=READING, help="Lists read at a time."
-    ),
-]
-MaxAge = Annotated[
-    timedelta | None,
-    typer.Option(
-        "--max-age",
-        metavar="TIME",
-        parser=timespan,
-        rich_help_panel=READING,
-        help="Read lists again that were last read longer ago, such as 1d, 12h or 30m.",
-    ),
-]
-Patience = Annotated[
-    timedelta,
-    typer.Option(
-        "--patience",
-        metavar="TIME",
-        parser=timespan,
-        rich_help_panel=READING,
-        show_default="10m",
-        help="How long to wait for a network that is lost on the way.",
-    ),
-]
-SharedGate = Annotated[
-    str | None,
-    typer.Option(
-        "--redis",
-        metavar="URL",
-        envvar="KEYAPI_REDIS",
-        rich_help_panel=READING,
-        help="Share the limit with the other processes of the key, through this Redis.",
-    ),
-]
 
 
 @attrs.frozen(kw_only=True)
-class _Order:
-    """What is harvested, and how."""
+class _Options(Reading):
+    """How a harvest is done."""
 
+    db: Path | None = option(None, "The ledger; RESOURCE-NAME.db if not given.", "LEDGER")
+    export: list[Path] = option(
+        [], "Export to .parquet, .csv or .jsonl at the end; repeat it.", "FILE"
+    )
+    redis: str | None = option(
+        None,
+        "Share the limit with the other processes of the key, through this Redis.",
+        "URL",
+        envvar="KEYAPI_REDIS",
+    )
+    concurrency: int = option(16, "Lists read at a time.", "N", min=1)
+    max_credits: int | None = option(None, "Credits to spend at most.", "N", min=0)
+    max_age: timedelta | None = option(
+        None,
+        "Read lists again that were last read longer ago, such as 1d, 12h or 30m.",
+        "TIME",
+        parser=timespan,
+    )
+    patience: timedelta = option(
+        timedelta(minutes=10),
+        "How long to wait for a network that is lost on the way.",
+        "TIME",
+        parser=timespan,
+        show_default="10m",
+    )
+
+
+@attrs.frozen
+class _Order:
     endpoint: Endpoint
     chosen: Selection
-    until: Until
     ledger: Path
-    exports: Sequence[Path]
-    qps: float
-    concurrency: int
-    max_credits: int | None
-    redis: str | None
-    max_age: timedelta | None
-    patience: timedelta
+    how: _Options
 
 
-def harvest_command(endpoint: Endpoint) -> Command:
+def command_of(endpoint: Endpoint) -> Command:
     """Make the command that harvests an endpoint."""
 
-    def harvest(
-        *,
-        db: LedgerFile = None,
-        export: ExportFiles = None,
-        qps: Qps = 10.0,
-        redis: SharedGate = None,
-        concurrency: Concurrency = 16,
-        max_credits: MaxCredits = None,
-        max_age: MaxAge = None,
-        until: End = Until.SHORT_PAGE,
-        patience: Patience = timedelta(minutes=10),  # noqa: B008  # it is frozen
-        **values: Any,
-    ) -> None:
-        for file in export or ():
+    def harvest(values: dict[str, Any]) -> None:
+        how = taken(_Options, values)
+        for file in how.export:
             check_export(file)
-        order = _Order(
-            endpoint=endpoint,
-            chosen=selected(endpoint, values),
-            until=until,
-            ledger=db or Path(f"{endpoint.resource}-{endpoint.name}.db"),
-            exports=export or (),
-            qps=qps,
-            redis=redis,
-            concurrency=concurrency,
-            max_credits=max_credits,
-            max_age=max_age,
-            patience=patience,
-        )
-        _do(order)
+        ledger = how.db or Path(f"{endpoint.resource}-{endpoint.name}.db")
+        _do(_Order(endpoint, selected(endpoint, values), ledger, how))
 
-    own = list(inspect.signature(harvest).parameters.values())[:-1]
     return command(
         endpoint.name,
         harvest,
-        parameters=[*parameters_of(endpoint), *own],
+        parameters=[*parameters_of(endpoint), *options_of(_Options)],
         doc=f"Harvest many lists: {endpoint.doc[0].lower()}{endpoint.doc[1:]}"
         "\n\nRun again, it goes on where it ended; nothing is bought twice.",
         epilog=f"Example:  keyapi-async harvest {endpoint.resource} {endpoint.name}"
@@ -177,45 +116,39 @@ def _do(order: _Order) -> None:
 
 
 async def _harvest(order: _Order, screen: Console) -> HarvestReport:
-    gate = None if order.redis is None else RedisLimiter(order.redis, qps=order.qps)
+    how = order.how
+    gate = None if how.redis is None else RedisLimiter(how.redis, qps=how.qps)
     async with (
-        KeyAPI(qps=order.qps, limiter=gate, max_credits=order.max_credits) as api,
+        KeyAPI(qps=how.qps, limiter=gate, max_credits=how.max_credits) as api,
         Harvest.open(order.ledger) as harvest,
     ):
         with _stopped_by_signals(harvest, screen):
             report = await _watched(order, api, harvest, screen)
-        files = [] if report.stopped else [await harvest.export(file) for file in order.exports]
+        files = [] if report.stopped else [await harvest.export(file) for file in how.export]
     _print_report(order, report, files)
     return report
 
 
-async def _watched(
-    order: _Order, api: KeyAPI, harvest: Harvest, screen: Console
-) -> HarvestReport:
+async def _watched(order: _Order, api: KeyAPI, harvest: Harvest, screen: Console) -> HarvestReport:
     """Run the harvest, and show how far it is."""
     opened = getattr(getattr(api.tiktok, order.endpoint.resource), order.endpoint.method)
-    opened = partial(opened, until=order.until, **order.chosen.shared)
-    loop = asyncio.get_running_loop()
+    now = asyncio.get_running_loop().time
     seen: list[tuple[float, Progress]] = []
-
-    def note(progress: Progress) -> None:
-        seen[:] = [(loop.time(), progress)]
-
     run = harvest.run(
         order.chosen,
-        lambda key: opened(**key),
-        concurrency=order.concurrency,
-        max_age=order.max_age,
-        patience=order.patience,
-        progress=note,
+        lambda key: opened(**key, **order.chosen.shared, until=order.how.until),
+        concurrency=order.how.concurrency,
+        max_age=order.how.max_age,
+        patience=order.how.patience,
+        progress=lambda progress: seen.append((now(), progress)),
     )
     work = asyncio.create_task(run)
     try:
         with display_on(screen) as display:
             while not work.done():
+                del seen[:-1]
                 for at, progress in seen:
-                    elapsed = progress.elapsed + loop.time() - at
-                    display.show(attrs.evolve(progress, elapsed=elapsed))
+                    display.show(attrs.evolve(progress, elapsed=progress.elapsed + now() - at))
                 await asyncio.wait((work,), timeout=EVERY)
         return await work
     finally:
@@ -262,7 +195,7 @@ def _print_report(order: _Order, report: HarvestReport, files: Sequence[Exported
 
 
 def _print_way_on(order: _Order, screen: Console) -> None:
-    exports = ", and exports at its end" if order.exports else ""
+    exports = ", and exports at its end" if order.how.export else ""
     screen.print(
         f"Kept in {printable(str(order.ledger))}; the same command goes on from there{exports}.",
         soft_wrap=True,

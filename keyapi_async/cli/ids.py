@@ -1,4 +1,4 @@
-"""Ids from a file, a ledger or a pipe: every bad one is named with its line before a credit goes."""
+"""Ids from a file, a ledger or a pipe; every bad one is named before a credit is spent."""
 
 import asyncio
 import csv
@@ -7,9 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.terminal import console
@@ -22,15 +19,6 @@ _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
 """What a spreadsheet makes of a long id."""
 
 _SQLITE = b"SQLite format 3\0"
-
-Column = Annotated[
-    str | None,
-    typer.Option(
-        "--column",
-        metavar="NAME",
-        help="Column of the ids, where they come from a CSV or from another harvest's ledger.",
-    ),
-]
 
 
 def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from keyapi_async.cli.display import display_on, follow
-from keyapi_async.cli.options import Snapshots, completed, one_of, words
+from keyapi_async.cli.options import Snapshots
 from keyapi_async.cli.terminal import console, counted, duration, pairs
 from keyapi_async.errors import printable
 from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Status
@@ -20,19 +20,7 @@ _FAILURES = 10
 
 _TOLD = {"name", "key", "until"}
 """What is told of the lists of a ledger, beside the parameters that they share."""
-
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="What a harvest wrote.")]
-Kept = Annotated[
-    Snapshots,
-    typer.Option(
-        "--snapshots",
-        metavar="WHICH",
-        parser=one_of(words(Snapshots)),
-        autocompletion=completed(Snapshots),
-        show_default="latest",
-        help="Of lists that were read again: the latest complete reading, or all of them.",
-    ),
-]
 
 
 def export(
@@ -41,8 +29,10 @@ def export(
         Path, typer.Argument(metavar="FILE", help="A name with .parquet, .csv or .jsonl.")
     ],
     *,
-    snapshots: Kept = Snapshots.LATEST,
-    escape_formulas: Annotated[
+    snapshots: Annotated[
+        Snapshots, typer.Option(help="Of lists read again: the latest complete reading, or all.")
+    ] = Snapshots.LATEST,
+    escape: Annotated[
         bool,
         typer.Option(
             "--escape-formulas", help="In a CSV, put ' before what a spreadsheet would run."
@@ -53,9 +43,7 @@ def export(
 
     async def written() -> Exported:
         async with Harvest.open(ledger, read_only=True) as harvest:
-            return await harvest.export(
-                file, snapshots=snapshots.value, escape_formulas=escape_formulas
-            )
+            return await harvest.export(file, snapshots=snapshots.value, escape_formulas=escape)
 
     done = asyncio.run(written())
     left_out = f", {done.rejected:,} left out as invalid" if done.rejected else ""

@@ -1,100 +1,71 @@
 """``keyapi-async RESOURCE NAME``: one list, streamed to standard output."""
 
 import asyncio
-import inspect
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import attrs
 
 from keyapi_async.api.declaration import Endpoint
-from keyapi_async.cli.arguments import End, given_of, is_ranking, of_one_list, sample
+from keyapi_async.cli.arguments import (
+    check_one_of,
+    dashed,
+    given_of,
+    is_ranking,
+    of_one_list,
+    sample,
+)
 from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.options import READING, Format, MaxCredits, Qps, completed, one_of, words
-from keyapi_async.streams.paging import Until
-
-Limit = Annotated[
-    int | None,
-    typer.Option("--limit", metavar="N", min=0, rich_help_panel=READING, help="Rows at most."),
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns",
-        metavar="A,B,C",
-        rich_help_panel=READING,
-        help="Fields to show; on a terminal the main ones that fit, else all, if not given.",
-    ),
-]
-Written = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        parser=one_of(words(Format)),
-        autocompletion=completed(Format),
-        show_default="table on a terminal, else jsonl",
-        rich_help_panel=READING,
-        help="Written as table, jsonl or csv.",
-    ),
-]
+from keyapi_async.cli.options import Format, Reading, option, options_of, taken
 
 
-def list_command(endpoint: Endpoint) -> Command:
+@attrs.frozen(kw_only=True)
+class _Written(Reading):
+    limit: int | None = option(None, "Rows at most.", "N", min=0)
+    format: Format | None = option(None, "A table on a terminal, else jsonl, if not given.")
+    columns: str | None = option(
+        None, "Fields to show; the main ones that fit a table, else all, if not given.", "A,B,C"
+    )
+    max_credits: int | None = option(None, "Credits to spend at most.", "N", min=0)
+
+
+def command_of(endpoint: Endpoint) -> Command:
     """Make the command that reads one list of an endpoint."""
 
-    def read(
-        *,
-        limit: Limit = None,
-        format_: Written = None,
-        columns: Columns = None,
-        until: End = Until.SHORT_PAGE,
-        qps: Qps = 10.0,
-        max_credits: MaxCredits = None,
-        **values: Any,
-    ) -> None:
+    def read(values: dict[str, Any]) -> None:
         given = given_of(endpoint, values)
-        paging = {"limit": limit, "until": until}
-        asyncio.run(_print(endpoint, given, paging, format_, columns, qps, max_credits))
+        check_one_of(endpoint, {name: dashed(name) for name in endpoint.one_of}, given)
+        asyncio.run(_print(endpoint, given, taken(_Written, values)))
 
-    own = list(inspect.signature(read).parameters.values())[:-1]
     price = "One credit" if endpoint.credits == 1 else f"{endpoint.credits} credits"
     latest = "\n\nFinding the latest period costs up to three calls more."
     return command(
         endpoint.name,
         read,
-        parameters=[*of_one_list(endpoint), *own],
+        parameters=[*of_one_list(endpoint), *options_of(_Written)],
         doc=f"{endpoint.doc}\n\n{price} a {'page of ten' if endpoint.pages else 'call'}."
         f"{latest if is_ranking(endpoint) else ''}",
-        epilog=f"Example:  keyapi-async {endpoint.resource} {endpoint.name} {sample(endpoint)}"
-        " --limit 50",
+        epilog=f"Example:  keyapi-async {endpoint.resource} {endpoint.name} {sample(endpoint)}",
     )
 
 
-async def _print(  # noqa: PLR0917  # the options, in their order
-    endpoint: Endpoint,
-    given: dict[str, Any],
-    paging: Mapping[str, Any],
-    format_: Format | None,
-    columns: str | None,
-    qps: float,
-    max_credits: int | None,
-) -> None:
+async def _print(endpoint: Endpoint, given: dict[str, Any], how: _Written) -> None:
     # The client and the tables are not needed for a help text.
     from keyapi_async.cli.output import Output  # noqa: PLC0415
     from keyapi_async.cli.terminal import console, counted  # noqa: PLC0415
     from keyapi_async.client import KeyAPI  # noqa: PLC0415
 
     constant = {name for name in given if name in endpoint.key and name not in endpoint.ids}
-    output = Output(endpoint.record, format_, columns, constant)
+    output = Output(endpoint.record, how.format, how.columns, constant)
     rows = rejected = 0
-    async with KeyAPI(qps=qps, max_credits=max_credits) as api:
+    async with KeyAPI(qps=how.qps, max_credits=how.max_credits) as api:
         resource = getattr(api.tiktok, endpoint.resource)
         if is_ranking(endpoint) and "date" not in given:
             given["date"] = await _latest(endpoint, resource, given)
-        async with getattr(resource, endpoint.method)(**given, **paging) as stream:
+        opened = getattr(resource, endpoint.method)
+        async with opened(**given, limit=how.limit, until=how.until) as stream:
             async for page in stream.pages():
                 output.add(page.records)
                 rows += len(page.records)

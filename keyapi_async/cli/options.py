@@ -1,20 +1,70 @@
-"""Options that several commands have, and checks that typer's own ranges cannot make."""
+"""Options of our own that several commands have, each described where its value is kept.
 
+A class of options is an attrs class whose fields are made by ``option``; the fields' types say what
+they take. ``options_of`` makes parameters of a command of it, ``taken`` an instance of what came.
+"""
+
+import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from enum import Enum, StrEnum
-from typing import Annotated, TypeVar
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, cast
 
+import attrs
 import typer
 
-from keyapi_async.cli.commands import meant
+from keyapi_async.streams.paging import Until
 
-READING = "Reading and writing"
-"""The panel of the options that are not the API's."""
+_PANEL = "Reading and writing"
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
-E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
+
+
+def option(default: T, doc: str, metavar: str | None = None, **more: Any) -> T:
+    """Describe an option as a field of a class."""
+    told = typer.Option(metavar=metavar, help=doc, rich_help_panel=_PANEL, **more)
+    return attrs.field(default=default, metadata={"option": told})
+
+
+def options_of(owner: type) -> list[inspect.Parameter]:
+    """Make the parameters of a command for a class of options."""
+    return [
+        keyword(one.name, Annotated[one.type, one.metadata["option"]], one.default)
+        for one in attrs.fields(cast("type[attrs.AttrsInstance]", owner))
+    ]
+
+
+def taken(owner: type[T], values: Mapping[str, Any]) -> T:
+    """Make an instance of a class of options of all values that a command was given."""
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", owner))
+    return owner(**{one.name: values[one.name] for one in fields})
+
+
+def keyword(name: str, annotation: object, default: object) -> inspect.Parameter:
+    """Make a parameter of a command."""
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
+
+
+def positive(value: float | None) -> float | None:
+    """Check a number above 0, if it is given; a range of typer's would let nan pass."""
+    if value is None or 0 < value < math.inf:
+        return value
+    raise typer.BadParameter(f"{value:g} is not a number above 0.")
+
+
+def timespan(text: str | timedelta) -> timedelta:
+    """Read a time such as ``1d``, ``12h``, ``30m`` or ``90s``."""
+    if isinstance(text, timedelta):
+        return text  # an option's default
+    found = re.fullmatch(r"(\d{1,6})([dhms])", text.strip().lower(), re.ASCII)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 1d, 12h, 30m or 90s")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 class Format(StrEnum):
@@ -32,78 +82,12 @@ class Snapshots(StrEnum):
     ALL = "all"
 
 
-def words(choices: type[Enum]) -> dict[str, Enum]:
-    """Give the words for the members of an enum."""
-    return {member.name.lower(): member for member in choices}
+@attrs.frozen(kw_only=True)
+class Reading:
+    """How lists are read."""
 
-
-def one_of(members: Mapping[str, E]) -> Callable[[str | E], E]:
-    """Make the parser of an option that takes one of some words."""
-
-    def parse(text: str | E) -> E:
-        if not isinstance(text, str) or isinstance(text, Enum):
-            return text  # an option's default
-        word = text.strip().lower().replace("-", "_")
-        if word in members:
-            return members[word]
-        raise typer.BadParameter(f"{text!r} is not one of them{meant(word, members)}")
-
-    return parse
-
-
-def completed(choices: type[Enum]) -> Callable[[str], list[str]]:
-    """Make the completion of an option that takes the name of a member."""
-
-    def complete(incomplete: str) -> list[str]:
-        return [word for word in words(choices) if word.startswith(incomplete.lower())]
-
-    return complete
-
-
-def positive(value: float | None) -> float | None:
-    """Check a number above 0, if it is given; a range of typer's would let nan pass."""
-    if value is None or 0 < value < math.inf:
-        return value
-    raise typer.BadParameter(f"{value:g} is not a number above 0.")
-
-
-def finite(value: float) -> float:
-    """Check a number of 0 or more."""
-    if 0 <= value < math.inf:
-        return value
-    raise typer.BadParameter(f"{value:g} is not a number of 0 or more.")
-
-
-_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-
-
-def timespan(text: str | timedelta) -> timedelta:
-    """Read a time such as ``1d``, ``12h``, ``30m`` or ``90s``."""
-    if isinstance(text, timedelta):
-        return text  # an option's default
-    found = re.fullmatch(r"(\d{1,6})([dhms])", text.strip().lower())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a time such as 1d, 12h, 30m or 90s")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-Qps = Annotated[
-    float,
-    typer.Option(
-        "--qps",
-        metavar="N",
-        callback=positive,
-        rich_help_panel=READING,
-        help="Queries a second that the plan allows.",
-    ),
-]
-MaxCredits = Annotated[
-    int | None,
-    typer.Option(
-        "--max-credits",
-        metavar="N",
-        min=0,
-        rich_help_panel=READING,
-        help="Credits to spend at most.",
-    ),
-]
+    until: Until = option(
+        Until.SHORT_PAGE,
+        "Where a list ends; empty_page is for lists that are filtered, and costs a page more.",
+    )
+    qps: float = option(10.0, "Queries a second that the plan allows.", "N", callback=positive)

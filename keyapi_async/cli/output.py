@@ -143,9 +143,7 @@ def csv_rows(stream: TextIO, names: Sequence[str]) -> Write:
                 _cell(value_of(row, name), None if name in extra else wire.get(name))
                 for name in names
             ]
-            writer.writerow(
-                plain(one) if safe and isinstance(one, str) else one for one in cells
-            )
+            writer.writerow(plain(one) if safe and isinstance(one, str) else one for one in cells)
         stream.flush()
 
     return write

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.options import finite, positive
+from keyapi_async.cli.options import positive
 from keyapi_async.cli.terminal import console
 from keyapi_async.sandbox import Sandbox, Window
 
@@ -29,7 +29,7 @@ def sandbox(
         int | None, typer.Option("--credits", min=0, help="Answers paid for; any if not given.")
     ] = None,
     latency: Annotated[
-        float, typer.Option(callback=finite, help="Seconds before each answer.")
+        float, typer.Option(min=0, max=60, help="Seconds before each answer.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Which data set.")] = 0,
 ) -> None:

@@ -1,7 +1,7 @@
 """Which lists a command means: ids from files, times the values of other key parameters."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any
 
@@ -9,11 +9,11 @@ import attrs
 import typer
 
 from keyapi_async.api.declaration import Endpoint, Parameter
-from keyapi_async.cli.arguments import dashed, given_of, ids_of, of_many_lists
-from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.ids import Column, read_ids
+from keyapi_async.cli.arguments import check_one_of, given_of, ids_of, of_many_lists
+from keyapi_async.cli.ids import read_ids
+from keyapi_async.cli.options import keyword
 
-_FILE = "one a line, or a CSV or a ledger with --column; - for standard input."
+_COLUMN = "Column of the ids, where they come from a CSV or from another harvest's ledger."
 
 
 @attrs.frozen
@@ -28,48 +28,32 @@ class Selection:
     """
 
     ids: str | None
-    values: list[str]
+    values: Sequence[Any]
     others: Mapping[str, list[Any]]
     shared: Mapping[str, Any]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Give the parameters that tell each list from the others."""
-        for common in self._combined():
-            if self.ids is None:
-                yield common
-            for one in self.values:
-                yield {**common, self.ids or "": one}
+        keys = dict(self.others) if self.ids is None else {**self.others, self.ids: self.values}
+        return (dict(zip(keys, chosen, strict=True)) for chosen in product(*keys.values()))
 
-    def whole(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
-        """Give the parameters of every list; where several ids go in a call, all of them at once."""
-        several = self.ids in endpoint.ids
-        together = ({**one, self.ids or "": self.values} for one in self._combined())
-        return ({**one, **self.shared} for one in (together if several else self))
-
-    def _combined(self) -> Iterator[dict[str, Any]]:
-        for chosen in product(*self.others.values()):
-            yield dict(zip(self.others, chosen, strict=True))
+    def together(self) -> Iterator[dict[str, Any]]:
+        """Give the parameters where all ids go to one stream, which asks for several at a time."""
+        return iter(attrs.evolve(self, values=[self.values]))
 
 
 def parameters_of(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what a command takes to say which lists are meant."""
     made = []
     for one in ids_of(endpoint):
-        noun = "handles" if one.kind.metavar == "HANDLE" else "ids"
-        doc = f"File of {one.name.removesuffix('s').replace('_', ' ')}s: {_FILE}"
-        option = typer.Option(f"--{noun}", metavar="FILE", help=doc, show_default=False)
-        given: Any = (inspect.Parameter.empty, str) if one.required else (None, str | None)
-        default, kind = given
-        made.append(_keyword(noun, Annotated[kind, option], default))
+        doc = f"File with a {one.name.removesuffix('s')} on each line, or a CSV or a ledger with"
+        told = typer.Option(metavar="FILE", help=f"{doc} --column; - for standard input.")
+        needed: Any = (str, inspect.Parameter.empty) if one.required else (str | None, None)
+        made.append(keyword(_noun(one), Annotated[needed[0], told], needed[1]))
     if made:
-        made.append(_keyword("column", Column, None))
+        told = typer.Option(metavar="NAME", help=_COLUMN)
+        made.append(keyword("column", Annotated[str | None, told], None))
     return [*made, *of_many_lists(endpoint)]
-
-
-def _keyword(name: str, annotation: object, default: object) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
-    )
 
 
 def selected(endpoint: Endpoint, values: Mapping[str, Any]) -> Selection:
@@ -78,25 +62,16 @@ def selected(endpoint: Endpoint, values: Mapping[str, Any]) -> Selection:
     Raises:
         InputError: they cannot be read; it says what to do.
     """
-    files = {one.name: values.get(_noun(one)) for one in ids_of(endpoint)}
-    named = [one for one in ids_of(endpoint) if files[one.name] is not None]
-    if endpoint.one_of and len(named) != 1:
-        raise InputError("give either --ids or --handles")
-    plain = attrs.evolve(endpoint, one_of=())
-    given = given_of(plain, values)
-    others = {
-        name: value if isinstance(value, list) else [value]
-        for name, value in given.items()
-        if name in endpoint.key
-    }
-    shared = {name: value for name, value in given.items() if name not in others}
-    for one in endpoint.parameters:
-        if one.required and one.name in others and not others[one.name]:
-            raise InputError(f"{dashed(one.name)} has no value")
-    ids: list[str] = []
-    for one in named:
-        ids = read_ids(str(files[one.name]), values.get("column"), one.kind.check)
-    return Selection(named[0].name if named else None, ids, others, shared)
+    nouns = {one.name: f"--{_noun(one)}" for one in ids_of(endpoint)}
+    named = {one.name: one for one in ids_of(endpoint) if values[_noun(one)] is not None}
+    check_one_of(endpoint, nouns, named)
+    given = given_of(endpoint, values)
+    shared = {name: value for name, value in given.items() if name not in endpoint.key}
+    others = {name: value for name, value in given.items() if name in endpoint.key}
+    for name, one in named.items():
+        ids = read_ids(values[_noun(one)], values["column"], one.kind.check)
+        return Selection(name, ids, others, shared)
+    return Selection(None, [], others, shared)
 
 
 def _noun(one: Parameter) -> str:
