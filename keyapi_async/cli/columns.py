@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import attrs
 import orjson
+from rich.cells import cell_len
 
 from keyapi_async.cli.commands import meant
 from keyapi_async.cli.exits import InputError
@@ -32,33 +33,28 @@ _MEASURES: Final = {
     "likes": re.compile("digg"),
 }
 """The figures that matter most, in their order, by what is in their fields' names."""
-_NUMBERS = {"count", "amount", "rate", "position"}
-_HIDDEN = {"url", "json", "categories"}
-_WORDS = {
+_FIRST: Final = 5
+"""The place of the figures in what matters: behind position, day, ids, names and region."""
+_LAST: Final = _FIRST + len(_MEASURES)
+_NUMBERS: Final = {"count", "amount", "rate", "position"}
+_HIDDEN: Final = {"url", "json", "categories"}
+_WORDS: Final = {
     "gmv": "GMV",
     "sale": "sales",
     "ifl": "creators",
     "digg": "likes",
-    "spu": "",
-    "cnt": "",
-    "amt": "",
-    "total": "",
     "dt": "day",
-    "nick": "",
     "desc": "text",
+    "create": "created",
+    **dict.fromkeys(("spu", "cnt", "amt", "total", "nick"), ""),
 }
+_GUESSES: Final = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", "rating": "rate"}
+"""What fields probably are where nobody documents them, by the last word of their names."""
 
 
 @attrs.frozen
 class Column:
-    """A column of a table.
-
-    Attributes:
-        field: of the row.
-        kind: the name of the field's kind; ``text`` where nobody knows.
-        head: what stands above it.
-        width: cells.
-    """
+    """A column of a table: its field, what kind of field it is, its head, and its width."""
 
     field: str
     kind: str
@@ -74,19 +70,18 @@ class Column:
 def fields_of(record: type, rows: Iterable[object]) -> dict[str, str]:
     """Give the fields of a record class, or of rows that have none, each with its kind."""
     if record is not dict:
-        fields = attrs.fields(cast("type[attrs.AttrsInstance]", record))
-        return {one.name: one.metadata[KIND].name for one in fields if KIND in one.metadata}
+        return {one.name: one.metadata[KIND].name for one in _declared(record)}
     kinds: dict[str, str] = {}
     for row in rows:
         for name, value in cast("Mapping[str, object]", row).items():
-            kinds.setdefault(name, "json" if isinstance(value, (dict, list)) else _guess(name))
+            guess = "url" if "url" in name else _GUESSES.get(name.rpartition("_")[2], "text")
+            kinds.setdefault(name, "json" if isinstance(value, (dict, list)) else guess)
     return kinds
 
 
-def _guess(name: str) -> str:
-    last = name.rpartition("_")[2]
-    guesses = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", "rating": "rate"}
-    return "url" if "url" in name or name == "avatar" else guesses.get(last, "text")
+def _declared(record: type) -> list[Any]:
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", record))
+    return [one for one in fields if KIND in one.metadata]
 
 
 def named(fields: Collection[str], wanted: str) -> list[str]:
@@ -113,64 +108,49 @@ def important(record: type, fields: Mapping[str, str], known: Collection[str]) -
     Returns:
         The fields, each with what stands above it.
     """
-    required: set[str] = set()
+    sure = {"user_id", "product_id", "seller_id"}
     if record is not dict:
-        for one in attrs.fields(cast("type[attrs.AttrsInstance]", record)):
-            if KIND in one.metadata and one.metadata[KIND].required:
-                required.add(one.name)
+        sure = {one.name for one in _declared(record) if one.metadata[KIND].required}
     ranks = {
-        name: (*_rank(name, kind, required, by_day="dt" in fields), place)
-        for place, (name, kind) in enumerate(fields.items())
+        name: (_rank(name, kind, sure, windows="dt" in fields), name.count("_"))
+        for name, kind in fields.items()
         if name not in known and kind not in _HIDDEN
     }
-    main: dict[int, str] = {}
+    heads, labels = {}, dict(enumerate(_MEASURES, _FIRST))
     for name in sorted(ranks, key=ranks.__getitem__):
-        if _FIGURES <= ranks[name][0] < _OTHERS:
-            main.setdefault(ranks[name][0], name)
-    labels = dict(zip(range(_FIGURES, _OTHERS), _MEASURES, strict=False))
-    heads = {name: labels.get(rank) for rank, name in main.items() if not _WINDOW.search(name)}
-
-    def order(name: str) -> tuple[int, ...]:
-        # Of each measure its main figure comes before the second one of any other.
-        rank, *rest = ranks[name]
-        second = _FIGURES <= rank < _OTHERS and name not in main.values()
-        return (_OTHERS if second else rank, *rest)
-
-    return {name: heads.get(name) or head_of(name) for name in sorted(ranks, key=order)}
+        rank, words = ranks[name]
+        heads[name] = head_of(name)
+        if _FIRST <= rank < _LAST and rank not in labels:
+            ranks[name] = _LAST + 1, words  # of each measure the main figure comes first
+        elif (label := labels.pop(rank, None)) and not _WINDOW.search(name):
+            heads[name] = label
+    return {name: heads[name] for name in sorted(ranks, key=ranks.__getitem__)}
 
 
-_FIGURES, _OTHERS = 10, 50
-
-
-def _rank(name: str, kind: str, required: set[str], *, by_day: bool) -> tuple[int, int]:
+def _rank(name: str, kind: str, sure: Collection[str], *, windows: bool) -> int:
     """Say how much a field matters: the less, the more."""
-    words = name.count("_")
-    window = _WINDOW.search(name)
-    if kind == "position":
-        return 0, 0
-    if name == "dt":
-        return 1, 0
-    if name in required or (not required and name in {"user_id", "product_id", "seller_id"}):
-        return 2, 0
-    if kind == "text" and _TITLE.search(name):
-        return 3, words
-    if name == "region":
-        return 4, 0
-    if window and not by_day:
-        return 90, words
-    if kind in _NUMBERS:
-        found = (n for n, one in enumerate(_MEASURES.values(), _FIGURES) if one.search(name))
-        return next(found, _OTHERS), 0 if window else words
-    if kind in {"moment", "moment_ms"}:
-        return 30, words
-    return (60 if kind in {"flag", "choice"} else 80), words
+    whole = windows or not _WINDOW.search(name)
+    number = whole and kind in _NUMBERS
+    rules = (
+        kind == "position",
+        name == "dt",
+        name in sure,
+        kind == "text" and _TITLE.search(name),
+        name == "region",
+        *(number and one.search(name) for one in _MEASURES.values()),
+        whole and kind in {"moment", "moment_ms"},
+        number,
+        whole and kind in {"flag", "choice"},
+        whole,
+    )
+    return next((n for n, holds in enumerate(rules) if holds), len(rules))
 
 
 def head_of(name: str) -> str:
     """Write a field's name as a head has it."""
-    words = " ".join(_WORDS.get(word, word) for word in name.split("_"))
-    words = words.replace("create time", "created").replace("sales GMV", "GMV")
-    return " ".join(words.split()) or name
+    words = (_WORDS.get(word, word) for word in name.split("_"))
+    text = " ".join(word for word in words if word)
+    return text.replace("created time", "created").replace("sales GMV", "GMV") or name
 
 
 def fitting(
@@ -182,9 +162,9 @@ def fitting(
     left = width
     for name, head in heads.items():
         column = Column(name, fields[name], head)
-        longest = max((len(cell(column, row)) for row in rows), default=0)
-        wants = min(max(longest, len(column.head)), _WIDE)
-        least = min(wants, max(_NARROW, len(column.head))) if column.kind == "text" else wants
+        longest = max((cell_len(cell(column, row)) for row in rows), default=0)
+        wants = min(max(longest, len(head)), _WIDE)
+        least = min(wants, max(_NARROW, len(head))) if column.kind == "text" else wants
         needs = least + (GAP if chosen else 0)
         if needs > left and chosen:
             break
@@ -200,29 +180,29 @@ def fitting(
 
 def value_of(row: object, field: str) -> Any:
     """Give a field of a row."""
-    if isinstance(row, Mapping):
-        return row.get(field)
-    return getattr(row, field)
+    return row.get(field) if isinstance(row, Mapping) else getattr(row, field)
 
 
 def cell(column: Column, row: object) -> str:
     """Write a field of a row as a table has it; nothing where it has no value."""
-    value = value_of(row, column.field)
-    if value is None:
-        return ""
-    if isinstance(value, Enum):
-        return (value.name or str(value.value)).lower()
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if column.is_number and isinstance(value, (int, float)):
-        return _number(value, column.width or 11)
-    if isinstance(value, (dict, list, tuple)):
-        return plain(orjson.dumps(value, default=str).decode())
-    return plain(str(value))
+    match value_of(row, column.field):
+        case None:
+            text = ""
+        case Enum() as value:
+            text = (value.name or str(value.value)).lower()
+        case bool(value):
+            text = "yes" if value else "no"
+        case datetime() as value:
+            text = f"{value:%Y-%m-%d %H:%M}"
+        case date() as value:
+            text = value.isoformat()
+        case int(value) | float(value) if column.is_number:
+            text = _number(value, column.width or 11)
+        case dict() | list() | tuple() as value:
+            text = orjson.dumps(value, default=str).decode()
+        case value:
+            text = str(value)
+    return plain(text)
 
 
 def _number(value: float, width: int) -> str:

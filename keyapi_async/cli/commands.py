@@ -80,7 +80,7 @@ def plain_command(
 ) -> Command:
     """Make a command of a function."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings={**HELP})
-    app.command(name, help=doc and doc.replace("``", ""), epilog=epilog)(function)
+    app.command(name, help=doc, epilog=epilog)(function)
     return typer.main.get_command(app)
 
 
@@ -99,4 +99,5 @@ def command(
 
     vars(called)["__signature__"] = inspect.Signature(parameters)
     called.__annotations__ = {one.name: one.annotation for one in parameters}
-    return plain_command(name, called, epilog, doc)
+    paragraphs = (" ".join(one.split()) for one in doc.replace("``", "").split("\n\n"))
+    return plain_command(name, called, epilog, "\n\n".join(paragraphs))
