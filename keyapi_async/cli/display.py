@@ -118,15 +118,14 @@ def display_on(console: Console) -> Display:
     return _LiveDisplay(console) if moves else Display(console)
 
 
-async def follow(harvest: Harvest, display: Display, over: Callable[[Status], bool]) -> Status:
+async def follow(harvest: Harvest, console: Console, over: Callable[[Status], bool]) -> Status:
     """Show how far the run of a ledger is, in whatever process, until something is over."""
-    while True:
-        held = await harvest.status()
-        if held.run is not None:
-            display.show(held.run)
-        if over(held):
-            return held
-        await asyncio.sleep(EVERY)
+    with display_on(console) as display:
+        while not over(held := await harvest.status()):
+            if held.run is not None:
+                display.show(held.run)
+            await asyncio.sleep(EVERY)
+    return held
 
 
 def _bought(run: Progress) -> list[str]:

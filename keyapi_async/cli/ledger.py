@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from keyapi_async.cli.display import display_on, follow
+from keyapi_async.cli.display import follow
 from keyapi_async.cli.options import Snapshots
 from keyapi_async.cli.terminal import console, counted, duration, pairs
 from keyapi_async.errors import printable
@@ -66,8 +66,7 @@ def status(
     async def held() -> tuple[Status, Sequence[ListFailure]]:
         async with Harvest.open(ledger, read_only=True) as harvest:
             if watch:
-                with display_on(console(sys.stderr)) as display:
-                    await follow(harvest, display, lambda now: not now.running)
+                await follow(harvest, console(sys.stderr), lambda now: not now.running)
             return await harvest.status(), await harvest.failures()
 
     now, failures = asyncio.run(held())

@@ -5,10 +5,9 @@ import io
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any, TextIO
+from datetime import date, datetime
+from typing import Any
 
-from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -50,11 +49,9 @@ class Output:
         self, record: type, kind: Format | None, wanted: str | None, known: Collection[str] = ()
     ) -> None:
         self._record, self._wanted, self._known = record, wanted, known
-        if kind is None:
-            kind = Format.TABLE if sys.stdout.isatty() else Format.JSONL
-        if kind is not Format.TABLE and isinstance(sys.stdout, io.TextIOWrapper):
+        self._kind = kind or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
+        if self._kind is not Format.TABLE and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
-        self._kind = kind
         self._write: Write | None = None
         if record is not dict and wanted is not None:
             columns.named(columns.fields_of(record, ()), wanted)
@@ -66,52 +63,48 @@ class Output:
         elif not rows:
             return
         self._write(rows)
+        sys.stdout.flush()
 
     def _begun(self, rows: Sequence[object]) -> Write:
         fields = columns.fields_of(self._record, rows)
         wanted = None if self._wanted is None else columns.named(fields, self._wanted)
         if self._kind is Format.JSONL:
-            return json_lines(sys.stdout, wanted)
+            return _json_lines(wanted)
         if self._kind is Format.CSV:
             extra = [] if self._record is dict else ["extra"]
-            return csv_rows(sys.stdout, wanted or [*fields, *extra])
+            return _csv_rows(wanted or [*fields, *extra])
         heads = columns.important(self._record, fields, self._known)
         if wanted is not None:
             heads = {name: columns.head_of(name) for name in wanted}
-        return table_rows(columns.fitting(heads, fields, rows, console(sys.stdout).width))
+        return _table_rows(columns.fitting(heads, fields, rows, console(sys.stdout).width))
 
 
-def table_rows(shown: Sequence[Column]) -> Write:
+def _table_rows(shown: Sequence[Column]) -> Write:
     """Write a table whose columns keep their widths from page to page."""
     screen = console(sys.stdout)
     headed = False
 
     def write(rows: Sequence[object]) -> None:
         nonlocal headed
-        if not shown:
-            return
         table = Table(
-            box=None,
-            padding=(0, GAP, 0, 0),
-            pad_edge=False,
+            box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold",
             show_header=not headed,
-            header_style="bold",
-        )
-        for column in shown:
-            justify: JustifyMethod = "right" if column.is_number else "left"
-            width = min(column.width, screen.width)
+        )  # fmt: skip
+        for one in shown:
             table.add_column(
-                column.head, width=width, no_wrap=True, overflow="ellipsis", justify=justify
-            )
+                one.head, justify="right" if one.is_number else "left",
+                width=min(one.width, screen.width), no_wrap=True, overflow="ellipsis",
+            )  # fmt: skip
         for row in rows:
-            table.add_row(*(Text(columns.cell(column, row)) for column in shown))
-        screen.print(table)
+            table.add_row(*(Text(columns.cell(one, row)) for one in shown))
+        if shown:
+            screen.print(table)
         headed = True
 
     return write
 
 
-def json_lines(stream: TextIO, wanted: Sequence[str] | None) -> Write:
+def _json_lines(wanted: Sequence[str] | None) -> Write:
     """Write a row a line, as ``unstructure`` gives it."""
 
     def write(rows: Sequence[object]) -> None:
@@ -119,32 +112,29 @@ def json_lines(stream: TextIO, wanted: Sequence[str] | None) -> Write:
             wire = _wire(row)
             if wanted is not None:
                 wire = {name: wire.get(name, value_of(row, name)) for name in wanted}
-            stream.write(_json(wire).translate(_CONTROLS) + "\n")
-        stream.flush()
+            sys.stdout.write(_json(wire).translate(_CONTROLS) + "\n")
 
     return write
 
 
-def csv_rows(stream: TextIO, names: Sequence[str]) -> Write:
+def _csv_rows(names: Sequence[str]) -> Write:
     """Write RFC 4180: fields in their order, and what is beyond them as JSON."""
-    writer = csv.writer(stream)
-    safe = stream.isatty()
+    writer = csv.writer(sys.stdout)
+    text = plain if sys.stdout.isatty() else str
     headed = False
 
     def write(rows: Sequence[object]) -> None:
         nonlocal headed
         if not headed:
             writer.writerow(names)
-            headed = True
+        headed = True
         for row in rows:
-            wire = _wire(row)
-            extra = getattr(row, "extra", {})
-            cells = [
+            wire, extra = _wire(row), getattr(row, "extra", {})
+            values = (
                 _cell(value_of(row, name), None if name in extra else wire.get(name))
                 for name in names
-            ]
-            writer.writerow(plain(one) if safe and isinstance(one, str) else one for one in cells)
-        stream.flush()
+            )
+            writer.writerow("" if one is None else text(str(one)) for one in values)
 
     return write
 
@@ -158,7 +148,7 @@ def _cell(value: object, wire: object) -> object:
         return csv_text(value)
     if isinstance(value, (dict, list)):
         return _json(value) if value else None
-    return value if wire is None else wire
+    return value if wire is None or isinstance(value, date) else wire
 
 
 def _json(value: object) -> str:
