@@ -1,7 +1,7 @@
 """``keyapi-async endpoints``: every endpoint, and how sure it is."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -17,39 +17,35 @@ from keyapi_async.cli.terminal import console
 def endpoints(
     *,
     long: Annotated[
-        bool, typer.Option("--long", help="With all parameters, and what a row becomes.")
+        bool, typer.Option("--long", help="With path, row and all parameters.")
     ] = False,
 ) -> None:
-    """List every endpoint: command, path, what it needs, credits, and how sure it is.
+    """List every endpoint: command, what it needs, credits, and how sure it is.
 
     In a pipe it is a line of JSON for each. It costs nothing.
     """
-    if not sys.stdout.isatty() and not long:
-        for one in declared():
-            sys.stdout.write(orjson.dumps(_described(one)).decode() + "\n")
-        return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for head in ("command", "needs", "credits", "sure"):
         table.add_column(head, justify="right" if head == "credits" else "left")
     for one in declared():
-        needs = Text(", ".join(_needed(one)), overflow="fold")
+        told = _described(one)
+        if not sys.stdout.isatty():
+            sys.stdout.write(orjson.dumps(told).decode() + "\n")
+            continue
+        needs = Text(", ".join(told["required"]), overflow="fold")
         table.add_row(f"{one.resource} {one.name}", needs, str(one.credits), one.evidence)
         if long:
-            optional = [p.name for p in one.parameters if p.name not in _needed(one)]
-            told = f"{one.path}\n{one.summary}\n{one.record.__name__}"
-            table.add_row("", Text(f"{told}\n{', '.join(optional)}".rstrip() + "\n", "dim"))
-    console(sys.stdout).print(table)
+            rest = ", ".join(p for p in told["parameters"] if p not in told["required"])
+            doc = f"{one.path}\n{one.record.__name__}: {one.summary}\n{rest}\n"
+            table.add_row("", Text(doc, "dim"))
+    if table.rows:
+        console(sys.stdout).print(table)
 
 
-def _needed(one: Endpoint) -> list[str]:
-    """Name the parameters that have to be given."""
+def _described(one: Endpoint) -> dict[str, Any]:
     required = [p.name for p in one.parameters if p.required]
     if is_ranking(one):
-        required.remove("date")
-    return [*required, *filter(None, [" or ".join(one.one_of)])]
-
-
-def _described(one: Endpoint) -> dict[str, object]:
+        required.remove("date")  # the latest, where it is not given
     return {
         "resource": one.resource,
         "name": one.name,
@@ -57,7 +53,7 @@ def _described(one: Endpoint) -> dict[str, object]:
         "summary": one.summary,
         "record": one.record.__name__,
         "parameters": [p.name for p in one.parameters],
-        "required": _needed(one),
+        "required": [*required, *filter(None, [" or ".join(one.one_of)])],
         "pages": one.pages is not None,
         "credits": one.credits,
         "evidence": one.evidence,

@@ -10,7 +10,7 @@ from keyapi_async.cli.arguments import sample
 from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.options import Reading, option, options_of, taken
 from keyapi_async.cli.selection import parameters_of, selected
-from keyapi_async.cli.terminal import console, counted, duration, pairs
+from keyapi_async.cli.terminal import clock, console, counted, pairs
 from keyapi_async.streams.paging import Until
 
 
@@ -36,7 +36,7 @@ def command_of(endpoint: Endpoint) -> Command:
         lines = [
             ("lists", f"{lists:,}"),
             ("credits", f"{calls * endpoint.credits:,} at least{told}"),
-            ("time", f"{duration(calls / guess.qps)} at least, at {guess.qps:g} requests/s"),
+            ("time", f"{clock(calls / guess.qps)} at least, at {guess.qps:g} requests/s"),
         ]
         console(sys.stdout).print(pairs(lines))
 

@@ -144,11 +144,11 @@ async def _watched(order: _Order, api: KeyAPI, harvest: Harvest, screen: Console
     )
     work = asyncio.create_task(run)
     try:
-        with display_on(screen) as display:
+        with display_on(screen) as show:
             while not work.done():
                 del seen[:-1]
                 for at, progress in seen:
-                    display.show(attrs.evolve(progress, elapsed=progress.elapsed + now() - at))
+                    show(attrs.evolve(progress, elapsed=progress.elapsed + now() - at))
                 await asyncio.wait((work,), timeout=EVERY)
         return await work
     finally:

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from keyapi_async.cli.exits import InputError
@@ -17,8 +17,6 @@ _SHOWN = 200
 
 _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
 """What a spreadsheet makes of a long id."""
-
-_SQLITE = b"SQLite format 3\0"
 
 
 def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) -> list[str]:
@@ -36,22 +34,22 @@ def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) 
     """
     name = "standard input" if source == "-" else source
     good: dict[str, None] = {}
-    bad: list[tuple[int, str]] = []
-    count, allowed = 0, ""
+    bad: list[str] = []
+    lines, allowed = [], ""
     for line, cell in _cells(source, name, column):
-        if not (one := cell.strip()):
-            continue
-        count += 1
-        try:
-            good[check("id", one)] = None
-        except InvalidParameterError as error:
-            bad.append((line, one))
-            allowed = error.allowed
+        if one := cell.strip():
+            try:
+                good[check("id", one)] = None
+            except InvalidParameterError as error:
+                bad.append(one)
+                lines.append(f"{printable(name)}:{line}: {shown(one)}")
+                allowed = error.allowed
     if bad:
-        _show(name, bad)
+        more = [f"… and {len(bad) - _SHOWN:,} more"] if len(bad) > _SHOWN else []
+        console(sys.stderr).print("\n".join(lines[:_SHOWN] + more), soft_wrap=True)
         raise InputError(
-            f"{len(bad):,} of {count:,} ids of {name} are not accepted ({allowed});"
-            f" nothing was asked for{_way_out([one for _, one in bad], column)}"
+            f"{len(bad):,} ids of {name} are not accepted ({allowed}); nothing was asked for"
+            f"{_way_out(bad, column)}"
         )
     if not good:
         raise InputError(f"{name} has no ids")
@@ -59,28 +57,25 @@ def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) 
 
 
 def _cells(source: str, name: str, column: str | None) -> Iterable[tuple[int, str]]:
-    data = _bytes(source, name)
-    if data is None:
-        if column is None:
-            raise InputError(f"{name} is a ledger: name the column of the ids with --column")
-        return enumerate(asyncio.run(_values(Path(source), column)), 1)
+    """Give what may be ids, each with its line."""
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is no UTF-8 text: save it as text or CSV in UTF-8") from error
-    return _lines(text) if column is None else _column(text, name, column)
-
-
-def _bytes(source: str, name: str) -> bytes | None:
-    """Read what there is to read; None where it is a database."""
-    try:
-        if source == "-":
-            return sys.stdin.buffer.read()
-        with Path(source).open("rb") as file:
-            start = file.read(len(_SQLITE))
-            return None if start == _SQLITE else start + file.read()
+        data = sys.stdin.buffer.read() if source == "-" else _unless_ledger(Path(source))
+        text = None if data is None else data.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no UTF-8 text: save it as text or CSV in UTF-8") from error
+    if text is not None:
+        return _lines(text) if column is None else _column(text, name, column)
+    if column is None:
+        raise InputError(f"{name} is a ledger: name the column of the ids with --column")
+    return enumerate(asyncio.run(_values(Path(source), column)), 1)
+
+
+def _unless_ledger(file: Path) -> bytes | None:
+    with file.open("rb") as stream:
+        start = stream.read(16)
+        return None if start == b"SQLite format 3\0" else start + stream.read()
 
 
 async def _values(ledger: Path, column: str) -> list[str]:
@@ -100,9 +95,10 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
     try:
         head = rows.fieldnames or ()
         if column not in head:
+            commas = "; its columns have to be separated by commas" if ";" in "".join(head) else ""
             raise InputError(
-                f"{name} has no column {shown(column)}; it has: {', '.join(map(shown, head))}"
-                f"{_other_separator(head)}"
+                f"{name} has no column {shown(column)};"
+                f" it has: {', '.join(map(shown, head))}{commas}"
             )
         for row in rows:
             yield rows.line_num, row[column] or ""
@@ -110,7 +106,7 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
         raise InputError(f"{name} is no CSV after line {rows.line_num}: {error}") from error
 
 
-def _way_out(bad: Sequence[str], column: str | None) -> str:
+def _way_out(bad: list[str], column: str | None) -> str:
     """Say what is probably wrong with a file, where that can be told from its bad ids."""
     if any(map(_ROUNDED.fullmatch, bad)):
         return (
@@ -119,16 +115,3 @@ def _way_out(bad: Sequence[str], column: str | None) -> str:
     if column is None and any(sign in bad[0] for sign in ",;\t"):
         return "; of a CSV, name the column of the ids with --column"
     return ""
-
-
-def _other_separator(head: Sequence[str]) -> str:
-    return "; its columns have to be separated by commas" if ";" in "".join(head) else ""
-
-
-def _show(name: str, bad: Iterable[tuple[int, str]]) -> None:
-    lines = [f"{printable(name)}:{line}: {shown(one)}" for line, one in bad]
-    more = len(lines) - _SHOWN
-    screen = console(sys.stderr)
-    screen.print("\n".join(lines[:_SHOWN]), soft_wrap=True)
-    if more > 0:
-        screen.print(f"… and {more:,} more", soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from keyapi_async.cli.display import follow
 from keyapi_async.cli.options import Snapshots
-from keyapi_async.cli.terminal import console, counted, duration, pairs
+from keyapi_async.cli.terminal import clock, console, counted, pairs
 from keyapi_async.errors import printable
 from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Status
 
@@ -103,7 +103,7 @@ def run_lines(run: Progress) -> list[tuple[str, str]]:
     limit = "" if run.qps is None else f" of {run.qps:g}"
     return [
         ("credits", f"{run.spent:,}{budget} spent{uncertain}"),
-        ("rate", f"{run.rate:.1f}{limit} requests/s for {duration(run.elapsed)}"),
+        ("rate", f"{run.rate:.1f}{limit} requests/s for {clock(run.elapsed)}"),
     ]
 
 

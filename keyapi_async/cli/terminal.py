@@ -6,6 +6,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TextIO
 
 from rich.console import Console
@@ -13,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 _FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class _Console(Console):
@@ -63,21 +63,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def clock(seconds: float | None) -> str:
-    """Write a time as a clock has it; ``-:--`` where nobody knows."""
-    if seconds is None:
-        return "-:--"
-    minutes, rest = divmod(math.ceil(seconds), _MINUTE)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time in words."""
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    if seconds < _HOUR:
-        return f"{seconds / _MINUTE:.1f} min"
-    return f"{seconds / _HOUR:.1f} h" if seconds < _DAY else f"{seconds / _DAY:.1f} days"
+    """Write a time as a clock has it; ``-:--:--`` where nobody knows."""
+    return "-:--:--" if seconds is None else str(timedelta(seconds=math.ceil(seconds)))
 
 
 def abandon_output() -> None:
