@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sqlite3
 import sys
 import threading
@@ -72,21 +73,19 @@ def demo(
     was. It takes about half a minute.
     """
     folder = into or Path(mkdtemp(prefix="keyapi-demo-"))
+    ledger = folder / f"{_HARVEST[1]}.db"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        ledger.touch(exist_ok=False)
     except OSError as error:
-        raise InputError(f"--into {folder}: {error.strerror}") from error
-    ledger = folder / f"{_HARVEST[1]}.db"
-    if ledger.exists():
-        raise InputError(f"--into {folder}: there is a {ledger.name} already")
+        raise InputError(f"--into {folder}: {ledger.name}: {error.strerror}") from error
     try:
         whole = asyncio.run(_demo(products, qps, seed, ledger))
     except BaseException:
         if into is None:
             rmtree(folder)
         raise
-    if not whole:
-        raise typer.Exit(ExitCode.INCOMPLETE)
+    raise typer.Exit(ExitCode.DONE if whole else ExitCode.INCOMPLETE)
 
 
 async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
@@ -106,6 +105,7 @@ async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
             async with _process(box, command) as process:
                 enough = pages * _KILLED_AT
                 await follow(harvest, screen, lambda now: now.pages > enough or _ended(process))
+                await _check(process)
                 screen.print(f"$ keyapi-async status {ledger.name}", style="bold")
                 screen.print(pairs(status_lines(await harvest.status())))
             kept = await harvest.status()
@@ -116,10 +116,7 @@ async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
             )
             async with _process(box, command) as process:
                 held = await follow(harvest, screen, lambda _: _ended(process))
-                assert process.stderr is not None  # noqa: S101  # it is a pipe
-                told = (await process.stderr.read()).decode(errors="replace").strip()
-            if process.returncode not in {ExitCode.DONE, ExitCode.INCOMPLETE}:
-                raise KeyAPIError(f"the harvest ended: {told[-500:] or 'it said nothing'}")
+                await _check(process)
             rows = [(one["product_id"], one["user_id"]) async for one in harvest.records(dict)]
             files = [file async for file in _exported(harvest, ledger)]
         wanted = [(key, row["user_id"]) for key, rows in lists.items() for row in rows]
@@ -151,6 +148,7 @@ def _chosen(box: Sandbox, count: int) -> dict[str, list[Any]]:
 async def _process(box: Sandbox, command: Sequence[str]) -> AsyncIterator[Process]:
     """Run a command in a process of its own, and kill it at the end."""
     here = {"KEYAPI_BASE_URL": box.url, "KEYAPI_TOKEN": box.api_key}
+    here |= {"KEYAPI_REDIS": "", "NO_PROXY": "*", "no_proxy": "*"}  # what is for the real one
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-c", f"from {__name__} import work; work()"),
         *command,
@@ -168,6 +166,14 @@ async def _process(box: Sandbox, command: Sequence[str]) -> AsyncIterator[Proces
         await process.communicate()
 
 
+async def _check(process: Process) -> None:
+    """See that a process goes on, or has ended well."""
+    if process.returncode not in {None, ExitCode.DONE, ExitCode.INCOMPLETE}:
+        assert process.stderr is not None  # noqa: S101  # it is a pipe
+        told = (await process.stderr.read()).decode(errors="replace")
+        raise KeyAPIError(f"the harvest ended: {told.strip()}")
+
+
 def _ended(process: Process) -> bool:
     return process.returncode is not None
 
@@ -182,7 +188,7 @@ def work() -> None:
 
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)  # nothing comes but the end
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:
