@@ -44,7 +44,7 @@ _LONGEST: Final = 300
 _KILLED_AT: Final = 0.4
 """The share of the pages after which the harvest is killed."""
 _BEST: Final = """
-    select coalesce(nick_name, user_id), region, max(total_followers_cnt),
+    select coalesce(nullif(trim(nick_name), ''), user_id), region, max(total_followers_cnt),
     sum(per_product_ifl_sale_cnt), sum(per_product_ifl_gmv_amt) as gmv
     from records group by user_id order by gmv desc limit 10
 """

@@ -69,7 +69,7 @@ class Output:
         fields = columns.fields_of(self._record, rows)
         wanted = None if self._wanted is None else columns.named(fields, self._wanted)
         if self._kind is Format.JSONL:
-            return _json_lines(wanted)
+            return _json_lines([n for n, kind in fields.items() if kind == "position"], wanted)
         if self._kind is Format.CSV:
             extra = [] if self._record is dict else ["extra"]
             return _csv_rows(wanted or [*fields, *extra])
@@ -104,12 +104,12 @@ def _table_rows(shown: Sequence[Column]) -> Write:
     return write
 
 
-def _json_lines(wanted: Sequence[str] | None) -> Write:
-    """Write a row a line, as ``unstructure`` gives it."""
+def _json_lines(positions: Sequence[str], wanted: Sequence[str] | None) -> Write:
+    """Write a row a line, as ``unstructure`` gives it, behind its position if it has one."""
 
     def write(rows: Sequence[object]) -> None:
         for row in rows:
-            wire = _wire(row)
+            wire = {**{name: value_of(row, name) for name in positions}, **_wire(row)}
             if wanted is not None:
                 wire = {name: wire.get(name, value_of(row, name)) for name in wanted}
             sys.stdout.write(_json(wire).translate(_CONTROLS) + "\n")

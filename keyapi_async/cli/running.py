@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from keyapi_async.cli.display import EVERY, display_on
-from keyapi_async.cli.exits import ExitCode
+from keyapi_async.cli.exits import ExitCode, InputError
 from keyapi_async.cli.harvest import Order
 from keyapi_async.cli.ledger import print_failures, run_lines
 from keyapi_async.cli.terminal import console, counted, pairs
@@ -19,6 +19,7 @@ from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
 from keyapi_async.harvest import (
     Exported,
+    ExportError,
     Harvest,
     HarvestReport,
     HarvestStoppedError,
@@ -31,7 +32,10 @@ from keyapi_async.limiter import RedisLimiter
 def run(order: Order) -> None:
     """Do a harvest, and say how it went."""
     for file in order.how.export:
-        check_export(file)
+        try:
+            check_export(file)
+        except ExportError as error:
+            raise InputError(str(error)) from error
     screen = console(sys.stderr)
     try:
         report = asyncio.run(_harvest(order, screen))
