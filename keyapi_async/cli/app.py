@@ -125,11 +125,10 @@ def run(args: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         code = 130
-    except (BrokenPipeError, SystemExit):  # typer makes the latter of one that has an errno
-        from keyapi_async.cli.terminal import abandon_output  # noqa: PLC0415  # rarely needed
-
-        abandon_output()
+    except (BrokenPipeError, SystemExit) as end:  # the latter also where words were completed
         code = 0
+        if getattr(end, "code", 1):
+            _abandon_output()
     except _UsageError as error:
         code = _fail(_advice(error), 2)
     except (KeyAPIError, OSError) as error:
@@ -154,3 +153,11 @@ def _advice(error: Any) -> str:
     told = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     told = printable(told, 1000)
     return f"{path}: {told} (see {path} --help)"
+
+
+def _abandon_output() -> None:
+    """Point both output streams at nothing: nobody reads them any more."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)

@@ -2,8 +2,6 @@
 
 import io
 import math
-import os
-import sys
 import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
@@ -65,11 +63,3 @@ def counted(number: int, noun: str) -> str:
 def clock(seconds: float | None) -> str:
     """Write a time as a clock has it; ``-:--:--`` where nobody knows."""
     return "-:--:--" if seconds is None else str(timedelta(seconds=math.ceil(seconds)))
-
-
-def abandon_output() -> None:
-    """Point both output streams at nothing: nobody reads them any more."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nothing, stream.fileno())
-    os.close(nothing)

@@ -198,15 +198,6 @@ def test_what_ends_a_run_has_its_code_and_the_way_on(  # noqa: PLR0917  # fixtur
     assert "Kept in x.db; the same command goes on from there, and exports at its" in heard.err
 
 
-def test_without_a_network_it_ends(
-    box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KEYAPI_BASE_URL", "http://127.0.0.1:9")
-    heard = said(capsys, *HARVEST, *FAST)
-    assert heard.code == 1
-    assert "check the network" in heard.err
-
-
 def test_what_is_uncertain_or_invalid_is_told(
     box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
