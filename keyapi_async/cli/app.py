@@ -123,8 +123,6 @@ def run(args: Sequence[str] | None = None) -> int:
     try:
         code = made.main(args, "keyapi-async", standalone_mode=False, obj=switches)
         sys.stdout.flush()
-    except (typer.Abort, KeyboardInterrupt):
-        code = 130
     except (BrokenPipeError, SystemExit) as end:  # the latter also where words were completed
         code = 0
         if getattr(end, "code", 1):

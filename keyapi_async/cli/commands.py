@@ -47,7 +47,7 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help where no command is named."""
         if not args and not self.invoke_without_command and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help(), err=True)
+            typer.echo(ctx.get_help())
             ctx.exit(2)
         return super().parse_args(ctx, args)
 

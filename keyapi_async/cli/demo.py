@@ -3,12 +3,11 @@
 import asyncio
 import os
 import signal
-import sqlite3
 import sys
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
@@ -16,16 +15,15 @@ from tempfile import mkdtemp
 from typing import Annotated, Any, Final
 
 import typer
-from rich.bar import Bar
-from rich.table import Table
-from rich.text import Text
 
 from keyapi_async.api import endpoints
+from keyapi_async.api.product import ProductCreator
 from keyapi_async.cli.display import follow
 from keyapi_async.cli.exits import ExitCode, InputError
 from keyapi_async.cli.ledger import status_lines
-from keyapi_async.cli.options import positive
-from keyapi_async.cli.terminal import console, counted, pairs, plain
+from keyapi_async.cli.options import Format, positive
+from keyapi_async.cli.output import Output
+from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.errors import ConfigurationError, KeyAPIError
 from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Fault, Faults, Sandbox
@@ -43,11 +41,6 @@ _LONGEST: Final = 300
 """Rows of a list at most: the pages of one list come one after another."""
 _KILLED_AT: Final = 0.4
 """The share of the pages after which the harvest is killed."""
-_BEST: Final = """
-    select coalesce(nullif(trim(nick_name), ''), user_id), region, max(total_followers_cnt),
-    sum(per_product_ifl_sale_cnt), sum(per_product_ifl_gmv_amt) as gmv
-    from records group by user_id order by gmv desc limit 10
-"""
 
 
 def demo(
@@ -117,10 +110,10 @@ async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
             async with _process(box, command) as process:
                 held = await follow(harvest, screen, lambda _: _ended(process))
                 await _check(process)
-            rows = [(one["product_id"], one["user_id"]) async for one in harvest.records(dict)]
+            rows = [one async for one in harvest.records(ProductCreator)]
             files = [file async for file in _exported(harvest, ledger)]
-        wanted = [(key, row["user_id"]) for key, rows in lists.items() for row in rows]
-        whole = sorted(rows) == sorted(wanted)
+        wanted = [(key, row["user_id"]) for key, found in lists.items() for row in found]
+        whole = sorted((one.product_id, one.user_id) for one in rows) == sorted(wanted)
         failures = sum(one.status != 200 or one.fault is not None for one in box.requests)
         lines = [
             ("read", f"{counted(held.rows, 'row')} of {counted(held.done, 'product')}"),
@@ -130,10 +123,11 @@ async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
             ("", "lost on their way, and for what the kill interrupted"),
             *((file.suffix[1:], str(file)) for file in [ledger, *files]),
         ]
-    screen = console(sys.stdout)
-    screen.print(_best(ledger))
-    screen.print()
-    screen.print(pairs(lines))
+    console(sys.stdout).print("Top creators, by what they sold of a product:", style="bold")
+    best = sorted(rows, key=lambda one: one.per_product_ifl_gmv_amt or 0, reverse=True)
+    Output(ProductCreator, Format.TABLE, None, {"user_id", "product_id"}).add(best[:10])
+    console(sys.stdout).print()
+    console(sys.stdout).print(pairs(lines))
     return whole
 
 
@@ -195,20 +189,3 @@ async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:
     for suffix in (".csv", ".jsonl", ".parquet"):
         with suppress(ConfigurationError):  # Parquet needs an extra
             yield (await harvest.export(ledger.with_suffix(suffix))).file
-
-
-def _best(ledger: Path) -> Table:
-    """Ask the ledger for the best creators, as any SQL client could."""
-    with closing(sqlite3.connect(ledger)) as db:
-        best = db.execute(_BEST).fetchall()
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
-    table.add_column("top creators", no_wrap=True, max_width=24)
-    table.add_column("region")
-    for head in ("followers", "sales", "GMV"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("", ratio=1)
-    for name, region, *figures in best:
-        cells = [f"{one or 0:,.0f}" for one in figures]
-        bar = Bar(best[0][-1] or 1.0, 0, figures[-1] or 0, color="green")
-        table.add_row(Text(plain(name), "bold"), plain(region or ""), *cells, bar)
-    return table

@@ -13,6 +13,8 @@ from keyapi_async.api.declaration import Endpoint
 from keyapi_async.cli.arguments import is_ranking
 from keyapi_async.cli.terminal import console
 
+_TOLD = ("resource", "name", "path", "summary", "credits", "evidence")
+
 
 def endpoints(
     *,
@@ -46,15 +48,10 @@ def _described(one: Endpoint) -> dict[str, Any]:
     required = [p.name for p in one.parameters if p.required]
     if is_ranking(one):
         required.remove("date")  # the latest, where it is not given
-    return {
-        "resource": one.resource,
-        "name": one.name,
-        "path": one.path,
-        "summary": one.summary,
+    told = {name: getattr(one, name) for name in _TOLD}
+    return told | {
         "record": one.record.__name__,
         "parameters": [p.name for p in one.parameters],
         "required": [*required, *filter(None, [" or ".join(one.one_of)])],
         "pages": one.pages is not None,
-        "credits": one.credits,
-        "evidence": one.evidence,
     }

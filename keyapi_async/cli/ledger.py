@@ -76,24 +76,27 @@ def status(
 
 def status_lines(held: Status) -> list[tuple[str, str]]:
     """Say what a ledger holds."""
-    rejects = f", {held.rejects:,} of them invalid" if held.rejects else ""
     lines = [
         (name.removeprefix("parameter "), str(value))
         for name, value in held.listing.items()
         if name in _TOLD or name.startswith("parameter ")
     ]
-    lines += [
-        ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
-        ("read", f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"),
-        ("size", f"{held.size / 1e6:,.1f} MB"),
-    ]
+    lines += [*count_lines(held), ("size", f"{held.size / 1e6:,.1f} MB")]
     if held.first is not None and held.last is not None:
         lines.append(("written", f"{held.first:%Y-%m-%d %H:%M} to {held.last:%Y-%m-%d %H:%M} UTC"))
     if held.run is not None:
-        lines += [("run", "under way" if held.running else "ended"), *run_lines(held.run)]
-    if held.run is not None and held.run.paused is not None:
-        lines.append(("paused", held.run.paused))
+        state = held.run.paused or ("under way" if held.running else "ended")
+        lines += [("run", state), *run_lines(held.run)]
     return lines
+
+
+def count_lines(held: Status | Progress) -> list[tuple[str, str]]:
+    """Say how many lists were read, and what came of it."""
+    rejects = f", {held.rejects:,} of them invalid" if held.rejects else ""
+    return [
+        ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
+        ("read", f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"),
+    ]
 
 
 def run_lines(run: Progress) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from keyapi_async.cli.display import EVERY, display_on
 from keyapi_async.cli.exits import ExitCode, InputError
 from keyapi_async.cli.harvest import Order
-from keyapi_async.cli.ledger import print_failures, run_lines
+from keyapi_async.cli.ledger import count_lines, print_failures, run_lines
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
@@ -37,17 +37,19 @@ def run(order: Order) -> None:
         except ExportError as error:
             raise InputError(str(error)) from error
     screen = console(sys.stderr)
+    exports = ", and exports at its end" if order.how.export else ""
+    ledger = printable(str(order.ledger))
+    way_on = f"Kept in {ledger}; the same command goes on from there{exports}."
     try:
         report = asyncio.run(_harvest(order, screen))
     except HarvestStoppedError as error:
         _print_report(order, error.report, ())
-        _print_way_on(order, screen)
+        screen.print(way_on, soft_wrap=True)
         raise
     except (asyncio.CancelledError, KeyboardInterrupt):
-        _print_way_on(order, screen)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    if report.stopped:
-        _print_way_on(order, screen)
+        report = None
+    if report is None or report.stopped:
+        screen.print(way_on, soft_wrap=True)
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.failed:
         print_failures(report.failures, report.failed, screen)
@@ -123,20 +125,10 @@ def _on_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> N
 
 
 def _print_report(order: Order, report: HarvestReport, files: Sequence[Exported]) -> None:
-    rejects = f", {report.rejects:,} of them invalid" if report.rejects else ""
     lines = [
-        ("lists", f"{report.done:,} done, {report.failed:,} failed, {report.left:,} left"),
-        ("read", f"{counted(report.rows, 'row')} in {counted(report.pages, 'page')}{rejects}"),
+        *count_lines(report),
         *run_lines(report),
         ("ledger", str(order.ledger)),
         *(("file", f"{one.file} ({counted(one.rows, 'row')})") for one in files),
     ]
     console(sys.stdout).print(pairs(lines))
-
-
-def _print_way_on(order: Order, screen: Console) -> None:
-    exports = ", and exports at its end" if order.how.export else ""
-    screen.print(
-        f"Kept in {printable(str(order.ledger))}; the same command goes on from there{exports}.",
-        soft_wrap=True,
-    )

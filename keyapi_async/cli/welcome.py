@@ -19,10 +19,7 @@ _FIRST = (
 
 def welcome(*, has_key: bool) -> None:
     """Say what this is, how to begin, and whether there is a key."""
-    text = Text.assemble(
-        ("keyapi-async", "bold"),
-        f" {__version__}: KeyAPI's TikTok analytics on the command line.\n\n",
-    )
+    text = Text(f"keyapi-async {__version__}: KeyAPI's TikTok analytics on the command line.\n\n")
     for command, told in _FIRST:
         text.append(f"  keyapi-async {command:<16}", "bold cyan")
         text.append(f"  {told}\n")

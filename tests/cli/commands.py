@@ -1,9 +1,12 @@
 """The command line in this process: what it is given, and what it says."""
 
 import json
+import os
 import shlex
+import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,3 +88,20 @@ def answering(*rows: object) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
+    """Do something in another thread as soon as something else is so."""
+
+    def wait() -> None:
+        while not true():
+            time.sleep(0.005)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)

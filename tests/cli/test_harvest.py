@@ -3,13 +3,9 @@
 import asyncio
 import csv
 import io
-import os
-import signal
 import sqlite3
 import sys
-import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +21,7 @@ from keyapi_async.cli.ledger import status_lines
 from keyapi_async.cli.terminal import console
 from keyapi_async.harvest import Harvest, Progress, Status
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.commands import Capture, answering, arguments, said, value_of
+from tests.cli.commands import Capture, answering, arguments, interrupt, said, value_of, when
 from tests.cli.terminals import Terminal
 
 EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
@@ -223,23 +219,6 @@ def test_a_shared_gate_is_asked(
     assert "cmdstat_evalsha" in redis.ask("INFO", "commandstats")
 
 
-def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
-    """Do something in another thread as soon as something else is so."""
-
-    def wait() -> None:
-        while not true():
-            time.sleep(0.005)
-        act()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
-
-
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_a_signal_keeps_what_is_in_flight_and_a_second_one_ends_it(
     box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
@@ -365,7 +344,7 @@ def test_status_tells_of_a_pause_and_of_nothing() -> None:
     lines = dict(status_lines(held))
     assert lines["sort_type"] == "1"
     assert lines["size"] == "2.5 MB"
-    assert lines["paused"] == "no network"
+    assert lines["run"] == "no network"
     assert "path" not in lines
     new = Status(listing={}, keys=(), size=0, first=None, last=None, running=False, run=None,
         **dict.fromkeys(counts, 0))  # fmt: skip

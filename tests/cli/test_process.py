@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,8 +15,8 @@ import pytest
 from keyapi_async.cli.demo import work
 from keyapi_async.harvest.file import RunLock
 from keyapi_async.sandbox import Sandbox
-from tests.cli.commands import Capture, said
-from tests.cli.terminals import Terminal, environment, on_terminal
+from tests.cli.commands import Capture, interrupt, said, when
+from tests.cli.terminals import environment, on_terminal
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
 HARVEST = ("harvest", "product", "creators", "--ids", "ids.txt", "--db", "x.db")
@@ -59,7 +58,7 @@ def test_the_demo_kills_resumes_and_loses_nothing(
     assert "was killed with SIGKILL" in heard.err
     assert "$ keyapi-async status creators.db" in heard.err
     assert heard.facts["lost"] == "nothing: every row is there, and none twice"
-    assert "top creators" in heard.out
+    assert "Top creators" in heard.out
     for kind in ("db", "csv", "jsonl", "parquet"):
         assert Path(heard.facts[kind]).stat().st_size
     heard = said(capsys, *SHORT, "--into", "d")
@@ -67,25 +66,20 @@ def test_the_demo_kills_resumes_and_loses_nothing(
     assert heard.err == "keyapi-async: --into d: creators.db: File exists\n"
 
 
-def test_a_demo_that_fails_says_why_and_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
-) -> None:
-    seen = Terminal()
-    monkeypatch.setattr(sys, "stderr", seen)
-    locks: list[RunLock] = []
+def test_a_demo_that_fails_says_why(capsys: Capture) -> None:
+    Path("d").mkdir()
+    lock = RunLock(Path("d/creators.db"))
+    lock.take()
+    heard = said(capsys, *SHORT, "--into", "d")
+    lock.release()
+    assert heard.code == 1
+    assert "is in use by another run" in heard.err.splitlines()[-1]
 
-    def lock_what_comes() -> None:
-        while not (found := list(tmp_path.glob("keyapi-demo-*/creators.db"))):
-            time.sleep(0.001)
-        locks.append(RunLock(found[0]))
-        locks[0].take()
 
-    locking = threading.Thread(target=lock_what_comes)
-    locking.start()
-    assert said(capsys, *SHORT).code == 1
-    locking.join()
-    locks[0].release()
-    assert "is in use by another run" in seen.getvalue()
+def test_an_interrupted_demo_leaves_nothing(capsys: Capture, tmp_path: Path) -> None:
+    there = when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt)
+    assert said(capsys, "demo").code == 130
+    there.join()
     assert not list(tmp_path.glob("keyapi-demo-*/*"))
 
 
