@@ -28,11 +28,12 @@ _GROUPS = {
 _PLAIN = {
     "export": ("Write the rows of a ledger to a file.", "lists.db lists.csv"),
     "status": ("Show what a ledger holds, also while it is written.", "lists.db --watch"),
+    "report": ("Write what a ledger holds as a page to look at.", "lists.db lists.html"),
     "demo": ("See a harvest in half a minute, with no key.", "--qps 100"),
     "endpoints": ("List every endpoint, and how sure it is.", ""),
     "sandbox": ("Serve a KeyAPI with made-up data on this machine.", "--port 8080"),
 }
-_OF_LEDGERS = {"export", "status"}
+_OF_LEDGERS = {"export", "status", "report"}
 
 
 def _commands() -> Mapping[str, Entry]:

@@ -189,3 +189,5 @@ async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:
     for suffix in (".csv", ".jsonl", ".parquet"):
         with suppress(ConfigurationError):  # Parquet needs an extra
             yield (await harvest.export(ledger.with_suffix(suffix))).file
+    with suppress(ConfigurationError):  # and so does the report
+        yield await harvest.write_report(ledger.with_suffix(".html"))

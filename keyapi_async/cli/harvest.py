@@ -21,6 +21,7 @@ class Options(Reading):
     export: list[Path] = option(
         [], "Export to .parquet, .csv or .jsonl at the end; repeat it.", "FILE"
     )
+    report: Path | None = option(None, "Write a page to look at, .html, at the end.", "FILE")
     redis: str | None = option(
         None,
         "Share the limit with the other processes of the key, through this Redis.",

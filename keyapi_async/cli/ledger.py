@@ -51,6 +51,22 @@ def export(
     console(sys.stdout).print(pairs(lines))
 
 
+def report(
+    ledger: Ledger,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")],
+) -> None:
+    """Write what a ledger holds as one page to look at, also while a harvest runs.
+
+    The page asks for nothing from anywhere. It costs nothing, and needs the extra report.
+    """
+
+    async def written() -> Path:
+        async with Harvest.open(ledger, read_only=True) as harvest:
+            return await harvest.write_report(file)
+
+    console(sys.stdout).print(pairs([("file", str(asyncio.run(written())))]))
+
+
 def status(
     ledger: Ledger,
     *,

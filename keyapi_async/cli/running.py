@@ -12,13 +12,12 @@ from rich.console import Console
 
 from keyapi_async.cli.display import EVERY, display_on
 from keyapi_async.cli.exits import ExitCode, InputError
-from keyapi_async.cli.harvest import Order
+from keyapi_async.cli.harvest import Options, Order
 from keyapi_async.cli.ledger import count_lines, print_failures, run_lines
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
 from keyapi_async.harvest import (
-    Exported,
     ExportError,
     Harvest,
     HarvestReport,
@@ -31,13 +30,9 @@ from keyapi_async.limiter import RedisLimiter
 
 def run(order: Order) -> None:
     """Do a harvest, and say how it went."""
-    for file in order.how.export:
-        try:
-            check_export(file)
-        except ExportError as error:
-            raise InputError(str(error)) from error
+    _check_files(order.how)
     screen = console(sys.stderr)
-    exports = ", and exports at its end" if order.how.export else ""
+    exports = ", and exports at its end" if order.how.export or order.how.report else ""
     ledger = printable(str(order.ledger))
     way_on = f"Kept in {ledger}; the same command goes on from there{exports}."
     try:
@@ -57,6 +52,18 @@ def run(order: Order) -> None:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
+def _check_files(how: Options) -> None:
+    """See that all files can be written, as far as one can tell before a credit is spent."""
+    try:
+        for file in how.export:
+            check_export(file)
+    except ExportError as error:
+        raise InputError(str(error)) from error
+    page = how.report
+    if page is not None and (page.suffix != ".html" or not page.absolute().parent.is_dir()):
+        raise InputError(f"--report {page}: give a name with .html in a folder that is there")
+
+
 async def _harvest(order: Order, screen: Console) -> HarvestReport:
     how = order.how
     gate = None if how.redis is None else RedisLimiter(how.redis, qps=how.qps)
@@ -66,7 +73,12 @@ async def _harvest(order: Order, screen: Console) -> HarvestReport:
     ):
         with _stopped_by_signals(harvest, screen):
             report = await _watched(order, api, harvest, screen)
-        files = [] if report.stopped else [await harvest.export(file) for file in how.export]
+        files = []
+        if not report.stopped:
+            exported = [await harvest.export(file) for file in how.export]
+            files = [f"{one.file} ({counted(one.rows, 'row')})" for one in exported]
+            if how.report is not None:
+                files.append(str(await harvest.write_report(how.report)))
     _print_report(order, report, files)
     return report
 
@@ -124,11 +136,11 @@ def _on_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> N
             loop.add_signal_handler(number, act)
 
 
-def _print_report(order: Order, report: HarvestReport, files: Sequence[Exported]) -> None:
+def _print_report(order: Order, report: HarvestReport, files: Sequence[str]) -> None:
     lines = [
         *count_lines(report),
         *run_lines(report),
         ("ledger", str(order.ledger)),
-        *(("file", f"{one.file} ({counted(one.rows, 'row')})") for one in files),
+        *(("file", file) for file in files),
     ]
     console(sys.stdout).print(pairs(lines))

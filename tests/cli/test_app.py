@@ -36,7 +36,7 @@ from tests.cli.commands import Capture, said
 from tests.cli.terminals import Terminal
 
 NAMES = [(one.resource, one.name) for one in endpoints()]
-PLAIN = [("export",), ("status",), ("demo",), ("endpoints",), ("sandbox",)]
+PLAIN = [("export",), ("status",), ("report",), ("demo",), ("endpoints",), ("sandbox",)]
 COMMANDS = [
     *((), ("product",), ("harvest",), ("estimate", "shop")),
     *PLAIN,

@@ -66,6 +66,7 @@ def test_a_second_run_buys_nothing_and_the_exports_agree(
     estimate = said(capsys, "estimate", *CREATORS, "--ids", "ids.txt", "--rows-per-list", "10")
     assert estimate.facts["credits"] == "24 at least, with 10 rows a list"
     args = ("--export", "c.csv", "--export", "c.jsonl", "--export", "c.parquet", *FAST)
+    args += ("--report", "c.html")
     heard = said(capsys, *HARVEST, *args)
     assert heard.code == 0, heard.err
     assert heard.facts["lists"] == "12 done, 0 failed, 0 left"
@@ -78,6 +79,8 @@ def test_a_second_run_buys_nothing_and_the_exports_agree(
     age("x.db")
     assert said(capsys, *HARVEST, "--max-age", "1h", *FAST).code == 0
     assert box.billed - billed == 2 * spent
+    assert said(capsys, "report", "x.db", "d.html").facts["file"] == "d.html"
+    assert all("<html" in Path(file).read_text("utf-8") for file in ("c.html", "d.html"))
     assert said(capsys, "export", "x.db", "all.csv", "--snapshots", "all").code == 0
     assert len(rows_of("all.csv")) == 2 * len(rows)
     heard = said(
@@ -129,6 +132,7 @@ def _estimate(file: str, *more: str) -> list[str]:
         ("1\n", ["--ids", "bare.db", "--column", "x"], "is not a ledger"),
         ("1\n", ["--export", "x.xls"], "a name with .parquet, .csv or .jsonl"),
         ("1\n", ["--export", "none/x.csv"], "there is no such folder"),
+        ("1\n", ["--report", "x.pdf"], "give a name with .html"),
         ("1\n", ["--max-age", "1 day"], "is not a time such as 1d, 12h, 30m or 90s"),
         ("1\n", ["--db", "none/x.db"], "there is no such folder"),
         ("1\n", ["--redis", "nonsense"], "an address of Redis"),

@@ -59,7 +59,7 @@ def test_the_demo_kills_resumes_and_loses_nothing(
     assert "$ keyapi-async status creators.db" in heard.err
     assert heard.facts["lost"] == "nothing: every row is there, and none twice"
     assert "Top creators" in heard.out
-    for kind in ("db", "csv", "jsonl", "parquet"):
+    for kind in ("db", "csv", "jsonl", "parquet", "html"):
         assert Path(heard.facts[kind]).stat().st_size
     heard = said(capsys, *SHORT, "--into", "d")
     assert heard.code == 2
