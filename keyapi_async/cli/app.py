@@ -83,12 +83,6 @@ class _Root(LazyGroup):
     entries = staticmethod(_commands)
 
 
-def _show_version(value: bool) -> None:
-    if value:
-        typer.echo(f"keyapi-async {__version__}")
-        raise typer.Exit
-
-
 app = typer.Typer(
     cls=_Root, pretty_exceptions_enable=False, rich_markup_mode="rich", context_settings={**HELP}
 )
@@ -98,12 +92,7 @@ app = typer.Typer(
 def _main(
     context: typer.Context,
     *,
-    version: Annotated[  # noqa: ARG001  # its callback has answered
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
-        ),
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """KeyAPI's TikTok analytics on the command line.
@@ -111,6 +100,9 @@ def _main(
     The key comes from KEYAPI_TOKEN; demo and sandbox need none.
     """
     context.ensure_object(dict)["debug"] = debug
+    if version:
+        typer.echo(f"keyapi-async {__version__}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
         from keyapi_async.cli.welcome import welcome  # noqa: PLC0415  # rarely shown
 

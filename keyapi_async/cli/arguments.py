@@ -12,7 +12,6 @@ import typer
 
 from keyapi_async.api.declaration import Endpoint, Parameter
 from keyapi_async.cli.commands import meant
-from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.options import keyword
 from keyapi_async.errors import InvalidParameterError, shown
 
@@ -79,17 +78,6 @@ def given_of(endpoint: Endpoint, values: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             given[one.name] = value
     return given
-
-
-def check_one_of(endpoint: Endpoint, options: Mapping[str, str], given: Mapping[str, Any]) -> None:
-    """See that exactly one is given of those parameters of which one is wanted.
-
-    Raises:
-        InputError: it is not so.
-    """
-    if endpoint.one_of and len(given.keys() & set(endpoint.one_of)) != 1:
-        names = (options[name] for name in endpoint.one_of)
-        raise InputError(f"give exactly one of {' and '.join(names)}")
 
 
 def sample(endpoint: Endpoint, *, files: bool = False) -> str:

@@ -8,14 +8,7 @@ from typing import Any
 import attrs
 
 from keyapi_async.api.declaration import Endpoint
-from keyapi_async.cli.arguments import (
-    check_one_of,
-    dashed,
-    given_of,
-    is_ranking,
-    of_one_list,
-    sample,
-)
+from keyapi_async.cli.arguments import dashed, given_of, is_ranking, of_one_list, sample
 from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.options import Format, Reading, option, options_of, taken
@@ -36,7 +29,8 @@ def command_of(endpoint: Endpoint) -> Command:
 
     def read(values: dict[str, Any]) -> None:
         given = given_of(endpoint, values)
-        check_one_of(endpoint, {name: dashed(name) for name in endpoint.one_of}, given)
+        if endpoint.one_of and len(given.keys() & set(endpoint.one_of)) != 1:
+            raise InputError(f"give either {' or '.join(map(dashed, endpoint.one_of))}")
         asyncio.run(_print(endpoint, given, taken(_Written, values)))
 
     price = "One credit" if endpoint.credits == 1 else f"{endpoint.credits} credits"

@@ -9,7 +9,8 @@ import attrs
 import typer
 
 from keyapi_async.api.declaration import Endpoint, Parameter
-from keyapi_async.cli.arguments import check_one_of, given_of, ids_of, of_many_lists
+from keyapi_async.cli.arguments import given_of, ids_of, of_many_lists
+from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.ids import read_ids
 from keyapi_async.cli.options import keyword
 
@@ -62,15 +63,15 @@ def selected(endpoint: Endpoint, values: Mapping[str, Any]) -> Selection:
     Raises:
         InputError: they cannot be read; it says what to do.
     """
-    nouns = {one.name: f"--{_noun(one)}" for one in ids_of(endpoint)}
-    named = {one.name: one for one in ids_of(endpoint) if values[_noun(one)] is not None}
-    check_one_of(endpoint, nouns, named)
+    named = [one for one in ids_of(endpoint) if values[_noun(one)] is not None]
+    if endpoint.one_of and len(named) != 1:
+        raise InputError("give either --ids or --handles")
     given = given_of(endpoint, values)
     shared = {name: value for name, value in given.items() if name not in endpoint.key}
     others = {name: value for name, value in given.items() if name in endpoint.key}
-    for name, one in named.items():
+    for one in named:
         ids = read_ids(values[_noun(one)], values["column"], one.kind.check)
-        return Selection(name, ids, others, shared)
+        return Selection(one.name, ids, others, shared)
     return Selection(None, [], others, shared)
 
 

@@ -65,8 +65,8 @@ def test_a_second_run_buys_nothing_and_the_exports_agree(
     billed = box.billed
     estimate = said(capsys, "estimate", *CREATORS, "--ids", "ids.txt", "--rows-per-list", "10")
     assert estimate.facts["credits"] == "24 at least, with 10 rows a list"
-    args = ("--export", "c.csv", "--export", "c.jsonl", "--export", "c.parquet", *FAST)
-    args += ("--report", "c.html")
+    files = [f"--export=c.{kind}" for kind in ("csv", "jsonl", "parquet")]
+    args = [*files, "--report=c.html", *FAST]
     heard = said(capsys, *HARVEST, *args)
     assert heard.code == 0, heard.err
     assert heard.facts["lists"] == "12 done, 0 failed, 0 left"
@@ -158,7 +158,7 @@ def test_one_kind_of_id_is_wanted(box: Sandbox, ids: list[str], capsys: Capture)
     for args in ([], ["--ids", "ids.txt", "--handles", "ids.txt"]):
         heard = said(capsys, "harvest", "influencer", "videos", *args)
         assert (heard.code, heard.err.count("\n")) == (2, 1)
-        assert "give exactly one of --ids and --handles" in heard.err
+        assert "give either --ids or --handles" in heard.err
     assert said(capsys, *HARVEST, *FAST).code == 0
     heard = said(capsys, *HARVEST, "--sort-type", "asc")
     assert heard.code == 2
