@@ -83,12 +83,12 @@ class _Root(LazyGroup):
     entries = staticmethod(_commands)
 
 
-app = typer.Typer(
+_app = typer.Typer(
     cls=_Root, pretty_exceptions_enable=False, rich_markup_mode="rich", context_settings={**HELP}
 )
 
 
-@app.callback(invoke_without_command=True, epilog="Example:  keyapi-async demo")
+@_app.callback(invoke_without_command=True, epilog="Example:  keyapi-async demo")
 def _main(
     context: typer.Context,
     *,
@@ -112,7 +112,7 @@ def _main(
 def run(args: Sequence[str] | None = None) -> int:
     """Run a command line, that of the process where None; return the exit code."""
     switches: dict[str, bool] = {}
-    made = typer.main.get_command(app)
+    made = typer.main.get_command(_app)
     try:
         code = made.main(args, "keyapi-async", standalone_mode=False, obj=switches)
         sys.stdout.flush()
