@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import partial
 from typing import Annotated, Any, Final
 
+import attrs
 import orjson
 import typer
 
@@ -48,21 +50,20 @@ def is_ranking(endpoint: Endpoint) -> bool:
 
 def of_one_list(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what the command that reads one list takes."""
-    arguments, options = [], []
+    made = []
     for one in endpoint.parameters:
-        if one.required and one in ids_of(endpoint):
-            arguments.append(_argument(one))
-        elif one.name == "date" and is_ranking(endpoint):
-            options.append(_option(one, required=False, doc=f"{one.doc} The latest if not given."))
-        else:
-            options.append(_option(one, required=one.required, several=one.kind.many))
-    return [*arguments, *options]
+        latest = one.name == "date" and is_ranking(endpoint)
+        positional = one.required and one in ids_of(endpoint)
+        told = attrs.evolve(one, doc=f"{one.doc} The latest if not given.") if latest else one
+        told = attrs.evolve(told, required=one.required and not latest)
+        made.append(_parameter(told, several=one.kind.many, positional=positional))
+    return made
 
 
 def of_many_lists(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what commands take that read many lists: all but what comes from a file."""
     return [
-        _option(one, required=one.required, several=one.name in endpoint.key)
+        _parameter(one, several=one.name in endpoint.key)
         for one in endpoint.parameters
         if one not in ids_of(endpoint)
     ]
@@ -96,29 +97,20 @@ def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     return " ".join(texts)
 
 
-def _argument(one: Parameter) -> inspect.Parameter:
-    several = one.kind.many
-    metavar = f"{one.name.removesuffix('s').upper()}..." if several else one.name.upper()
-    told = typer.Argument(
-        metavar=metavar, parser=_parser(one, several=several), help=one.doc, show_default=False
-    )
-    return keyword(one.name, Annotated[list[str] if several else str, told], _NO_DEFAULT)
-
-
-def _option(
-    one: Parameter, *, required: bool, several: bool = False, doc: str | None = None
-) -> inspect.Parameter:
+def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> inspect.Parameter:
     choices, default = one.kind.choices, one.default
-    metavar, doc = one.kind.metavar, doc or one.doc
+    metavar, doc = one.kind.metavar, one.doc
     if choices is not None:
         metavar, doc = "NAME", f"{doc} One of: {', '.join(_words(choices))}."
         default = next((word for word, one in _words(choices).items() if one == default), None)
     if one.kind.name == "moment":
         metavar, doc = "TIME", f"{doc} Unix seconds, or a time such as 2026-07-01T12:00 (UTC)."
-    if several:
+    if positional:
+        metavar = one.name.removesuffix("s").upper()
+    elif several:
         metavar, doc = f"{metavar},...", f"{doc} Several with commas between them."
-    told = typer.Option(
-        dashed(one.name),
+    make = typer.Argument if positional else partial(typer.Option, dashed(one.name))
+    told: Any = make(
         metavar=metavar,
         parser=_parser(one, several=several),
         autocompletion=None if choices is None else _completed(choices),
@@ -126,12 +118,9 @@ def _option(
         show_default=False if default is None else str(default),
     )
     kind: Any = list[str] if several else str
-    if required:
-        return keyword(one.name, Annotated[kind, told], _NO_DEFAULT)
+    if one.required:
+        return keyword(one.name, Annotated[kind, told], inspect.Parameter.empty)
     return keyword(one.name, Annotated[kind | None, told], None)
-
-
-_NO_DEFAULT: Final = inspect.Parameter.empty
 
 
 def _words(choices: type[IntEnum]) -> dict[str, IntEnum]:

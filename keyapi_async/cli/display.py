@@ -61,7 +61,7 @@ class _Lines:
         if run.elapsed >= self._next and run.paused is None:
             self._next = run.elapsed + _LINE_EVERY
             ended = f"{run.done:,} of {run.total:,} lists, {run.failed:,} failed"
-            rate = f"{run.rate:.1f}{_of(run.qps)} requests/s, {clock(run.time_left)} left"
+            rate = f"{run.rate:.1f}{out_of(run.qps)} requests/s, {clock(run.time_left)} left"
             self._console.print(f"{ended}, {', '.join(_bought(run))}, {rate}", soft_wrap=True)
 
 
@@ -112,10 +112,15 @@ class _Drawing:
 
 
 def _bought(run: Progress) -> list[str]:
-    return [f"{run.rows:,} rows", f"{run.pages:,} pages", f"{run.spent:,}{_of(run.budget)} credits"]
+    return [
+        f"{run.rows:,} rows",
+        f"{run.pages:,} pages",
+        f"{run.spent:,}{out_of(run.budget)} credits",
+    ]
 
 
-def _of(limit: float | None) -> str:
+def out_of(limit: float | None) -> str:
+    """Write a limit behind what counts towards it, if there is one."""
     return "" if limit is None else f" of {limit:,g}"
 
 

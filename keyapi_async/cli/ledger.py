@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from keyapi_async.cli.display import follow
+from keyapi_async.cli.display import follow, out_of
 from keyapi_async.cli.options import Snapshots
 from keyapi_async.cli.terminal import clock, console, counted, pairs
 from keyapi_async.errors import printable
@@ -118,11 +118,9 @@ def count_lines(held: Status | Progress) -> list[tuple[str, str]]:
 def run_lines(run: Progress) -> list[tuple[str, str]]:
     """Say what a run has spent, and how fast it was."""
     uncertain = f", {run.uncertain:,} more are uncertain" if run.uncertain else ""
-    budget = "" if run.budget is None else f" of {run.budget:,}"
-    limit = "" if run.qps is None else f" of {run.qps:g}"
     return [
-        ("credits", f"{run.spent:,}{budget} spent{uncertain}"),
-        ("rate", f"{run.rate:.1f}{limit} requests/s for {clock(run.elapsed)}"),
+        ("credits", f"{run.spent:,}{out_of(run.budget)} spent{uncertain}"),
+        ("rate", f"{run.rate:.1f}{out_of(run.qps)} requests/s for {clock(run.elapsed)}"),
     ]
 
 
