@@ -35,6 +35,8 @@ from keyapi_async.sandbox import Sandbox
 from tests.cli.commands import Capture, said
 from tests.cli.terminals import Terminal
 
+RANKED = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
+    "--influencer-rank-field", "total-followers-cnt")  # fmt: skip
 NAMES = [(one.resource, one.name) for one in endpoints()]
 PLAIN = [("export",), ("status",), ("report",), ("demo",), ("endpoints",), ("sandbox",)]
 COMMANDS = [
@@ -87,14 +89,36 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
         (["status"], "Missing argument 'LEDGER'"),
         (["demo", "--qps", "0"], "0 is not a number above 0"),
         (["demo", "extra\x1b]0;"], "unexpected extra argument"),
+        (["product", "creators", "abc"], "'abc' is not accepted: an id is a string of digits"),
+        (["product", "creators"], "Missing argument 'PRODUCT_ID'"),
+        (["product", "creators", "1", "--sort-type", "dessc"], "did you mean desc?"),
+        (["product", "creators", "1", "--sort-type", "up"], "there are asc, desc"),
+        (["product", "creators", "1", "--until", "never"], "'never' is not one of"),
+        (["product", "creators", "1", "--columns", "nickname"], "did you mean nick_name?"),
+        (["product", "creators", "1", "--qps", "nan"], "nan is not a number above 0"),
+        (["influencer", "videos"], "give either --user-id or --unique-id"),
+        (["influencer", "videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id"),
+        (["influencer", "detail", "--user-ids", "1,x"], "'x' is not accepted"),
+        (["product", "list", "--region", "USA"], "'USA' is not accepted"),
+        (["product", "list", "--region", "US", "--min-views-cnt", "x"], "No such option"),
+        (["product", "list", "--region", "US", "--free-shipping", "x"], "'x' is not accepted"),
+        ([*RANKED, "--date", "2026-07-02"], "you probably mean 2026-07-01"),
+        (["status", "none.db"], "there is no such ledger"),
+        (["export", "none.db", "x.csv"], "there is no such ledger"),
+        (["export", "x.db", "x.csv", "--snapshots", "some"], "'some' is not one of"),
+        (["harvest", "influencer", "videos"], "give either --ids or --handles"),
+        (["estimate", "influencer", "videos", "--ids=a", "--handles=b"], "give either --ids or"),
         (["sandbox", "--host", "0.0.0.0"], "loopback"),  # noqa: S104  # it is refused
     ],
 )
-def test_bad_usage_gets_one_sentence(args: list[str], told: str, capsys: Capture) -> None:
+def test_bad_usage_gets_one_sentence_and_costs_nothing(
+    args: list[str], told: str, box: Sandbox, capsys: Capture
+) -> None:
     heard = said(capsys, *args)
     assert (heard.code, heard.out) == (2, "")
     assert told in heard.err
     assert heard.err.count("\n") == 1
+    assert not box.requests
 
 
 def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

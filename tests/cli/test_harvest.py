@@ -74,7 +74,7 @@ def test_a_second_run_buys_nothing_and_the_exports_agree(
     rows = rows_of("c.csv")
     assert {row["list_product_id"] for row in rows} == set(ids)
     assert len(Path("c.jsonl").read_text("utf-8").splitlines()) == len(rows)
-    assert said(capsys, *HARVEST, *args).code == 0
+    assert said(capsys, *HARVEST, *FAST).code == 0
     assert box.billed - billed == spent
     age("x.db")
     assert said(capsys, *HARVEST, "--max-age", "1h", *FAST).code == 0
@@ -154,12 +154,10 @@ def test_bad_input_costs_nothing(
     assert not box.requests
 
 
-def test_one_kind_of_id_is_wanted(box: Sandbox, ids: list[str], capsys: Capture) -> None:
-    for args in ([], ["--ids", "ids.txt", "--handles", "ids.txt"]):
-        heard = said(capsys, "harvest", "influencer", "videos", *args)
-        assert (heard.code, heard.err.count("\n")) == (2, 1)
-        assert "give either --ids or --handles" in heard.err
+def test_a_ledger_keeps_to_its_lists(box: Sandbox, ids: list[str], capsys: Capture) -> None:
     assert said(capsys, *HARVEST, *FAST).code == 0
+    assert "a name with .parquet" in said(capsys, "export", "x.db", "x.xls").err
+    assert "is not a ledger" in said(capsys, "status", "ids.txt").err
     heard = said(capsys, *HARVEST, "--sort-type", "asc")
     assert heard.code == 2
     assert "holds other lists" in heard.err
@@ -273,25 +271,6 @@ def test_another_terminal_watches(
 async def _watch(seen: Terminal) -> None:
     async with Harvest.open("x.db", read_only=True) as harvest:
         await follow(harvest, console(seen), lambda now: not now.running)
-
-
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [
-        (["status", "none.db"], "there is no such ledger"),
-        (["export", "none.db", "x.csv"], "there is no such ledger"),
-        (["export", "x.db", "x.xls"], "a name with .parquet, .csv or .jsonl"),
-        (["export", "x.db", "x.csv", "--snapshots", "some"], "'some' is not one of"),
-        (["status", "ids.txt"], "is not a ledger"),
-    ],
-)
-def test_a_ledger_that_cannot_be_used(
-    args: list[str], told: str, box: Sandbox, ids: list[str], capsys: Capture
-) -> None:
-    assert said(capsys, *HARVEST, *FAST).code == 0
-    heard = said(capsys, *args)
-    assert (heard.code, heard.out) == (2, "")
-    assert told in heard.err
 
 
 RUN = Progress(

@@ -58,33 +58,6 @@ def test_every_list_in_every_form(
     assert 40 < widths[0] <= widths[1] or endpoint.resource == "category"
 
 
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [
-        (["product", "creators", "abc"], "'abc' is not accepted: an id is a string of digits"),
-        (["product", "creators"], "Missing argument 'PRODUCT_ID'"),
-        (["product", "creators", "1", "--sort-type", "dessc"], "did you mean desc?"),
-        (["product", "creators", "1", "--sort-type", "up"], "there are asc, desc"),
-        (["product", "creators", "1", "--until", "never"], "'never' is not one of"),
-        (["product", "creators", "1", "--columns", "nickname"], "did you mean nick_name?"),
-        (["product", "creators", "1", "--qps", "nan"], "nan is not a number above 0"),
-        (["influencer", "videos"], "give either --user-id or --unique-id"),
-        (["influencer", "videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id"),
-        (["influencer", "detail", "--user-ids", "1,x"], "'x' is not accepted"),
-        (["product", "list", "--region", "USA"], "'USA' is not accepted"),
-        (["product", "list", "--region", "US", "--min-views-cnt", "x"], "No such option"),
-        (["product", "list", "--region", "US", "--free-shipping", "x"], "'x' is not accepted"),
-        ([*RANKED, "--date", "2026-07-02"], "you probably mean 2026-07-01"),
-    ],
-)
-def test_bad_usage_costs_nothing(args: list[str], told: str, box: Sandbox, capsys: Capture) -> None:
-    heard = said(capsys, *args)
-    assert (heard.code, heard.out) == (2, "")
-    assert told in heard.err
-    assert heard.err.count("\n") == 1
-    assert not box.requests
-
-
 def test_parameters_are_passed_on(box: Sandbox, capsys: Capture) -> None:
     options = ["--product-influencer-sort-field", "2", "--sort-type", "DESC", "--limit", "1"]
     assert said(capsys, *CREATORS, *options).code == 0
