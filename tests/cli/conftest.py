@@ -1,6 +1,7 @@
 """A sandbox in a thread of its own: the commands run in this one."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,16 @@ def box(_served: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
         assert not file.is_file() or KEY.encode() not in file.read_bytes()
 
 
-@pytest.fixture
-def ids(box: Sandbox) -> list[str]:
-    """Give products whose lists have some pages; ``ids.txt`` has them too, with comments."""
+@pytest.fixture(scope="session")
+def _fit(_served: Sandbox) -> list[str]:
     path = "/v1/tiktok/product/creators/analytics"
-    fit = [one for one in box.product_ids(100) if 30 < len(box.rows(path, product_id=one)) < 200]
-    lines = "".join(f"{one}  # a product\n\n" for one in fit[:12])
-    Path("ids.txt").write_text(f"# products\n{lines}{fit[0]}\n", encoding="utf-8")
-    return fit[:12]
+    every = ((one, len(_served.rows(path, product_id=one))) for one in _served.product_ids(100))
+    return list(islice((one for one, rows in every if 30 < rows < 120), 12))
+
+
+@pytest.fixture
+def ids(box: Sandbox, _fit: list[str]) -> list[str]:
+    """Give products whose lists have some pages; ``ids.txt`` has them too, with comments."""
+    lines = "".join(f"{one}  # a product\n\n" for one in _fit)
+    Path("ids.txt").write_text(f"# products\n{lines}{_fit[0]}\n", encoding="utf-8")
+    return _fit
