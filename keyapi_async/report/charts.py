@@ -11,105 +11,74 @@ try:
     import vl_convert
 except ModuleNotFoundError as error:
     raise ConfigurationError(
-        "the report draws with vl-convert-python: pip install 'keyapi-async[report]'"
+        "a report needs vl-convert-python: pip install 'keyapi-async[report]'"
     ) from error
 
-_VERSION = "6.4"
-_WIDTH = 420
-_LABEL = (
-    "abs(datum.value) < 1 ? format(datum.value, '~g')"
-    " : replace(format(datum.value, '.3~s'), 'G', 'B')"
-)
-_CONFIG = {
-    "aria": False,
-    "font": "sans-serif",
-    "view": {"stroke": None},
-    "axis": {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12,
-             "titleFontSize": 12, "titleFontWeight": "normal"},
-    "text": {"fontSize": 12},
-}  # fmt: skip
-_NUMBERS = {"labelExpr": _LABEL, "tickCount": 4, "title": None}
-
-Spec = Mapping[str, Any]
+_NUMBER = "(abs({0}) < 1 ? format({0}, '~g') : replace(format({0}, '.3~s'), 'G', 'B'))"
+_AXIS = {"title": None, "tickCount": 4, "labelExpr": _NUMBER.format("datum.value")}
+_PLAIN = {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12, "tickCount": 5}
+_CONFIG = {"aria": False, "view": {"stroke": None}, "axis": _PLAIN, "text": {"fontSize": 12}}
 
 
 def bars(items: Sequence[tuple[str, float]]) -> Markup:
     """Draw a few named numbers, each as a bar with its value behind it."""
+    # Two things may have the same name: a number tells them apart, and is not shown.
     values = [
-        {"n": n, "name": cut(name, 22), "value": value, "text": short(value)}
+        {"name": f"{n:02}{cut(name, 20)}", "value": value, "text": short(value)}
         for n, (name, value) in enumerate(items)
     ]
-    names = "[" + ",".join(f"data('source_0')[{n}].name" for n in range(len(values))) + "]"
-    y = {"field": "n", "type": "ordinal",
-         "axis": {"title": None, "labelExpr": f"{names}[datum.value]", "labelLimit": 170}}  # fmt: skip
-    x = {"field": "value", "type": "quantitative", "axis": None}
-    return _drawn(
-        values,
-        26 * len(values) + 8,
-        {"mark": {"type": "bar", "cornerRadiusEnd": 3, "height": 14}, "encoding": {"x": x, "y": y}},
-        {"mark": {"type": "text", "align": "left", "dx": 5},
-         "encoding": {"x": x, "y": y, "text": {"field": "text"}}},
-    )  # fmt: skip
+    # Room for fonts that are wider than those that Vega measures by.
+    axis = {"title": None, "labelExpr": "slice(datum.value, 2)", "labelLimit": 130,
+            "minExtent": 156, "maxExtent": 156}  # fmt: skip
+    scale = {"domain": [0, 1.25 * max(value for _, value in items)], "nice": False}
+    x = {"field": "value", "type": "quantitative", "axis": None, "scale": scale}
+    encoding = {"x": x, "y": {"field": "name", "type": "nominal", "axis": axis}}
+    named = {"mark": {"type": "text", "align": "left", "dx": 5},
+             "encoding": {**encoding, "text": {"field": "text"}}}  # fmt: skip
+    bar = {"mark": {"type": "bar", "cornerRadiusEnd": 3, "height": 14}, "encoding": encoding}
+    return _drawn(values, 26 * len(values) + 8, bar, named)
 
 
-def histogram(bins: Sequence[tuple[float, float, int]], *, log: bool, title: str) -> Markup:
-    """Draw how often values fall into ranges."""
-    values = [{"from": low, "to": high, "rows": rows} for low, high, rows in bins]
-    scale = {"type": "log" if log else "linear", "nice": False, "zero": False}
+def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
+    """Draw how often values fall into ranges; those above 0, where the scale is logarithmic."""
+    at = "log(datum.value) / LN10" if log else "datum.value"
+    values = [{"value": value, "rows": n} for value, n in counts if value > 0 or not log]
+    whole = not log and all(value.is_integer() for value, _ in counts)
+    steps = {"maxbins": 24, "minstep": 1 if whole else 0}
+    label = _NUMBER.format("pow(10, datum.value)" if log else "datum.value")
+    axis = {"title": "logarithmic scale" if log else None, "grid": False, "labelExpr": label,
+            "titleFontWeight": "normal", "titleFontSize": 12, "tickMinStep": int(log)}  # fmt: skip
     encoding = {
-        "x": {"field": "from", "type": "quantitative", "scale": scale,
-              "axis": {**_NUMBERS, "grid": False, "title": title}},
-        "x2": {"field": "to"},
-        "y": {"field": "rows", "type": "quantitative", "axis": _NUMBERS},
-    }  # fmt: skip
-    return _drawn(values, 190, {"mark": {"type": "bar", "binSpacing": 1}, "encoding": encoding})
-
-
-def columns(points: Sequence[tuple[float, float]], step: float) -> Markup:
-    """Draw how many came in each step of time; times are Unix seconds."""
-    values = [{"from": 1000 * at, "to": 1000 * (at + step), "value": n} for at, n in points]
-    encoding = {
-        "x": {"field": "from", **_TIME},
-        "x2": {"field": "to"},
-        "y": {"field": "value", "type": "quantitative", "axis": _NUMBERS},
+        "x": {"field": "at", "bin": steps, "axis": axis},
+        "y": {"aggregate": "sum", "field": "rows", "type": "quantitative", "axis": _AXIS},
     }
-    return _drawn(values, 190, {"mark": {"type": "bar", "binSpacing": 1}, "encoding": encoding})
+    at_first = [{"calculate": at, "as": "at"}]
+    return _drawn(values, 190, {"transform": at_first, "mark": "bar", "encoding": encoding})
 
 
-def line(points: Sequence[tuple[float, float]]) -> Markup:
-    """Draw a number over time; times are Unix seconds."""
+def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
+    """Draw a number over time as a line or as bars; times are Unix seconds."""
     values = [{"at": 1000 * at, "value": value} for at, value in points]
+    axis = {"title": None, "grid": False, "labelOverlap": True}
+    scale = {"zero": mark == "bar"}
     encoding = {
-        "x": {"field": "at", **_TIME},
-        "y": {"field": "value", "type": "quantitative", "axis": _NUMBERS, "scale": {"zero": False}},
+        "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "axis": axis},
+        "y": {"field": "value", "type": "quantitative", "axis": _AXIS, "scale": scale},
     }
-    return _drawn(
-        values,
-        190,
-        {"mark": {"type": "line", "strokeWidth": 2, "strokeJoin": "round"}, "encoding": encoding},
-        {"mark": {"type": "point", "filled": True, "size": 16}, "encoding": encoding},
-    )
+    return _drawn(values, 190, {"mark": {"type": mark, "clip": True}, "encoding": encoding})
 
 
-_TIME: Spec = {
-    "type": "temporal",
-    "scale": {"type": "utc"},
-    "axis": {"title": None, "grid": False, "tickCount": 5, "labelOverlap": True},
-}
-
-
-def _drawn(values: Sequence[object], height: int, *layers: Spec) -> Markup:
+def _drawn(values: Sequence[Mapping[str, Any]], height: int, *layers: Mapping[str, Any]) -> Markup:
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": _WIDTH,
+        "width": 420,
         "height": height,
         "background": None,
         "autosize": {"type": "fit", "contains": "padding"},
         "config": _CONFIG,
-        "data": {"name": "source_0", "values": values},
+        "data": {"values": values},
         "layer": layers,
     }
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
-    # It is as wide as the page has room for; numbers of a tenth of a pixel are fine enough.
-    svg = re.sub(r' width="[^"]*" height="[^"]*"', ' aria-hidden="true"', svg, count=1)
-    return Markup(re.sub(r"(\.\d)\d+", r"\1", svg))
+    svg = vl_convert.vegalite_to_svg(spec, vl_version="6.4", allowed_base_urls=[])
+    # It is as wide as the page has room for.
+    return Markup(re.sub(r' width="[^"]*" height="[^"]*"', ' aria-hidden="true"', svg, count=1))

@@ -1,7 +1,7 @@
 """Which fields of a row a report shows, and as what: told by their kinds and the API's names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import get_args
 
@@ -10,40 +10,33 @@ import attrs
 from keyapi_async.api import endpoints
 from keyapi_async.harvest.schema import About
 from keyapi_async.records.codec import DOC, KIND
-from keyapi_async.report.markup import is_personal
 
-_NUMBERS = frozenset({"count", "amount", "rate"})
-_FAMILIES = tuple(
-    (re.compile(pattern), adds_up)
-    for pattern, adds_up in (
-        (r"gmv|revenue", True),
-        (r"sale|sold", True),
-        (r"follower", False),
-        (r"view|play_c", True),
-        (r"rating|score", False),
-        (r"digg|like", True),
-        (r"ifl_", False),
-        (r"price", False),
-    )
+NUMBERS = frozenset({"count", "amount", "rate", "position"})
+_FAMILIES = (
+    ("GMV", "gmv|revenue", True),
+    ("Units sold", "sale|sold", True),
+    ("Followers", "follower", False),
+    ("Views", "view|play_c", True),
+    ("Rating", "rating|score", False),
+    ("Likes", "digg|like", True),
+    ("Creators", "ifl_", False),
+    ("Price", "price", False),
 )
-"""What is measured, what matters most first, and whether it may be summed up over rows."""
+"""What is measured, what matters most first: its name, how fields of it are called, and whether a
+sum over rows means something."""
 
-_NAMES = tuple(map(re.compile, (r"(^|_)title$", r"_(desc|text)$", r"(^|_)name$")))
-_PARTS = tuple(map(re.compile, (r"(^|_)region$", r"(^|_)category$", r"^category_id$", r"category_id$")))
-_FEW = re.compile(r"language|gender|level")
-_NO_MEASURE = re.compile(r"(^|_)(ids?|time|at|width|height|size|code|page|flag)$", re.IGNORECASE)
-_MOST_MEASURES, _MOST_PARTS = 6, 6
+_NAMES = ("(^|_)title$", "_(desc|text)$", "(^|_)name$")
+_PARTS = ("(^|_)region$", "(^|_)category$|category_id$")
+_FEW = re.compile("language|gender|level")
+_NO_MEASURE = re.compile("(^|_)(ids?|time|at|width|height|size|code|page)$|position", re.IGNORECASE)
+_PERSONAL = re.compile("e_?mail|phone|mobile|whatsapp|contact|personal data", re.IGNORECASE)
 
 
 @attrs.frozen
 class Field:
-    """A field of the rows.
+    """A field of the rows: its name, the kind of its values, what it is in a few words and in full.
 
     Attributes:
-        name: the API's.
-        kind: what its values are.
-        label: what it is, in a few words.
-        doc: what it is, in full; empty where nobody has said it.
         is_key: whether it tells one thing from another.
         choices: what its codes mean, if it has such.
         adds_up: whether a sum over rows means something.
@@ -54,13 +47,8 @@ class Field:
     label: str
     doc: str = ""
     is_key: bool = False
-    choices: Mapping[int, str] = {}
+    choices: Mapping[object, str] = attrs.field(factory=dict, eq=False)
     adds_up: bool = False
-
-    @property
-    def is_personal(self) -> bool:
-        """Whether it is never shown."""
-        return is_personal(self.name, self.doc)
 
 
 @attrs.frozen
@@ -68,9 +56,9 @@ class Shape:
     """What a report shows of rows.
 
     Attributes:
-        title: the name of the endpoint.
         about: what a row is, in one sentence.
         fields: all fields.
+        shown: those that are no personal data.
         keys: those that tell one thing from another.
         names: those by which people know it.
         measures: what is measured, the most telling first.
@@ -79,94 +67,89 @@ class Shape:
         moment: the time of what the row is about, such as the publishing of a video.
     """
 
-    title: str
     about: str
     fields: tuple[Field, ...]
-    keys: tuple[Field, ...]
-    names: tuple[Field, ...]
-    measures: tuple[Field, ...]
-    parts: tuple[Field, ...]
+    shown: tuple[Field, ...]
+    keys: list[Field]
+    names: list[Field]
+    measures: list[Field]
+    parts: list[Field]
     day: Field | None
     moment: Field | None
 
 
 def shape_of(known: About) -> Shape:
     """Choose what to show of the rows of a ledger."""
-    told = next((one for one in endpoints() if one.path == known.facts["path"]), None)
-    record = told.record if told and told.record.__name__ == known.record else dict
+    records = {one.record.__name__: one.record for one in endpoints()}
+    record = records.get(known.record, dict)
     described = {one.name: one for one in getattr(record, "__attrs_attrs__", ())}
-    fields = tuple(
-        _field(column.name, column.kind, described.get(column.name)) for column in known.columns
-    )
-    shown = [field for field in fields if not field.is_personal]
-    day = next((one for one in shown if one.name == "dt" and one.kind == "date"), None)
-    name = str(known.facts["name"])
+    fields = tuple(_field(one.name, one.kind, described.get(one.name)) for one in known.columns)
+    shown = tuple(one for one in fields if not is_personal(one.name, one.doc))
+    days = [one for one in shown if (one.name, one.kind) == ("dt", "date")]
+    few = [
+        one
+        for one in shown
+        if one.kind in {"choice", "flag"} or (one.kind == "text" and _FEW.search(one.name))
+    ]
     return Shape(
-        title=name[:1].upper() + name[1:],
         about="" if record is dict else (record.__doc__ or "").partition("\n")[0],
         fields=fields,
-        keys=tuple(one for one in shown if one.is_key),
-        names=tuple(_matching(shown, _NAMES, {"text"}))[:2],
-        measures=tuple(_measures(shown, is_trend=day is not None)),
-        parts=tuple(_parts(shown)),
-        day=day,
+        shown=shown,
+        keys=[one for one in shown if one.is_key],
+        names=_called(shown, _NAMES)[:2],
+        measures=_measures(shown, is_trend=bool(days)),
+        parts=[*(one for one in _called(shown, _PARTS) if not one.is_key)][:2] + few[:4],
+        day=next(iter(days), None),
         moment=next((one for one in shown if one.kind.startswith("moment")), None),
     )
 
 
-def _field(name: str, kind: str, described: "attrs.Attribute[object] | None") -> Field:
-    if described is None or KIND not in described.metadata:
-        return Field(name, kind, label_of(name))
-    doc, known = described.metadata[DOC], described.metadata[KIND]
-    enums = [one for one in get_args(known.becomes) if isinstance(one, type) and issubclass(one, Enum)]
-    label = re.split(r"[,;.]", doc)[0] if kind in _NUMBERS else label_of(name)
-    choices = {int(one.value): label_of(one.name.lower()) for enum in enums for one in enum}
-    return Field(name, kind, label, doc, known.required, choices)
+def is_personal(name: str, doc: str = "") -> bool:
+    """Say whether a field holds what belongs to a person, and is never shown."""
+    return _PERSONAL.search(f"{name} {doc}") is not None
 
 
 def label_of(name: str) -> str:
     """Write a name as words."""
-    words = " ".join(word for word in name.split("_") if word not in {"cnt", "amt"})
+    words = name.replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
-def _matching(
-    fields: list[Field], patterns: tuple[re.Pattern[str], ...], kinds: set[str]
-) -> list[Field]:
-    found = [
-        field
-        for pattern in patterns
-        for field in fields
-        if field.kind in kinds and pattern.search(field.name)
-    ]
-    return list(dict.fromkeys(found))
+def _field(name: str, kind: str, described: "attrs.Attribute[object] | None") -> Field:
+    if described is None:
+        return Field(name, kind, label_of(name))
+    known = described.metadata[KIND]
+    enums = (one for one in get_args(known.becomes) if isinstance(one, type))
+    choices = {
+        code.value: label_of(code.name.lower())
+        for one in enums
+        if issubclass(one, Enum)
+        for code in one
+    }
+    return Field(name, kind, label_of(name), described.metadata[DOC], known.required, choices)
 
 
-def _measures(fields: list[Field], *, is_trend: bool) -> list[Field]:
+def _called(fields: Iterable[Field], patterns: Iterable[str]) -> list[Field]:
+    """Find the first field of each name."""
+    texts = [one for one in fields if one.kind in {"text", "id"}]
+    found = (next((one for one in texts if re.search(p, one.name)), None) for p in patterns)
+    return [one for one in found if one is not None]
+
+
+def _measures(fields: Iterable[Field], *, is_trend: bool) -> list[Field]:
     """Choose one field of each family: the plainest, and of a trend what the day has added."""
-    numbers = [one for one in fields if one.kind in _NUMBERS and not _NO_MEASURE.search(one.name)]
-    left, found = list(numbers), []
-    for pattern, adds_up in _FAMILIES:
-        family = [one for one in left if pattern.search(one.name)]
+
+    def rank(one: Field) -> tuple[bool, bool, int]:
+        plain = one.name.startswith(("total", "per"))
+        return is_trend and "_1d_" not in one.name, not plain, one.name.count("_")
+
+    left = [one for one in fields if one.kind in NUMBERS and not _NO_MEASURE.search(one.name)]
+    others, found = left, []
+    for label, called, adds_up in _FAMILIES:
+        family = [one for one in left if re.search(called, one.name)]
         left = [one for one in left if one not in family]
         if family:
-            best = min(family, key=lambda one: _rank(one.name, is_trend=is_trend))
+            best = min(family, key=rank)
             sums = adds_up and (not is_trend or "_1d_" in best.name)
-            found.append(attrs.evolve(best, adds_up=sums))
-    return (found or numbers)[:_MOST_MEASURES]
-
-
-def _rank(name: str, *, is_trend: bool) -> tuple[bool, bool, int]:
-    return (is_trend and "_1d_" not in name, not name.startswith(("total", "per")), name.count("_"))
-
-
-def _parts(fields: list[Field]) -> list[Field]:
-    """Choose what divides the rows: region and category first, then codes and flags."""
-    found = _matching(fields, _PARTS[:1], {"text"})
-    found += _matching(fields, _PARTS[1:], {"text", "id"})[:1]
-    found += [
-        one
-        for one in fields
-        if one.kind in {"choice", "flag"} or (one.kind == "text" and _FEW.search(one.name))
-    ]
-    return [one for one in dict.fromkeys(found) if not one.is_key][:_MOST_PARTS]
+            found.append(attrs.evolve(best, label=label, adds_up=sums))
+    return (found or others)[:6]

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.harvest.export import Export
+from keyapi_async.report.fields import label_of
 from keyapi_async.report.figures import Figures
 from keyapi_async.report.markup import Markup, moment, tag
 from keyapi_async.report.sections import page
@@ -60,19 +61,15 @@ def _document(figures: Figures) -> str:
         f"Figures as of {moment(figures.state.last)}, written by keyapi-async {__version__}."
         " GMV and sales are the vendor's estimates; it does not state the currency."
     )
-    return "<!DOCTYPE html>\n" + tag(
-        "html",
-        tag(
-            "head",
-            tag("meta", charset="utf-8"),
-            Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name="color-scheme", content="light dark"),
-            tag("meta", name="referrer", content="no-referrer"),
-            tag("link", rel="icon", href="data:,"),
-            tag("title", f"{figures.shape.title}: report"),
-            tag("style", Markup(style)),
-        ),
-        tag("body", tag("main", page(figures), tag("footer", tag("p", foot)))),
-        lang="en",
+    head = (
+        tag("meta", charset="utf-8"),
+        # What is our own needs no escaping, and its quotes must stay.
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", f"{label_of(str(figures.known.facts['name']))}: report"),
+        tag("style", Markup(style)),
     )
+    body = tag("body", tag("main", page(figures), tag("footer", foot)))
+    return f"<!DOCTYPE html>\n{tag('html', tag('head', *head), body, lang='en')}\n"
