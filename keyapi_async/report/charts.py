@@ -1,5 +1,6 @@
 """Charts, drawn here as SVG by Vega-Lite; their colours are the page's own."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +15,11 @@ except ModuleNotFoundError as error:
         "a report needs vl-convert-python: pip install 'keyapi-async[report]'"
     ) from error
 
-_NUMBER = "(abs({0}) < 1 ? format({0}, '~g') : replace(format({0}, '.3~s'), 'G', 'B'))"
+_NUMBER = "abs({0}) < 1 ? format({0}, '~g') : upper(replace(format({0}, '.3~s'), 'G', 'B'))"
 _AXIS = {"title": None, "tickCount": 4, "labelExpr": _NUMBER.format("datum.value")}
-_PLAIN = {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12, "tickCount": 5}
+_PLAIN = {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12, "tickCount": 5,
+          "titleFontWeight": "normal", "titleFontSize": 12}  # fmt: skip
+_FEW = 10
 _CONFIG = {"aria": False, "view": {"stroke": None}, "axis": _PLAIN, "text": {"fontSize": 12}}
 
 
@@ -24,12 +27,12 @@ def bars(items: Sequence[tuple[str, float]]) -> Markup:
     """Draw a few named numbers, each as a bar with its value behind it."""
     # Two things may have the same name: a number tells them apart, and is not shown.
     values = [
-        {"name": f"{n:02}{cut(name, 20)}", "value": value, "text": short(value)}
+        {"name": f"{n:02}{cut(name, 18)}", "value": value, "text": short(value)}
         for n, (name, value) in enumerate(items)
     ]
     # Room for fonts that are wider than those that Vega measures by.
-    axis = {"title": None, "labelExpr": "slice(datum.value, 2)", "labelLimit": 130,
-            "minExtent": 156, "maxExtent": 156}  # fmt: skip
+    axis = {"title": None, "labelExpr": "slice(datum.value, 2)", "labelLimit": 120,
+            "minExtent": 140, "maxExtent": 140}  # fmt: skip
     scale = {"domain": [0, 1.25 * max(value for _, value in items)], "nice": False}
     x = {"field": "value", "type": "quantitative", "axis": None, "scale": scale}
     encoding = {"x": x, "y": {"field": "name", "type": "nominal", "axis": axis}}
@@ -40,20 +43,23 @@ def bars(items: Sequence[tuple[str, float]]) -> Markup:
 
 
 def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
-    """Draw how often values fall into ranges; those above 0, where the scale is logarithmic."""
-    at = "log(datum.value) / LN10" if log else "datum.value"
-    values = [{"value": value, "rows": n} for value, n in counts if value > 0 or not log]
-    whole = not log and all(value.is_integer() for value, _ in counts)
-    steps = {"maxbins": 24, "minstep": 1 if whole else 0}
+    """Draw how often values fall into ranges; those above 0, where the scale is logarithmic.
+
+    A few different values, such as stars, have a bar each.
+    """
+    scale = math.log10 if log else float
+    values = [{"at": scale(value), "rows": n} for value, n in counts if value > 0 or not log]
     label = _NUMBER.format("pow(10, datum.value)" if log else "datum.value")
-    axis = {"title": "logarithmic scale" if log else None, "grid": False, "labelExpr": label,
-            "titleFontWeight": "normal", "titleFontSize": 12, "tickMinStep": int(log)}  # fmt: skip
+    axis = {"title": None, "grid": False, "labelExpr": label, "labelAngle": 0}
+    if log:
+        tens = range(math.ceil(values[0]["at"]), math.floor(values[-1]["at"]) + 1)
+        axis |= {"title": "logarithmic scale", "values": list(tens), "labelOverlap": True}
+    x = {"bin": {"maxbins": 20}} if log or len(values) > _FEW else {"type": "ordinal"}
     encoding = {
-        "x": {"field": "at", "bin": steps, "axis": axis},
+        "x": {"field": "at", "axis": axis, **x},
         "y": {"aggregate": "sum", "field": "rows", "type": "quantitative", "axis": _AXIS},
     }
-    at_first = [{"calculate": at, "as": "at"}]
-    return _drawn(values, 190, {"transform": at_first, "mark": "bar", "encoding": encoding})
+    return _drawn(values, 170, {"mark": "bar", "encoding": encoding})
 
 
 def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
@@ -65,13 +71,13 @@ def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
         "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "axis": axis},
         "y": {"field": "value", "type": "quantitative", "axis": _AXIS, "scale": scale},
     }
-    return _drawn(values, 190, {"mark": {"type": mark, "clip": True}, "encoding": encoding})
+    return _drawn(values, 170, {"mark": {"type": mark, "clip": True}, "encoding": encoding})
 
 
 def _drawn(values: Sequence[Mapping[str, Any]], height: int, *layers: Mapping[str, Any]) -> Markup:
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": 420,
+        "width": 350,
         "height": height,
         "background": None,
         "autosize": {"type": "fit", "contains": "padding"},

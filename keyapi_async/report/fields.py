@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from enum import Enum
+from enum import Enum, IntFlag
 from typing import get_args
 
 import attrs
@@ -92,7 +92,7 @@ def shape_of(known: About) -> Shape:
         if one.kind in {"choice", "flag"} or (one.kind == "text" and _FEW.search(one.name))
     ]
     return Shape(
-        about="" if record is dict else (record.__doc__ or "").partition("\n")[0],
+        about="" if record is dict else (record.__doc__ or "").partition("\n")[0].replace("``", ""),
         fields=fields,
         shown=shown,
         keys=[one for one in shown if one.is_key],
@@ -119,13 +119,14 @@ def _field(name: str, kind: str, described: "attrs.Attribute[object] | None") ->
     if described is None:
         return Field(name, kind, label_of(name))
     known = described.metadata[KIND]
-    enums = (one for one in get_args(known.becomes) if isinstance(one, type))
-    choices = {
-        code.value: label_of(code.name.lower())
-        for one in enums
-        if issubclass(one, Enum)
-        for code in one
-    }
+    choices: dict[object, str] = {}
+    for enum in get_args(known.becomes):
+        if isinstance(enum, type) and issubclass(enum, Enum):
+            names = {int(one.value): label_of(one.name.lower()) for one in enum}
+            choices.update(names)
+            if issubclass(enum, IntFlag):
+                for code in range(sum(names) + 1):
+                    choices[code] = ", ".join(names[n] for n in names if n & code) or "Not at all"
     return Field(name, kind, label_of(name), described.metadata[DOC], known.required, choices)
 
 

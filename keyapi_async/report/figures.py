@@ -12,7 +12,7 @@ from keyapi_async.harvest.columns import quoted
 from keyapi_async.harvest.file import told
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
-from keyapi_async.report.fields import Field, shape_of
+from keyapi_async.report.fields import Field, label_of, shape_of
 from keyapi_async.report.markup import cut
 
 Row = dict[str, Any]
@@ -85,8 +85,13 @@ class Figures(Reading):
         self.filled = {one.name: found.pop(0) for one in fields}
         self.spreads = {one.name: Spread(found.pop(0), _read(found.pop(0))) for one in measures}
         self.unknown: list[tuple[str, int, str]] = _read(unknown)
-        names = {one.name for one in fields}
-        self.asked = [Field(f"list_{one}", "text", one) for one in self.known.keys if one not in names]
+        own = {one.name for one in fields}
+        self.keys = self._keys()
+        self.asked = [
+            Field(f"list_{name}", "text", label_of(name))
+            for name, number, _ in self.keys
+            if number > 1 and name not in own and not name.endswith("ids")
+        ]
 
     def best(self, measure: Field | None, most: int) -> tuple[list[Field], list[Row]]:
         """Give the rows with the highest values, each thing once; the first rows by no measure.
@@ -178,7 +183,7 @@ class Figures(Reading):
         )
         return Spread(total, _read(spread))
 
-    def keys(self) -> list[tuple[str, int, str]]:
+    def _keys(self) -> list[tuple[str, int, str]]:
         """Tell of each parameter that tells lists apart how many values it has, and some."""
         return [
             (key, *self._all(

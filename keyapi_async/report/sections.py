@@ -29,7 +29,7 @@ def _head(figures: Figures) -> Markup:
     state, runs = figures.state, figures.runs()
     lists = state.done + state.failed + state.left
     items = [
-        ("Rows", short(figures.rows), f"{counted(state.rejects, 'invalid row')} besides"),
+        ("Rows", short(figures.rows), f"{short(state.rejects) if state.rejects else 'none'} invalid besides"),
         ("Lists read", f"{short(state.done)} of {short(lists)}",
          f"{state.failed:,} failed, {state.left:,} left"),
         ("Credits spent", short(sum(run[4] for run in runs)),
@@ -98,7 +98,7 @@ def _breakdowns(figures: Figures) -> Markup | None:
             heads = [field.label, "", "Rows", "Share", *what]
             cards.append(_card(field.label, _table(heads, lines, {2, 3, 4}), "card parts"))
     alike = tag("p", f"The same in all rows: {', '.join(same)}.", class_="lead") if same else None
-    return _section("Breakdown", "How the rows divide.", _grid(cards), alike)
+    return _section("Breakdown", "How the rows divide.", _grid(cards, "grid wide"), alike)
 
 
 def _spreads(figures: Figures) -> Markup | None:
@@ -141,7 +141,7 @@ def _times(figures: Figures) -> Markup | None:
 def _harvest(figures: Figures) -> Markup | None:
     facts, state = figures.known.facts, figures.state
     lines: list[tuple[object, ...]] = [("Endpoint", tag("code", facts["path"]))]
-    for key, number, some in figures.keys():
+    for key, number, some in figures.keys:
         few = cut(some or "–", 90)
         lines.append((key, few if number <= 3 else f"{number:,} values, such as {few}"))  # noqa: PLR2004
     for name, value in facts.items():
@@ -149,7 +149,7 @@ def _harvest(figures: Figures) -> Markup | None:
             lines.append((name.removeprefix("parameter "), cut(value, 90)))
     lines.append(("When", f"{moment(state.first)} to {moment(state.last)}"))
     cards = [_card("What was asked", _facts("facts", lines))]
-    if len(points := figures.pages()) > 1:
+    if len(points := figures.pages()) > 2:
         chart = charts.over_time(points, "bar")
         cards.append(_picture("Pages over time", f"{counted(state.pages, 'page')}.", chart))
     if len((lists := figures.lists()).counts) > 1:
@@ -221,7 +221,7 @@ def _inside(field: Field) -> str:
 def _cell(field: Field, value: object) -> object:
     if value in field.choices:
         return field.choices[value]
-    if field.kind == "id" and value:
+    if field.kind in {"id", "date"} and value:
         return tag("code", cut(value, 40))
     return cut(value, 90) if isinstance(value, str) else short(value)
 
@@ -241,8 +241,8 @@ def _picture(title: str, caption: str, chart: Markup) -> Markup:
     return tag("figure", tag("h3", title), chart, told, class_="card")
 
 
-def _grid(cards: Sequence[Markup]) -> Markup | None:
-    return tag("div", *cards, class_="grid") if cards else None
+def _grid(cards: Sequence[Markup], class_: str = "grid") -> Markup | None:
+    return tag("div", *cards, class_=class_) if cards else None
 
 
 def _facts(class_: str, lines: Iterable[Sequence[object]]) -> Markup:
