@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from keyapi_async.errors import ConfigurationError
@@ -20,6 +20,8 @@ _AXIS = {"title": None, "tickCount": 4, "labelExpr": _NUMBER.format("datum.value
 _PLAIN = {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12, "tickCount": 5,
           "titleFontWeight": "normal", "titleFontSize": 12}  # fmt: skip
 _FEW = 10
+
+Spec = dict[str, Any]
 _CONFIG = {"aria": False, "view": {"stroke": None}, "axis": _PLAIN, "text": {"fontSize": 12}}
 
 
@@ -33,7 +35,7 @@ def bars(items: Sequence[tuple[str, float]]) -> Markup:
     # Room for fonts that are wider than those that Vega measures by.
     axis = {"title": None, "labelExpr": "slice(datum.value, 2)", "labelLimit": 120,
             "minExtent": 140, "maxExtent": 140}  # fmt: skip
-    scale = {"domain": [0, 1.25 * max(value for _, value in items)], "nice": False}
+    scale = {"domain": [0, 1.45 * max(value for _, value in items)], "nice": False}
     x = {"field": "value", "type": "quantitative", "axis": None, "scale": scale}
     encoding = {"x": x, "y": {"field": "name", "type": "nominal", "axis": axis}}
     named = {"mark": {"type": "text", "align": "left", "dx": 5},
@@ -50,7 +52,7 @@ def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
     scale = math.log10 if log else float
     values = [{"at": scale(value), "rows": n} for value, n in counts if value > 0 or not log]
     label = _NUMBER.format("pow(10, datum.value)" if log else "datum.value")
-    axis = {"title": None, "grid": False, "labelExpr": label, "labelAngle": 0}
+    axis: Spec = {"title": None, "grid": False, "labelExpr": label, "labelAngle": 0}
     if log:
         tens = range(math.ceil(values[0]["at"]), math.floor(values[-1]["at"]) + 1)
         axis |= {"title": "logarithmic scale", "values": list(tens), "labelOverlap": True}
@@ -74,7 +76,7 @@ def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
     return _drawn(values, 170, {"mark": {"type": mark, "clip": True}, "encoding": encoding})
 
 
-def _drawn(values: Sequence[Mapping[str, Any]], height: int, *layers: Mapping[str, Any]) -> Markup:
+def _drawn(values: Sequence[Spec], height: int, *layers: Spec) -> Markup:
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": 350,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntFlag
-from typing import get_args
+from typing import Any, get_args
 
 import attrs
 
@@ -28,8 +28,7 @@ sum over rows means something."""
 _NAMES = ("(^|_)title$", "_(desc|text)$", "(^|_)name$")
 _PARTS = ("(^|_)region$", "(^|_)category$|category_id$")
 _FEW = re.compile("language|gender|level")
-_NO_MEASURE = re.compile("(^|_)(ids?|time|at|width|height|size|code|page)$|position", re.IGNORECASE)
-_PERSONAL = re.compile("e_?mail|phone|mobile|whatsapp|contact|personal data", re.IGNORECASE)
+_NO_MEASURE = re.compile("(^|_)(ids?|time|at|width|height|size|code|page|rank)$", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -51,93 +50,52 @@ class Field:
     adds_up: bool = False
 
 
-@attrs.frozen
-class Shape:
-    """What a report shows of rows.
-
-    Attributes:
-        about: what a row is, in one sentence.
-        fields: all fields.
-        shown: those that are no personal data.
-        keys: those that tell one thing from another.
-        names: those by which people know it.
-        measures: what is measured, the most telling first.
-        parts: what divides the rows into groups.
-        day: the day that a row's figures belong to, in a trend.
-        moment: the time of what the row is about, such as the publishing of a video.
-    """
-
-    about: str
-    fields: tuple[Field, ...]
-    shown: tuple[Field, ...]
-    keys: list[Field]
-    names: list[Field]
-    measures: list[Field]
-    parts: list[Field]
-    day: Field | None
-    moment: Field | None
+def fields_of(known: About) -> tuple[str, list[Field]]:
+    """Say in one sentence what a row of a ledger is, and describe its fields."""
+    records = {one.record.__name__: one.record for one in endpoints() if one.record is not dict}
+    record = records.get(known.record)
+    described = {one.name: one.metadata for one in getattr(record, "__attrs_attrs__", ())}
+    doc = str(record.__doc__).partition("\n")[0].replace("``", "") if record else ""
+    return doc, [_field(one.name, one.kind, described.get(one.name)) for one in known.columns]
 
 
-def shape_of(known: About) -> Shape:
-    """Choose what to show of the rows of a ledger."""
-    records = {one.record.__name__: one.record for one in endpoints()}
-    record = records.get(known.record, dict)
-    described = {one.name: one for one in getattr(record, "__attrs_attrs__", ())}
-    fields = tuple(_field(one.name, one.kind, described.get(one.name)) for one in known.columns)
-    shown = tuple(one for one in fields if not is_personal(one.name, one.doc))
-    days = [one for one in shown if (one.name, one.kind) == ("dt", "date")]
-    few = [
-        one
-        for one in shown
-        if one.kind in {"choice", "flag"} or (one.kind == "text" and _FEW.search(one.name))
-    ]
-    return Shape(
-        about="" if record is dict else (record.__doc__ or "").partition("\n")[0].replace("``", ""),
-        fields=fields,
-        shown=shown,
-        keys=[one for one in shown if one.is_key],
-        names=_called(shown, _NAMES)[:2],
-        measures=_measures(shown, is_trend=bool(days)),
-        parts=[*(one for one in _called(shown, _PARTS) if not one.is_key)][:2] + few[:4],
-        day=next(iter(days), None),
-        moment=next((one for one in shown if one.kind.startswith("moment")), None),
-    )
-
-
-def is_personal(name: str, doc: str = "") -> bool:
-    """Say whether a field holds what belongs to a person, and is never shown."""
-    return _PERSONAL.search(f"{name} {doc}") is not None
+def _field(name: str, kind: str, described: Mapping[object, Any] | None) -> Field:
+    if described is None:
+        return Field(name, kind, label_of(name))
+    known, choices = described[KIND], dict[object, str]()
+    for enum in get_args(known.becomes):
+        if isinstance(enum, type) and issubclass(enum, Enum):
+            names = {int(one.value): label_of(one.name.lower()) for one in enum}
+            choices.update(names.items())
+            for code in range(sum(names) + 1) if issubclass(enum, IntFlag) else ():
+                choices[code] = ", ".join(names[n] for n in names if n & code) or "Not at all"
+    return Field(name, kind, label_of(name), str(described[DOC]), known.required, choices)
 
 
 def label_of(name: str) -> str:
     """Write a name as words."""
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return name[:1].upper() + name[1:].replace("_", " ")
 
 
-def _field(name: str, kind: str, described: "attrs.Attribute[object] | None") -> Field:
-    if described is None:
-        return Field(name, kind, label_of(name))
-    known = described.metadata[KIND]
-    choices: dict[object, str] = {}
-    for enum in get_args(known.becomes):
-        if isinstance(enum, type) and issubclass(enum, Enum):
-            names = {int(one.value): label_of(one.name.lower()) for one in enum}
-            choices.update(names)
-            if issubclass(enum, IntFlag):
-                for code in range(sum(names) + 1):
-                    choices[code] = ", ".join(names[n] for n in names if n & code) or "Not at all"
-    return Field(name, kind, label_of(name), described.metadata[DOC], known.required, choices)
+def names_of(fields: Iterable[Field]) -> list[Field]:
+    """Choose by what people know a row: a title, a caption, a name."""
+    return _called([one for one in fields if one.kind == "text"], _NAMES)[:2]
+
+
+def parts_of(fields: Iterable[Field]) -> list[Field]:
+    """Choose what divides rows into groups: region, category, codes and flags."""
+    free = [one for one in fields if not one.is_key]
+    named = _called([one for one in free if one.kind in {"text", "id"}], _PARTS)
+    coded = [one for one in free if one.kind in {"choice", "flag"} or _FEW.search(one.name)]
+    return named + [one for one in coded if one not in named][:4]
 
 
 def _called(fields: Iterable[Field], patterns: Iterable[str]) -> list[Field]:
-    """Find the first field of each name."""
-    texts = [one for one in fields if one.kind in {"text", "id"}]
-    found = (next((one for one in texts if re.search(p, one.name)), None) for p in patterns)
-    return [one for one in found if one is not None]
+    found = (next((one for one in fields if re.search(p, one.name)), None) for p in patterns)
+    return [one for one in found if one]
 
 
-def _measures(fields: Iterable[Field], *, is_trend: bool) -> list[Field]:
+def measures_of(fields: Iterable[Field], *, is_trend: bool) -> list[Field]:
     """Choose one field of each family: the plainest, and of a trend what the day has added."""
 
     def rank(one: Field) -> tuple[bool, bool, int]:
@@ -147,10 +105,9 @@ def _measures(fields: Iterable[Field], *, is_trend: bool) -> list[Field]:
     left = [one for one in fields if one.kind in NUMBERS and not _NO_MEASURE.search(one.name)]
     others, found = left, []
     for label, called, adds_up in _FAMILIES:
-        family = [one for one in left if re.search(called, one.name)]
-        left = [one for one in left if one not in family]
-        if family:
+        if family := [one for one in left if re.search(called, one.name)]:
             best = min(family, key=rank)
             sums = adds_up and (not is_trend or "_1d_" in best.name)
             found.append(attrs.evolve(best, label=label, adds_up=sums))
+            left = [one for one in left if one not in family]
     return (found or others)[:6]

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from html import escape
 
 _EMAIL = re.compile(r"[^\s@<>()\[\]\"',;:=]+@[^\s@<>()\[\]\"',;:=]+\.[^\s@<>()\[\]\"',;:=]+")
+_PERSONAL = re.compile("e_?mail|phone|mobile|whatsapp|contact|personal data", re.IGNORECASE)
 _EMPTY = frozenset({"meta", "link"})
+DASH = "\N{EN DASH}"
 
 
 class Markup(str):
@@ -27,15 +29,18 @@ def tag(name: str, /, *inside: object, **attributes: object) -> Markup:
 def joined(*inside: object) -> Markup:
     """Put parts side by side."""
     parts = (one for one in inside if one is not None)
-    return Markup(
-        "".join(one if isinstance(one, Markup) else escape(clean(one), quote=False) for one in parts)
-    )
+    return Markup("".join(p if isinstance(p, Markup) else escape(clean(p)) for p in parts))
 
 
 def clean(text: object) -> str:
     """Give foreign text without what is not printed, and without e-mail addresses."""
     plain = "".join(char if char.isprintable() else " " for char in str(text))
     return _EMAIL.sub("[e-mail]", plain) if "@" in plain else plain
+
+
+def is_personal(name: str, doc: str = "") -> bool:
+    """Say whether a field holds what belongs to a person, and is never shown."""
+    return _PERSONAL.search(f"{name} {doc}") is not None
 
 
 def cut(text: object, most: int) -> str:
@@ -47,12 +52,12 @@ def cut(text: object, most: int) -> str:
 def short(value: object) -> str:
     """Write a number so that it is read at a glance, such as 1.23M; None is a dash."""
     if not isinstance(value, (int, float)):
-        return "–" if value is None else str(value)
-    if abs(value) < 999.5:  # noqa: PLR2004  # below, it has no more than three digits
+        return DASH if value is None else str(value)
+    if abs(value) < 999.5:  # below, it has no more than three digits
         return f"{value:.3g}"
     digits, _, power = f"{value:.2e}".partition("e")
     thousands, more = divmod(int(power), 3)
-    if thousands > 4:  # noqa: PLR2004  # nobody knows the names of what is larger
+    if thousands > 4:  # nobody knows the names of what is larger
         return f"{digits}e{int(power)}"
     return f"{float(digits) * 10**more:.3g}{('', *'KMBT')[thousands]}"
 
@@ -62,13 +67,8 @@ def percent(part: float, whole: float) -> str:
     return "< 1 %" if 0 < 100 * part < whole else f"{int(100 * part / whole)} %"
 
 
-def counted(number: int, noun: str) -> str:
-    """Write how many there are."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def moment(value: datetime | float | None) -> str:
     """Write a time as people read it, in UTC."""
     if isinstance(value, (int, float)):
         value = datetime.fromtimestamp(value, UTC)
-    return f"{value:%Y-%m-%d %H:%M} UTC" if value else "–"
+    return f"{value:%Y-%m-%d %H:%M} UTC" if value else DASH
