@@ -59,7 +59,12 @@ def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
     x = {"bin": {"maxbins": 20}} if log or len(values) > _FEW else {"type": "ordinal"}
     encoding = {
         "x": {"field": "at", "axis": axis, **x},
-        "y": {"aggregate": "sum", "field": "rows", "type": "quantitative", "axis": _AXIS},
+        "y": {
+            "aggregate": "sum",
+            "field": "rows",
+            "type": "quantitative",
+            "axis": {**_AXIS, "tickMinStep": 1},
+        },
     }
     return _drawn(values, 170, {"mark": "bar", "encoding": encoding})
 

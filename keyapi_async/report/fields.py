@@ -1,7 +1,7 @@
 """Which fields of a row a report shows, and as what: told by their kinds and the API's names."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, IntFlag
 from typing import Any, get_args
 
@@ -75,6 +75,12 @@ def _field(name: str, kind: str, described: Mapping[object, Any] | None) -> Fiel
 def label_of(name: str) -> str:
     """Write a name as words."""
     return name[:1].upper() + name[1:].replace("_", " ")
+
+
+def keys_of(fields: Sequence[Field]) -> list[Field]:
+    """Choose what tells one thing from another; of rows that nobody is sure of, the first id."""
+    ids = [one for one in fields if one.name.endswith("_id") and "category" not in one.name]
+    return [one for one in fields if one.is_key] or ids[:1]
 
 
 def names_of(fields: Iterable[Field]) -> list[Field]:

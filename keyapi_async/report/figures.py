@@ -12,7 +12,15 @@ from keyapi_async.harvest.columns import quoted
 from keyapi_async.harvest.file import told
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
-from keyapi_async.report.fields import Field, fields_of, label_of, measures_of, names_of, parts_of
+from keyapi_async.report.fields import (
+    Field,
+    fields_of,
+    keys_of,
+    label_of,
+    measures_of,
+    names_of,
+    parts_of,
+)
 from keyapi_async.report.markup import DASH, cut, is_personal
 
 Row = dict[str, Any]
@@ -51,7 +59,7 @@ class Spread:
         above = [one for one in self.counts if one[0] > 0]
         if not above or self.counts[0][0] < 0:
             return False
-        return above[-1][0] > 30 * Spread(0, above).quantile(0.5)
+        return above[-1][0] > 15 * Spread(0, above).quantile(0.5)
 
 
 class Figures(Reading):
@@ -83,7 +91,7 @@ class Figures(Reading):
         self.facts = known.facts
         self.doc, self.fields = fields_of(known)
         shown = [one for one in self.fields if not is_personal(one.name, one.doc)]
-        self.keys = [one for one in shown if one.is_key]
+        self.keys = keys_of(shown)
         self.day = next((one for one in shown if (one.name, one.kind) == ("dt", "date")), None)
         self.moment = next((one for one in shown if one.kind.startswith("moment")), None)
         self.measures = measures_of(shown, is_trend=self.day is not None)
@@ -105,7 +113,7 @@ class Figures(Reading):
         rank = [one for one in shown if one.kind == "position"]
         day = [self.day] if self.day else []
         columns = [*rank, *self._named, *self.keys, *self.parts[:2], *asked, *day, *self.measures]
-        if not self.keys:  # nobody has described these rows
+        if not (self._named or self.keys):  # nobody has described these rows
             columns += shown[: max(0, 8 - len(columns))]
         self.columns = list({one.name: one for one in columns}.values())
         self._count()

@@ -7,7 +7,7 @@ from keyapi_async.report.fields import NUMBERS, Field
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import DASH, Markup, cut, is_personal, moment, percent, short, tag
 
-_BEST, _BARS, _MOST = 15, 8, 20
+_BEST, _BARS, _MOST = 12, 8, 20
 
 
 def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
