@@ -36,7 +36,7 @@ def bars(items: Sequence[tuple[str, float]]) -> Markup:
     axis = {"title": None, "labelExpr": "slice(datum.value, 2)", "labelLimit": 120,
             "minExtent": 140, "maxExtent": 140}  # fmt: skip
     scale = {"domain": [0, 1.45 * max(value for _, value in items)], "nice": False}
-    x = {"field": "value", "type": "quantitative", "axis": None, "scale": scale}
+    x = {"field": "value", "type": "quantitative", "axis": None, "scale": scale, "stack": None}
     encoding = {"x": x, "y": {"field": "name", "type": "nominal", "axis": axis}}
     named = {"mark": {"type": "text", "align": "left", "dx": 5},
              "encoding": {**encoding, "text": {"field": "text"}}}  # fmt: skip
@@ -78,7 +78,7 @@ def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
         "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "axis": axis},
         "y": {"field": "value", "type": "quantitative", "axis": _AXIS, "scale": scale},
     }
-    return _drawn(values, 170, {"mark": {"type": mark, "clip": True}, "encoding": encoding})
+    return _drawn(values, 170, {"mark": mark, "encoding": encoding})
 
 
 def _drawn(values: Sequence[Spec], height: int, *layers: Spec) -> Markup:
