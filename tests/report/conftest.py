@@ -1,6 +1,5 @@
 """A real harvest of every shape from the sandbox, in memory, and the report of each."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
