@@ -13,17 +13,17 @@ from keyapi_async.records.codec import DOC, KIND
 
 NUMBERS = frozenset({"count", "amount", "rate", "position"})
 _FAMILIES = (
-    ("GMV", "gmv|revenue", True),
-    ("Units sold", "sale|sold", True),
-    ("Followers", "follower", False),
-    ("Views", "view|play_c", True),
-    ("Rating", "rating|score", False),
-    ("Likes", "digg|like", True),
-    ("Creators", "ifl_", False),
-    ("Price", "price", False),
+    ("GMV", "gmv|revenue", "sum"),
+    ("Units sold", "sale|sold", "sum"),
+    ("Followers", "follower", "last"),
+    ("Views", "view|play_c", "sum"),
+    ("Rating", "rating|score", "mean"),
+    ("Likes", "digg|like", "sum"),
+    ("Creators", "ifl_", "last"),
+    ("Price", "price", "mean"),
 )
-"""What is measured, what matters most first: its name, how fields of it are called, and whether a
-sum over rows means something."""
+"""What is measured, what matters most first: its name, how fields of it are called, and what means
+something over rows: their sum, each thing's last value, or their mean."""
 
 _NAMES = ("(^|_)title$", "_(desc|text)$", "(^|_)name$")
 _PARTS = ("(^|_)region$", "(^|_)category$|category_id$")
@@ -38,7 +38,7 @@ class Field:
     Attributes:
         is_key: whether it tells one thing from another.
         choices: what its codes mean, if it has such.
-        adds_up: whether a sum over rows means something.
+        sums: what means something over rows: "sum", "last" (value of each thing) or "mean".
     """
 
     name: str
@@ -47,7 +47,7 @@ class Field:
     doc: str = ""
     is_key: bool = False
     choices: Mapping[object, str] = attrs.field(factory=dict, eq=False)
-    adds_up: bool = False
+    sums: str = "mean"
 
 
 def fields_of(known: About) -> tuple[str, list[Field]]:
@@ -110,10 +110,10 @@ def measures_of(fields: Iterable[Field], *, is_trend: bool) -> list[Field]:
 
     left = [one for one in fields if one.kind in NUMBERS and not _NO_MEASURE.search(one.name)]
     others, found = left, []
-    for label, called, adds_up in _FAMILIES:
+    for label, called, sums in _FAMILIES:
         if family := [one for one in left if re.search(called, one.name)]:
             best = min(family, key=rank)
-            sums = adds_up and (not is_trend or "_1d_" in best.name)
-            found.append(attrs.evolve(best, label=label, adds_up=sums))
+            up_to = is_trend and sums == "sum" and "_1d_" not in best.name
+            found.append(attrs.evolve(best, label=label, sums="last" if up_to else sums))
             left = [one for one in left if one not in family]
     return (found or others)[:6]

@@ -48,6 +48,11 @@ class Spread:
         """How many there are."""
         return sum(count for _, count in self.counts)
 
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return self.total / self.number
+
     def quantile(self, share: float) -> float:
         """Give the one below which a share of them is."""
         left = share * self.number
@@ -92,9 +97,10 @@ class Figures(Reading):
         self.doc, self.fields = fields_of(known)
         shown = [one for one in self.fields if not is_personal(one.name, one.doc)]
         self.keys = keys_of(shown)
-        self.day = next((one for one in shown if (one.name, one.kind) == ("dt", "date")), None)
+        days = [one for one in shown if (one.name, one.kind) == ("dt", "date")]
+        self.day = attrs.evolve(days[0], label="Day") if days else None
         self.moment = next((one for one in shown if one.kind.startswith("moment")), None)
-        self.measures = measures_of(shown, is_trend=self.day is not None)
+        self.measures = measures_of(shown, is_trend=bool(days))
         self.asked = [
             (name, *self._all(
                 f"SELECT count(DISTINCT {column}), (SELECT group_concat({column}, ', ') FROM"  # noqa: S608
@@ -164,20 +170,43 @@ class Figures(Reading):
                     more, rows, sums = more + 1, rows + number, sums + total
         return [*found, (f"{more:,} more", rows, sums)] if more else found
 
-    def days(self) -> tuple[str, dict[str, Points]]:
-        """Sum up each measure day by day; where days lack rows, give their mean instead."""
-        if self.day is None:
-            return "", {}
-        sums = "".join(f", total({quoted(one.name)})" for one in self.measures)
-        day = quoted(self.day.name)
-        found = self._all(
-            f"SELECT {day}, count(*){sums} FROM records WHERE {day} NOT NULL GROUP BY 1 ORDER BY 1"  # noqa: S608
+    def days(self, measure: Field) -> Points:
+        """Sum up a measure day by day, or give its mean, as its kind demands."""
+        assert self.day is not None  # noqa: S101  # the caller knows
+        name, day = quoted(measure.name), quoted(self.day.name)
+        known = f"FROM records WHERE {day} || {name} NOT NULL"  # quoted names
+        if measure.sums == "last":
+            key = "||' '||".join(quoted(one.name) for one in self.keys)
+            sql = f"SELECT {key}, {day}, {name} {known} ORDER BY 2"
+            return [(_seconds(at), value) for at, value in self._newest(sql, 1)]
+        sums = "total" if measure.sums == "sum" else "avg"
+        sql = f"SELECT {day}, {sums}({name}) {known} GROUP BY 1"
+        return [(_seconds(at), value) for at, value in self._all(sql)]
+
+    def snapshots(self, measure: Field) -> Points:
+        """Sum up a measure over the lists that were read more than once, after each reading."""
+        ((lists,),) = self._all("SELECT count(*) FROM list WHERE shown > 1")
+        sql = (
+            f"SELECT list.id, max(page.fetched_at), total({quoted(measure.name)}) FROM list"  # noqa: S608
+            " JOIN page ON page.list = list.id AND page.reading <= list.shown LEFT JOIN record"
+            " ON record._id BETWEEN page.first AND page.first + page.rows - 1"
+            " WHERE list.shown > 1 GROUP BY list.id, page.reading ORDER BY 2"
         )
-        whole = len({rows for _, rows, *_ in found}) <= 1
-        return "Sum" if whole else "Mean", {
-            one.name: [(_seconds(row[0]), row[n] / (1 if whole else row[1])) for row in found]
-            for n, one in enumerate(self.measures, 2)
-        }
+        points = self._newest(sql, lists)
+        return points[:: 1 + len(points) // 500]
+
+    def _newest(self, sql: str, least: int) -> list[tuple[Any, float]]:
+        """Add up the newest value of each thing, from when there are so many of them on."""
+        newest: dict[object, float] = {}
+        points: dict[object, float] = {}
+        whole = 0.0
+        with told(self._file):
+            for one, at, value in self._db.execute(sql):
+                whole += float(value) - newest.get(one, 0.0)
+                newest[one] = float(value)
+                if len(newest) >= least:
+                    points[at] = whole
+        return list(points.items())
 
     def moments(self) -> Points:
         """Count rows by the month of what they are about; by the day, where there are few."""
@@ -209,24 +238,6 @@ class Figures(Reading):
             "SELECT started_at, updated_at, pages, rows, spent, uncertain, requests, qps FROM run"
             " ORDER BY id DESC"
         )
-
-    def snapshots(self, measure: Field) -> Points:
-        """Sum up a measure over the lists that were read more than once, after each reading."""
-        found = self._all(
-            f"SELECT list.id, max(page.fetched_at), total({quoted(measure.name)}) FROM list"  # noqa: S608
-            " JOIN page ON page.list = list.id AND page.reading <= list.shown LEFT JOIN record"
-            " ON record._id BETWEEN page.first AND page.first + page.rows - 1"
-            " WHERE list.shown > 1 GROUP BY list.id, page.reading ORDER BY 2"
-        )
-        lists, whole = len({one for one, *_ in found}), 0.0
-        newest: dict[int, float] = {}
-        points: dict[float, float] = {}
-        for one, at, total in found:
-            whole += total - newest.get(one, 0.0)
-            newest[one] = total
-            if len(newest) == lists:
-                points[at] = whole
-        return list(points.items())[:: 1 + len(points) // 500]
 
     def reasons(self, table: str) -> list[tuple[str, int]]:
         """Count why rows are invalid (``reject``), or why lists failed (``list``)."""

@@ -27,9 +27,9 @@ def tag(name: str, /, *inside: object, **attributes: object) -> Markup:
 
 
 def joined(*inside: object) -> Markup:
-    """Put parts side by side."""
+    """Put parts side by side; numbers are shortened."""
     parts = (one for one in inside if one is not None)
-    return Markup("".join(p if isinstance(p, Markup) else escape(clean(p)) for p in parts))
+    return Markup("".join(p if isinstance(p, Markup) else escape(clean(short(p))) for p in parts))
 
 
 def clean(text: object) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from keyapi_async.report import charts
-from keyapi_async.report.fields import NUMBERS, Field
+from keyapi_async.report.fields import Field
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import DASH, Markup, cut, is_personal, moment, percent, short, tag
 
 _BEST, _BARS, _MOST = 12, 8, 20
+_SUMS = {"sum": "Sum of the day.", "mean": "Mean of the day.", "last": "Sum of the newest values."}
 
 
 def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
@@ -28,18 +29,18 @@ def _head(title: str, figures: Figures, measures: Sequence[Field]) -> Markup:
     state, runs = figures.state, figures.runs()
     spent, uncertain = (sum(run[n] for run in runs) for n in (4, 5))
     lists = f"{short(state.done)} of {short(state.done + state.failed + state.left)}"
-    items = [
-        ("Rows", short(figures.number), f"{state.rejects:,} more are invalid"),
+    items: list[Sequence[object]] = [
+        ("Rows", figures.number, f"{state.rejects:,} more are invalid"),
         ("Lists read", lists, f"{state.failed:,} failed, {state.left:,} left"),
-        ("Credits spent", short(spent), f"{uncertain:,} uncertain; {state.pages:,} pages"),
+        ("Credits spent", spent, f"{uncertain:,} uncertain; {state.pages:,} pages"),
     ]
     for measure in measures[:3]:
         spread = figures.spreads[measure.name]
-        median, mean = short(spread.quantile(0.5)), short(spread.total / spread.number)
-        if measure.adds_up:
-            items.append((measure.label, short(spread.total), f"all rows; median {median}"))
+        median = spread.quantile(0.5)
+        if measure.sums == "sum":
+            items.append((measure.label, spread.total, f"all rows; median {short(median)}"))
         else:
-            items.append((measure.label, median, f"median; mean {mean}"))
+            items.append((measure.label, median, f"median; mean {short(spread.mean)}"))
     told, class_ = f"Complete: every list was read to its end, at {moment(state.last)}.", "done"
     if state.running:
         told, class_ = f"A run is under way; what it had read at {moment(state.last)}.", "open"
@@ -68,7 +69,7 @@ def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
     if measures:
         days = ", with its best day" if figures.day else ""
         lead = f"By {measures[0].label}; each thing is shown once{days}."
-    heads = [(one.label, one.kind in NUMBERS) for one in figures.columns]
+    heads = [one.label for one in figures.columns]
     lines = [[_cell(one, row[one.name]) for one in figures.columns] for row in rows]
     table = _card(None, _table(heads, lines)) if rows and heads else None
     return _section("Best rows" if measures else "Rows", lead, _grid(pictures), table)
@@ -82,16 +83,14 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
             same.append(f"{field.label} {groups[0][0]}")
         if len(groups) < 2:  # nothing is divided
             continue
+        sums = measure is not None and measure.sums == "sum"
+        what = [] if measure is None else [measure.label if sums else f"Mean {measure.label}"]
         most = max(rows for _, rows, _ in groups)
-        heads = [(field.label, False), ("", False), ("Rows", True), ("Share", True)]
-        lines: list[list[object]] = [
-            [name, _share(rows, most), short(rows), percent(rows, figures.number)]
-            for name, rows, _ in groups
+        lines = [
+            (name, _share(rows, most), rows, percent(rows, figures.number), total / (sums or rows))
+            for name, rows, total in groups
         ]
-        if measure:
-            heads.append((measure.label if measure.adds_up else f"Mean {measure.label}", True))
-            for line, (_, rows, total) in zip(lines, groups, strict=True):
-                line.append(short(total if measure.adds_up else total / rows))
+        heads = [field.label, "", "Rows", "Share", *what]
         cards.append(_card(field.label, _table(heads, lines), "card parts"))
     alike = tag("p", f"The same in all rows: {', '.join(same)}.", class_="lead") if same else None
     return _section("Breakdown", "How the rows divide.", _grid(cards, "grid wide"), alike)
@@ -99,7 +98,7 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
 
 def _spread(title: str, spread: Spread) -> Markup:
     log, middle, high = spread.is_skewed, short(spread.quantile(0.5)), short(spread.quantile(0.99))
-    told = f"Median {middle}, mean {short(spread.total / spread.number)}; 1 % are above {high}."
+    told = f"Median {middle}, mean {short(spread.mean)}; 1 % are above {high}."
     if log and spread.counts[0][0] == 0:
         told += f" {percent(spread.counts[0][1], spread.number)} are 0, and not shown."
     return _card(title, charts.histogram(spread.counts, log=log), caption=told)
@@ -107,11 +106,10 @@ def _spread(title: str, spread: Spread) -> Markup:
 
 def _times(figures: Figures, measures: Sequence[Field]) -> Markup | None:
     cards = []
-    how, days = figures.days()
     for measure in measures:
-        points = days[measure.name] if days else figures.snapshots(measure)
-        told = f"{how} over the lists, day by day. {measure.doc}"
-        if not days:
+        points = figures.days(measure) if figures.day else figures.snapshots(measure)
+        told = f"{_SUMS[measure.sums]} {measure.doc}"
+        if not figures.day:
             told = "Sum over the lists that were read more than once, after each reading."
         if len(points) > 1:
             cards.append(_card(measure.label, charts.over_time(points, "line"), caption=told))
@@ -129,7 +127,8 @@ def _harvest(figures: Figures) -> Markup | None:
         asked.append((key, few if number <= 3 else f"{number:,} values, such as {few}"))  # as many
     prefix = "parameter "
     asked += [(n.removeprefix(prefix), v) for n, v in facts.items() if n.startswith(prefix)]
-    asked.append(("When", f"{moment(state.first)} to {moment(state.last)}"))
+    when = dict.fromkeys(map(moment, (state.first, state.last)))
+    asked.append(("When", " to ".join(when)))
     cards = [_card("What was asked", _facts("facts", asked))]
     if len(points := figures.arrivals()) > 2:  # two say nothing
         cards.append(_card("Pages over time", charts.over_time(points, "bar")))
@@ -139,49 +138,49 @@ def _harvest(figures: Figures) -> Markup | None:
     for began, ended, *counts, requests, qps in figures.runs()[:_MOST]:
         rate = requests / (ended - began) if ended > began else None
         took = f"{ended - began:,.1f} s"
-        lines.append([moment(began), took, *map(short, (*counts, requests, rate, qps))])
-    heads = ("Took", "Pages", "Rows", "Credits", "Uncertain", "Requests", "A second", "Allowed")
-    table = _card("Runs", _table([("Began", False), *((one, True) for one in heads)], lines))
+        lines.append([moment(began), took, *counts, requests, rate, qps])
+    heads = (
+        "Began",
+        "Took",
+        "Pages",
+        "Rows",
+        "Credits",
+        "Uncertain",
+        "Requests",
+        "A second",
+        "Allowed",
+    )
+    table = _card("Runs", _table(heads, lines))
     return _section("The harvest", "What was asked, and what it cost.", _grid(cards), table)
 
 
 def _health(figures: Figures) -> Markup | None:
     rows, filled = figures.number, figures.filled
     never = [tag("li", tag("code", name)) for name, number in filled.items() if not number]
-    partly = [one for one in figures.fields if 0 < filled[one.name] < rows]
-    empty = []
-    for one in sorted(partly, key=lambda one: filled[one.name]):
-        lack = rows - filled[one.name]
-        empty.append([tag("code", one.name), one.doc, _share(lack, rows), percent(lack, rows)])
-    lacking: list[list[object]] = []
-    misfits: list[list[object]] = []
+    partly = sorted((number, name) for name, number in filled.items() if 0 < number < rows)
+    docs = {one.name: one.doc for one in figures.fields}
+    empty = [
+        (tag("code", name), docs[name], _share(rows - number, rows), percent(rows - number, rows))
+        for number, name in partly
+    ]
+    unknown: dict[bool, list[Sequence[object]]] = {True: [], False: []}
     for name, number, example in figures.unknown[:_MOST]:
         shown = "personal data, not shown" if is_personal(name) else tag("code", example)
-        line: list[object] = [
-            tag("code", cut(name, 60)),
-            shown,
-            short(number),
-            percent(number, rows),
-        ]
-        (misfits if name in filled else lacking).append(line)
-    failed = [(cut(one.key, 60), cut(one.error, 300), short(one.bookmark.page_num))
-              for one in figures.failures()[:_MOST]]  # fmt: skip
-    why = {one: [(told, short(n)) for told, n in figures.reasons(one)[:_MOST]]
-           for one in ("reject", "list")}  # fmt: skip
-    field = (("Field", False), ("Example", False), ("Rows", True), ("Share", True))
-    tables: tuple[tuple[str, Sequence[tuple[str, bool]], Sequence[Sequence[object]]], ...] = (
-        (
-            "Fields with empty values",
-            (field[0], ("What it is", False), ("", False), ("Empty", True)),
-            empty,
-        ),
-        ("Fields that the specification lacks", field, lacking),
-        ("Values that did not fit, kept as they came", field, misfits),
-        ("Why rows are invalid", (("Reason", False), field[2]), why["reject"]),
-        ("Why lists failed", (("Reason", False), ("Lists", True)), why["list"]),
-        ("Lists that failed", (("List", False), ("Error", False), ("At page", True)), failed),
-    )
-    cards = [_card(title, _table(heads, lines)) for title, heads, lines in tables if lines]
+        line = tag("code", cut(name, 60)), shown, number, percent(number, rows)
+        unknown[name in filled].append(line)
+    failed = [
+        (cut(one.key, 60), cut(one.error, 300), one.bookmark.page_num)
+        for one in figures.failures()[:_MOST]
+    ]
+    tables: list[tuple[str, str, Sequence[Sequence[object]]]] = [
+        ("Fields with empty values", "Field|What it is||Empty", empty),
+        ("Fields that the specification lacks", "Field|Example|Rows|Share", unknown[False]),
+        ("Values that did not fit, kept as they came", "Field|Example|Rows|Share", unknown[True]),
+        ("Why rows are invalid", "Reason|Rows", figures.reasons("reject")[:_MOST]),
+        ("Why lists failed", "Reason|Lists", figures.reasons("list")[:_MOST]),
+        ("Lists that failed", "List|Error|At page", failed),
+    ]
+    cards = [_card(title, _table(heads.split("|"), rows)) for title, heads, rows in tables if rows]
     if never and rows:
         cards.append(_card("Fields that never came", tag("ul", *never, class_="chips")))
     whole = len(filled) - len(never) - len(partly)
@@ -194,7 +193,9 @@ def _cell(field: Field, value: object) -> object:
         return field.choices[value]
     if field.kind in {"id", "date"} and value:
         return tag("code", cut(value, 40))
-    return (cut(value, 90) or DASH) if isinstance(value, str) else short(value)
+    if isinstance(value, str) or value is None:
+        return cut(value or "", 90) or DASH
+    return value
 
 
 def _section(title: str, lead: str, *parts: Markup | None) -> Markup | None:
@@ -220,14 +221,19 @@ def _facts(class_: str, lines: Iterable[Sequence[object]]) -> Markup:
     return tag("dl", *items, class_=class_)
 
 
-def _table(heads: Sequence[tuple[str, bool]], rows: Iterable[Sequence[object]]) -> Markup:
-    """Make a table of columns, numbers to the right; a narrow screen shows it row by row."""
-    sides = [(name, "n" if is_number else None) for name, is_number in heads]
-    lines = [tag("tr", *(tag("th", name, class_=side, scope="col") for name, side in sides))]
-    for row in rows:
-        cells = zip(row, sides, strict=True)
-        lines.append(tag("tr", *(tag("td", c, class_=s, data_label=n) for c, (n, s) in cells)))
-    return tag("table", tag("thead", lines[0]), tag("tbody", *lines[1:]))
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
+    """Make a table, numbers to the right; a narrow screen shows it row by row."""
+    first = [isinstance(one, (int, float)) or str(one).endswith(("%", " s")) for one in rows[0]]
+    sides = ["n" if is_number else None for is_number in first]
+    lines = [
+        tag("tr", *(
+            tag("td", DASH if one is None else one, class_=side, data_label=name)
+            for one, side, name in zip(row, sides, heads, strict=False)
+        ))
+        for row in rows
+    ]  # fmt: skip
+    names = (tag("th", name, class_=side) for name, side in zip(heads, sides, strict=False))
+    return tag("table", tag("thead", tag("tr", *names)), tag("tbody", *lines))
 
 
 def _share(part: float, whole: float) -> Markup:

@@ -5,8 +5,8 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from keyapi_async import (
     InvalidParameterError,
     ProductCreator,
     ProductReview,
+    ProductTrend,
     VideoProduct,
-    VideoTrend,
 )
 from keyapi_async.harvest import ExportError, Harvest, LedgerError
 from keyapi_async.harvest.file import RunLock
@@ -70,32 +70,31 @@ def test_every_shape_is_shown_by_its_own_measures(
     assert told.path in page.texts
     assert "Complete" in page.text
     rows = wanted(reports[record])
-    figures = Figures(reports[record])
-    try:
+    with figures_of(reports[record]) as figures:
         assert figures.number == len(rows)
-        for field in figures.fields:
-            assert figures.filled[field.name] == sum(
-                row[field.name] not in {None, ""} for row in rows
-            )
-        labels = [one.label for one in figures.measures]
-        parts = [one.name for one in figures.parts]
+        for name, number in figures.filled.items():
+            assert number == sum(row[name] not in {None, ""} for row in rows)
         if record is not dict:
-            measures, named = TOLD[record.__name__]
-            assert ", ".join(labels) == measures
-            assert ", ".join(parts).startswith(named)
+            measures, parts = TOLD[record.__name__]
+            assert ", ".join(one.label for one in figures.measures) == measures
+            assert ", ".join(one.name for one in figures.parts).startswith(parts)
         for one in figures.measures:
             values = [row[one.name] for row in rows if row[one.name] is not None]
             spread = figures.spreads[one.name]
-            assert spread.total == pytest.approx(sum(values))
-            assert spread.number == len(values)
+            assert (spread.total, spread.number) == (pytest.approx(sum(values)), len(values))
             assert figures.best(one, 1)[0][one.name] == max(values)
             assert one.label in page.texts
         for one in figures.parts:
             groups = figures.groups(one)
             assert sum(number for _, number, _ in groups) == len(rows)
             assert groups[0][1] == max(Counter(row[one.name] for row in rows).values())
-    finally:
-        figures.close()
+
+
+@contextmanager
+def figures_of(ledger: Path) -> Iterator[Figures]:
+    figures = Figures(ledger)
+    yield figures
+    figures.close()
 
 
 def wanted(ledger: Path) -> list[Row]:
@@ -176,10 +175,11 @@ def test_personal_data_is_never_shown(tmp_path: Path, reports: Mapping[type, Pat
 
 
 def test_the_health_of_the_data(tmp_path: Path) -> None:
-    rows: list[object] = [
+    rows: list[Any] = [
         {"product_id": "1", "user_id": str(n), "nick_name": "x" * (n % 2), "new_field": {"a": n}}
         for n in range(4)
     ]
+    rows[0].update({f"more {n}": None for n in range(300)})
     rows += [{"product_id": "1"}, {"product_id": "1"}, 5]
     page = harvested(tmp_path, rows, into=ProductCreator)
     assert ["nick_name", "Display name of the account.", "", "50 %"] in page.rows
@@ -237,52 +237,42 @@ def test_snapshots_and_pages_over_time(tmp_path: Path, monkeypatch: pytest.Monke
 
     texts = shop.run(main)
     assert {"Over time", "Pages over time", "Runs"} <= set(texts)
-    figures = Figures(tmp_path / "a.db")
-    followers = next(one for one in figures.measures if one.label == "Followers")
-    points = figures.snapshots(followers)
-    assert [at for at, _ in points] == [1.8e9, 1.8e9 + 108_000, 1.8e9 + 216_000]
-    assert [value - points[0][1] for _, value in points] == [0, 30, 60]
-    assert [pages for _, pages in figures.arrivals()] == [3, 3, 3]
-    figures.close()
+    with figures_of(tmp_path / "a.db") as figures:
+        followers = next(one for one in figures.measures if one.label == "Followers")
+        points = figures.snapshots(followers)
+        assert [at - 1.8e9 for at, _ in points] == [0, 108_000, 216_000]
+        assert [value - points[0][1] for _, value in points] == [0, 30, 60]
+        assert [pages for _, pages in figures.arrivals()] == [3, 3, 3]
 
 
-def test_days_and_months(tmp_path: Path) -> None:
-    days = [
-        {"video_id": str(one), "dt": f"2026-01-{day:02}", "total_views_cnt": 10 * one * day}
-        for one in (1, 2)
-        for day in range(1, 9)
-    ]
-    harvested(tmp_path, days, into=VideoTrend)
-    figures = Figures(tmp_path / "a.db")
-    how, points = figures.days()
-    assert how == "Sum"
-    assert points["total_views_cnt"][:2] == [(1767225600, 30), (1767312000, 60)]
-    assert figures.moments() == []
-    figures.close()
-    (tmp_path / "a.db").unlink()
-    harvested(tmp_path, [*days, {**days[0], "video_id": "3"}, {"video_id": "4"}], into=VideoTrend)
-    figures = Figures(tmp_path / "a.db")
-    how, points = figures.days()
-    assert (how, points["total_views_cnt"][0]) == ("Mean", (1767225600, pytest.approx(40 / 3)))
-    figures.close()
+def test_days_add_up(tmp_path: Path) -> None:
+    rows = [
+        {"product_id": str(one), "dt": f"2026-01-{day:02}", "total_sale_gmv_1d_amt": day,
+         "total_ifl_cnt": one * day, "spu_avg_price": float(one)}
+        for one in (1, 3)
+        for day in (1, 2, 4)
+        if one + day != 5
+    ]  # fmt: skip
+    harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
+    with figures_of(tmp_path / "a.db") as figures:
+        days = {one.label: figures.days(one) for one in figures.measures}
+        assert not figures.moments()
+    assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
+    assert [value for _, value in days["GMV"]] == [2, 2, 8]
+    assert [value for _, value in days["Creators"]] == [4, 5, 16]
+    assert [value for _, value in days["Price"]] == [2, 1, 2]
 
 
 def test_rows_published_are_counted_by_the_month(tmp_path: Path) -> None:
-    rows = [
-        {"video_id": str(n), "product_id": "1", "create_time": 1.6e9 + n * 2.6e6} for n in range(9)
-    ]
-    harvested(
-        tmp_path,
-        [{**row, "create_time": int(row["create_time"])} for row in rows],
-        into=VideoProduct,
-    )
-    figures = Figures(tmp_path / "a.db")
-    assert [number for _, number in figures.moments()] == [1] * 9
-    figures.close()
+    rows = [{"video_id": str(n), "product_id": "1", "create_time": 2_600_000 * n} for n in range(9)]
+    harvested(tmp_path, rows, into=VideoProduct)
+    with figures_of(tmp_path / "a.db") as figures:
+        assert [number for _, number in figures.moments()] == [2, 1, 1, 1, 1, 1, 1, 1]
 
 
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
-    for rows in ([], [{}, {}], [{"a": None}]):
+    every: list[list[Row]] = [[], [{}, {}], [{"a": None}]]
+    for rows in every:
         (tmp_path / "a.db").unlink(missing_ok=True)
         assert "The harvest" in harvested(tmp_path, rows).texts
 
