@@ -92,6 +92,6 @@ def _drawn(values: Sequence[Spec], height: int, *layers: Spec) -> Markup:
         "data": {"values": values},
         "layer": layers,
     }
-    svg = vl_convert.vegalite_to_svg(spec, vl_version="6.4", allowed_base_urls=[])
+    svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     # It is as wide as the page has room for.
     return Markup(re.sub(r' width="[^"]*" height="[^"]*"', ' aria-hidden="true"', svg, count=1))

@@ -81,7 +81,7 @@ def test_every_shape_is_shown_by_its_own_measures(
         for one in figures.measures:
             values = [row[one.name] for row in rows if row[one.name] is not None]
             spread = figures.spreads[one.name]
-            assert (spread.total, spread.number) == (pytest.approx(sum(values)), len(values))
+            assert [spread.total, spread.number] == pytest.approx([sum(values), len(values)])
             assert figures.best(one, 1)[0][one.name] == max(values)
             assert one.label in page.texts
         for one in figures.parts:
@@ -258,16 +258,16 @@ def test_days_add_up(tmp_path: Path) -> None:
         days = {one.label: figures.days(one) for one in figures.measures}
         assert not figures.moments()
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
-    assert [value for _, value in days["GMV"]] == [2, 2, 8]
-    assert [value for _, value in days["Creators"]] == [4, 5, 16]
-    assert [value for _, value in days["Price"]] == [2, 1, 2]
+    assert [value for _, value in days["GMV"]] == [2, 2, 4]
+    assert [value for _, value in days["Creators"]] == [4, 5, 14]
+    assert [value for _, value in days["Price"]] == [2, 1, 3]
 
 
 def test_rows_published_are_counted_by_the_month(tmp_path: Path) -> None:
     rows = [{"video_id": str(n), "product_id": "1", "create_time": 2_600_000 * n} for n in range(9)]
     harvested(tmp_path, rows, into=VideoProduct)
     with figures_of(tmp_path / "a.db") as figures:
-        assert [number for _, number in figures.moments()] == [2, 1, 1, 1, 1, 1, 1, 1]
+        assert [number for _, number in figures.moments()] == [2, 1, 1, 2, 1, 1, 1]
 
 
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
