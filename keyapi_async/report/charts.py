@@ -19,6 +19,7 @@ _NUMBER = "abs({0}) < 1 ? format({0}, '~g') : upper(replace(format({0}, '.3~s'),
 _AXIS = {"title": None, "tickCount": 4, "labelExpr": _NUMBER.format("datum.value")}
 _PLAIN = {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12, "tickCount": 5,
           "titleFontWeight": "normal", "titleFontSize": 12}  # fmt: skip
+_SPARSE = {"labelAngle": 0, "labelOverlap": True, "labelSeparation": 10}
 _FEW = 10
 
 Spec = dict[str, Any]
@@ -52,10 +53,10 @@ def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
     scale = math.log10 if log else float
     values = [{"at": scale(value), "rows": n} for value, n in counts if value > 0 or not log]
     label = _NUMBER.format("pow(10, datum.value)" if log else "datum.value")
-    axis: Spec = {"title": None, "grid": False, "labelExpr": label, "labelAngle": 0}
+    axis: Spec = {"title": None, "grid": False, "labelExpr": label, **_SPARSE}
     if log:
         tens = range(math.ceil(values[0]["at"]), math.floor(values[-1]["at"]) + 1)
-        axis |= {"title": "logarithmic scale", "values": list(tens), "labelOverlap": True}
+        axis |= {"title": "logarithmic scale", "values": list(tens)}
     x = {"bin": {"maxbins": 20}} if log or len(values) > _FEW else {"type": "ordinal"}
     encoding = {
         "x": {"field": "at", "axis": axis, **x},
@@ -72,7 +73,7 @@ def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
 def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
     """Draw a number over time as a line or as bars; times are Unix seconds."""
     values = [{"at": 1000 * at, "value": value} for at, value in points]
-    axis = {"title": None, "grid": False, "labelOverlap": True}
+    axis = {"title": None, "grid": False, **_SPARSE}
     scale = {"zero": mark == "bar"}
     encoding = {
         "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "axis": axis},

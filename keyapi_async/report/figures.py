@@ -178,35 +178,34 @@ class Figures(Reading):
         if measure.sums == "last":
             key = "||' '||".join(quoted(one.name) for one in self.keys)
             sql = f"SELECT {key}, {day}, {name} {known} ORDER BY 2"
-            return [(_seconds(at), value) for at, value in self._newest(sql, 1)]
+            return [(_seconds(at), value) for at, value in self._newest(sql, 0.9)]
         sums = "total" if measure.sums == "sum" else "avg"
         sql = f"SELECT {day}, {sums}({name}) {known} GROUP BY 1"
         return [(_seconds(at), value) for at, value in self._all(sql)]
 
     def snapshots(self, measure: Field) -> Points:
         """Sum up a measure over the lists that were read more than once, after each reading."""
-        ((lists,),) = self._all("SELECT count(*) FROM list WHERE shown > 1")
         sql = (
             f"SELECT list.id, max(page.fetched_at), total({quoted(measure.name)}) FROM list"  # noqa: S608
             " JOIN page ON page.list = list.id AND page.reading <= list.shown LEFT JOIN record"
             " ON record._id BETWEEN page.first AND page.first + page.rows - 1"
             " WHERE list.shown > 1 GROUP BY list.id, page.reading ORDER BY 2"
         )
-        points = self._newest(sql, lists)
+        points = self._newest(sql, 1)
         return points[:: 1 + len(points) // 500]
 
-    def _newest(self, sql: str, least: int) -> list[tuple[Any, float]]:
-        """Add up the newest value of each thing, from when there are so many of them on."""
+    def _newest(self, sql: str, share: float) -> list[tuple[Any, float]]:
+        """Add up the newest value of each thing as time goes on, from when most have one."""
         newest: dict[object, float] = {}
-        points: dict[object, float] = {}
+        points: dict[object, tuple[float, int]] = {}
         whole = 0.0
         with told(self._file):
             for one, at, value in self._db.execute(sql):
                 whole += float(value) - newest.get(one, 0.0)
                 newest[one] = float(value)
-                if len(newest) >= least:
-                    points[at] = whole
-        return list(points.items())
+                points[at] = whole, len(newest)
+        least = share * len(newest)
+        return [(at, whole) for at, (whole, known) in points.items() if known >= least]
 
     def moments(self) -> Points:
         """Count rows by the month of what they are about; by the day, where there are few."""
@@ -292,13 +291,16 @@ class _Unknown:
 
 
 _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|\d+")
+_STATUS = re.compile(r"\[HTTP \d+")
 
 
 class _Reasons(_Unknown):
     """Counts errors by what went wrong: where, and with which value, is left out."""
 
     def step(self, error: str | None) -> None:
-        reason = cut(_VALUES.sub("…", (error or "").partition(" (")[0]), 160)
+        what, _, where = (error or "").partition(" [")
+        status = _STATUS.match(f"[{where}")
+        reason = f"{cut(_VALUES.sub('…', what), 160)}{f', {status[0][1:]}' if status else ''}"
         super().step(orjson.dumps({reason: None}).decode())
 
 
