@@ -131,7 +131,7 @@ class Figures(Reading):
     def _count(self) -> None:
         """Look at every row, once."""
         wanted = ["count(*)", "unknown(extra)"]
-        wanted += [f"spread({quoted(one.name)})" for one in self.measures]
+        wanted += [f"spread({_number(one)})" for one in self.measures]
         wanted += [f"count(nullif({quoted(one.name)}, ''))" for one in self.fields]
         ((self.number, unknown, *found),) = self._all(f"SELECT {', '.join(wanted)} FROM records")  # noqa: S608
         self.unknown = orjson.loads(unknown or "[]")
@@ -140,8 +140,8 @@ class Figures(Reading):
 
     def best(self, measure: Field | None, most: int) -> list[Row]:
         """Give the rows with the highest values, each thing once; the first rows by no measure."""
-        name = quoted(measure.name) if measure else ""
-        order = f"WHERE {name} NOT NULL ORDER BY {name} * 1.0 DESC" if measure else ""
+        number = _number(measure) if measure else ""
+        order = f"WHERE {number} NOT NULL ORDER BY {number} DESC" if measure else ""
         names = ", ".join(quoted(one.name) for one in self.columns) or "extra"
         found = self._all(f"SELECT {names} FROM records {order} LIMIT {_CANDIDATES}")  # noqa: S608
         once: dict[object, Row] = {}
@@ -157,7 +157,7 @@ class Figures(Reading):
 
     def groups(self, field: Field) -> list[tuple[str, int, float]]:
         """Divide the rows by a field: value, rows and the sum of the first measure."""
-        total = f"total({quoted(self.measures[0].name)})" if self.measures else "0"
+        total = f"total({_number(self.measures[0])})" if self.measures else "0"
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
         found: list[tuple[str, int, float]] = []
         more, rows, sums = 0, 0, 0.0
@@ -173,20 +173,20 @@ class Figures(Reading):
     def days(self, measure: Field) -> Points:
         """Sum up a measure day by day, or give its mean, as its kind demands."""
         assert self.day is not None  # noqa: S101  # the caller knows
-        name, day = quoted(measure.name), quoted(self.day.name)
-        known = f"FROM records WHERE {day} || {name} NOT NULL"  # quoted names
+        number, day = _number(measure), quoted(self.day.name)
+        known = f"FROM records WHERE {day} || {number} NOT NULL"  # quoted names
         if measure.sums == "last":
             key = "||' '||".join(quoted(one.name) for one in self.keys)
-            sql = f"SELECT {key}, {day}, {name} {known} ORDER BY 2"
+            sql = f"SELECT {key}, {day}, {number} {known} ORDER BY 2"
             return [(_seconds(at), value) for at, value in self._newest(sql, 0.9)]
         sums = "total" if measure.sums == "sum" else "avg"
-        sql = f"SELECT {day}, {sums}({name}) {known} GROUP BY 1"
+        sql = f"SELECT {day}, {sums}({number}) {known} GROUP BY 1"
         return [(_seconds(at), value) for at, value in self._all(sql)]
 
     def snapshots(self, measure: Field) -> Points:
         """Sum up a measure over the lists that were read more than once, after each reading."""
         sql = (
-            f"SELECT list.id, max(page.fetched_at), total({quoted(measure.name)}) FROM list"  # noqa: S608
+            f"SELECT list.id, max(page.fetched_at), total({_number(measure)}) FROM list"  # noqa: S608
             " JOIN page ON page.list = list.id AND page.reading <= list.shown LEFT JOIN record"
             " ON record._id BETWEEN page.first AND page.first + page.rows - 1"
             " WHERE list.shown > 1 GROUP BY list.id, page.reading ORDER BY 2"
@@ -201,8 +201,8 @@ class Figures(Reading):
         whole = 0.0
         with told(self._file):
             for one, at, value in self._db.execute(sql):
-                whole += float(value) - newest.get(one, 0.0)
-                newest[one] = float(value)
+                whole += value - newest.get(one, 0.0)
+                newest[one] = value
                 points[at] = whole, len(newest)
         least = share * len(newest)
         return [(at, whole) for at, (whole, known) in points.items() if known >= least]
@@ -245,6 +245,12 @@ class Figures(Reading):
         return [(why, number) for why, number, _ in orjson.loads(found or "[]")]
 
 
+def _number(measure: Field) -> str:
+    """Write a measure in SQL; what is too large to be meant is left out, and spoils no sum."""
+    name = quoted(measure.name)
+    return f"iif(abs({name}) < 1e100, {name} * 1.0, NULL)"
+
+
 def _seconds(day: str) -> float:
     """Read a day, or a month such as 2026-01, as Unix seconds."""
     return datetime.fromisoformat(f"{day}-01"[:10]).replace(tzinfo=UTC).timestamp()
@@ -261,8 +267,8 @@ class _Spread:
         self._total = 0.0
         self._counts: dict[str, int] = {}
 
-    def step(self, value: object) -> None:
-        if isinstance(value, (int, float)):
+    def step(self, value: float | None) -> None:
+        if value is not None:
             self._total += value
             key = "%.2g" % value  # noqa: UP031  # an f-string takes twice as long
             self._counts[key] = self._counts.get(key, 0) + 1
