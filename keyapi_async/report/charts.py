@@ -19,11 +19,13 @@ except ModuleNotFoundError as error:
         "a report needs vl-convert-python: pip install 'keyapi-async[report]'"
     ) from error
 
-_NUMBER = "abs({0}) < 1 ? format({0}, '~g') : upper(replace(format({0}, '.3~s'), 'G', 'B'))"
-_AXIS = {"title": None, "tickCount": 4, "labelExpr": _NUMBER.format("datum.value")}
-_PLAIN = {"domain": False, "ticks": False, "labelPadding": 6, "labelFontSize": 12, "tickCount": 5,
-          "titleFontWeight": "normal", "titleFontSize": 12}  # fmt: skip
-_SPARSE = {"labelAngle": 0, "labelOverlap": True, "labelSeparation": 10}
+_LABEL = "abs({0}) < 1 ? format({0}, '~g') : upper(replace(format({0}, '.3~s'), 'G', 'B'))"
+_NUMBERS = {"title": None, "tickCount": 4, "labelExpr": _LABEL.format("datum.value")}
+_SPARSE = {"title": None, "grid": False, "labelAngle": 0, "labelOverlap": True,
+           "labelSeparation": 10}  # fmt: skip
+_FONT = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+_PLAIN = {**_FONT, "domain": False, "ticks": False, "labelPadding": 6, "tickCount": 5}
+_CONFIG = {"aria": False, "view": {"stroke": None}, "axis": _PLAIN, "text": {"fontSize": 12}}
 _FEW = 10
 
 Spec = dict[str, Any]
@@ -38,15 +40,16 @@ def bars(items: Sequence[tuple[str, float]]) -> Markup:
         for n, (name, value) in enumerate(items)
     ]
     # Room for fonts that are wider than those that Vega measures by.
-    axis = {"title": None, "labelExpr": "slice(datum.value, 2)", "labelLimit": 120,
-            "minExtent": 140, "maxExtent": 140}  # fmt: skip
+    room = {"labelLimit": 120, "minExtent": 140, "maxExtent": 140}
     scale = {"domain": [0, 1.45 * max(value for _, value in items)], "nice": False}
-    x = {"field": "value", "type": "quantitative", "axis": None, "scale": scale, "stack": None}
-    encoding = {"x": x, "y": {"field": "name", "type": "nominal", "axis": axis}}
-    named = {"mark": {"type": "text", "align": "left", "dx": 5},
-             "encoding": {**encoding, "text": {"field": "text"}}}  # fmt: skip
-    bar = {"mark": {"type": "bar", "cornerRadiusEnd": 3, "height": 14}, "encoding": encoding}
-    return _drawn(values, 26 * len(values) + 8, bar, named)
+    y = _field(
+        "name", "nominal", axis={**room, "title": None, "labelExpr": "slice(datum.value, 2)"}
+    )
+    x = _field("value", axis=None, scale=scale, stack=None)
+    text = {"x": x, "y": y, "text": {"field": "text"}}
+    bar = {"type": "bar", "cornerRadiusEnd": 3, "height": 14}
+    behind = {"type": "text", "align": "left", "dx": 5}
+    return _drawn(values, 26 * len(values) + 8, (bar, {"x": x, "y": y}), (behind, text))
 
 
 def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
@@ -56,38 +59,35 @@ def histogram(counts: Sequence[tuple[float, int]], *, log: bool) -> Markup:
     """
     scale = math.log10 if log else float
     values = [{"at": scale(value), "rows": n} for value, n in counts if value > 0 or not log]
-    label = _NUMBER.format("pow(10, datum.value)" if log else "datum.value")
-    axis: Spec = {"title": None, "grid": False, "labelExpr": label, **_SPARSE}
+    axis: Spec = {
+        **_SPARSE,
+        "labelExpr": _LABEL.format("pow(10, datum.value)" if log else "datum.value"),
+    }
     if log:
         tens = range(math.ceil(values[0]["at"]), math.floor(values[-1]["at"]) + 1)
         axis |= {"title": "logarithmic scale", "values": list(tens)}
-    x = {"bin": {"maxbins": 20}} if log or len(values) > _FEW else {"type": "ordinal"}
-    encoding = {
-        "x": {"field": "at", "axis": axis, **x},
-        "y": {
-            "aggregate": "sum",
-            "field": "rows",
-            "type": "quantitative",
-            "axis": {**_AXIS, "tickMinStep": 1},
-        },
-    }
-    return _drawn(values, 170, {"mark": "bar", "encoding": encoding})
+    x = _field("at", "ordinal", axis=axis)
+    if log or len(values) > _FEW:
+        x = _field("at", axis=axis, bin={"maxbins": 20})
+    y = _field("rows", aggregate="sum", axis={**_NUMBERS, "tickMinStep": 1})
+    return _drawn(values, 170, ("bar", {"x": x, "y": y}))
 
 
 def over_time(points: Sequence[tuple[float, float]], mark: str) -> Markup:
     """Draw a number over time as a line or as bars; times are Unix seconds."""
     values = [{"at": 1000 * at, "value": value} for at, value in points]
-    seconds = points[-1][0] - points[0][0]
-    axis = {"title": None, "grid": False, "tickCount": min(5, round(seconds)), **_SPARSE}
-    scale = {"zero": mark == "bar"}
-    encoding = {
-        "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "axis": axis},
-        "y": {"field": "value", "type": "quantitative", "axis": _AXIS, "scale": scale},
-    }
-    return _drawn(values, 170, {"mark": mark, "encoding": encoding})
+    seconds = round(points[-1][0] - points[0][0])
+    axis = {**_SPARSE, "tickCount": min(5, seconds)}
+    x = _field("at", "temporal", axis=axis, scale={"type": "utc"})
+    y = _field("value", axis=_NUMBERS, scale={"zero": mark == "bar"})
+    return _drawn(values, 170, (mark, {"x": x, "y": y}))
 
 
-def _drawn(values: Sequence[Spec], height: int, *layers: Spec) -> Markup:
+def _field(name: str, type_: str = "quantitative", **more: object) -> Spec:
+    return {"field": name, "type": type_, **more}
+
+
+def _drawn(values: Sequence[Spec], height: int, *layers: tuple[object, Spec]) -> Markup:
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": 350,
@@ -96,7 +96,7 @@ def _drawn(values: Sequence[Spec], height: int, *layers: Spec) -> Markup:
         "autosize": {"type": "fit", "contains": "padding"},
         "config": _CONFIG,
         "data": {"values": values},
-        "layer": layers,
+        "layer": [{"mark": mark, "encoding": encoding} for mark, encoding in layers],
     }
     svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     # It is as wide as the page has room for.

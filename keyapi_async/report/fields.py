@@ -60,9 +60,10 @@ def fields_of(known: About) -> tuple[str, list[Field]]:
 
 
 def _field(name: str, kind: str, described: Mapping[object, Any] | None) -> Field:
+    choices: dict[object, str] = {"true": "Yes", "false": "No"} if kind == "flag" else {}
     if described is None:
-        return Field(name, kind, label_of(name))
-    known, choices = described[KIND], dict[object, str]()
+        return Field(name, kind, label_of(name), choices=choices)
+    known = described[KIND]
     for enum in get_args(known.becomes):
         if isinstance(enum, type) and issubclass(enum, Enum):
             names = {int(one.value): label_of(one.name.lower()) for one in enum}
