@@ -89,6 +89,15 @@ class Figures(Reading):
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
+        try:
+            self._look()
+            self._count()
+        except BaseException:
+            self.close()
+            raise
+
+    def _look(self) -> None:
+        """See what the rows are, and choose what to show of them."""
         for name, aggregate in _AGGREGATES.items():
             self._db.create_aggregate(name, 1, aggregate)
         self._all("BEGIN")
@@ -122,7 +131,6 @@ class Figures(Reading):
         if not (self._named or self.keys):  # nobody has described these rows
             columns += shown[: max(0, 8 - len(columns))]
         self.columns = list({one.name: one for one in columns}.values())
-        self._count()
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with told(self._file):
