@@ -16,7 +16,7 @@ from keyapi_async.errors import KeyAPIError, printable
 from keyapi_async.version import __version__
 
 if TYPE_CHECKING:
-    from keyapi_async.api.declaration import Endpoint
+    from keyapi_async.api.endpoint import Endpoint
 
 # Typer raises what click raises, and names of that only this one subclass.
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)

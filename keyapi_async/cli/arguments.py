@@ -12,7 +12,7 @@ import attrs
 import orjson
 import typer
 
-from keyapi_async.api.declaration import Endpoint, Parameter
+from keyapi_async.api.endpoint import Endpoint, Parameter
 from keyapi_async.cli.commands import meant
 from keyapi_async.cli.options import keyword
 from keyapi_async.errors import InvalidParameterError, shown

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keyapi_async.api import endpoints as declared
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.arguments import is_ranking
 from keyapi_async.cli.terminal import console
 

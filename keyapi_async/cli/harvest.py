@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.arguments import sample
 from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.options import Reading, option, options_of, taken, timespan

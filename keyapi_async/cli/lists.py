@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.arguments import dashed, given_of, is_ranking, of_one_list, sample
 from keyapi_async.cli.commands import Command, command
 from keyapi_async.cli.exits import InputError

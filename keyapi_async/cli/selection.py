@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from keyapi_async.api.declaration import Endpoint, Parameter
+from keyapi_async.api.endpoint import Endpoint, Parameter
 from keyapi_async.cli.arguments import given_of, ids_of, of_many_lists
 from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.ids import read_ids

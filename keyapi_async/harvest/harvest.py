@@ -271,6 +271,29 @@ class Harvest:
             await thread.call(export.abandon)
             raise
 
+    async def write_report(self, path: str | os.PathLike[str]) -> Path:
+        """Write what the ledger holds as one page to look at, which asks for nothing from anywhere.
+
+        A run may go on meanwhile. It needs the extra ``report``.
+
+        Args:
+            path: where to, a name with ``.html``; it appears when it is complete.
+
+        Raises:
+            InvalidParameterError: another name.
+            ConfigurationError: vl-convert-python is missing.
+            ExportError: the file cannot be written.
+            LedgerError: the ledger holds nothing yet, or cannot be read.
+        """
+        from keyapi_async.report import write_report  # noqa: PLC0415  # it draws with an extra
+
+        self._opened()
+        thread = FileThread()
+        try:
+            return await thread.call(write_report, self._file, Path(path))
+        finally:
+            thread.close()
+
     def _opened(self) -> tuple[Reading, FileThread]:
         if self._reading is None or self._thread is None:
             raise UsageError("use a harvest inside of 'async with Harvest.open(…)'")

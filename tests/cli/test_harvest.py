@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.shared_gate import RedisServer
 from keyapi_async.api import endpoints
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.display import display_on, follow
 from keyapi_async.cli.ledger import status_lines
 from keyapi_async.cli.terminal import console

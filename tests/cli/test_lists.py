@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from keyapi_async import Product, ProductCreator
 from keyapi_async.api import endpoints
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.api.params import RankType
 from keyapi_async.cli import columns
 from keyapi_async.cli.options import Format
