@@ -62,7 +62,7 @@ def stored(kind: Kind, value: object) -> object:
             assert kind.write is not None  # noqa: S101  # these have one
             return kind.write(value)
         case int():
-            return int(value) if -LARGEST <= value <= LARGEST else str(int(value))
+            return int(value) if -LARGEST <= value + 1 <= LARGEST + 1 else str(int(value))
     return value
 
 

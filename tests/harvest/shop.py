@@ -10,8 +10,16 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RetryPolicy, unstructure
+from keyapi_async import (
+    KeyAPI,
+    KeyAPIError,
+    ProductCreator,
+    RecordStream,
+    RetryPolicy,
+    unstructure,
+)
 from keyapi_async.call.wire import Answer, Request
+from keyapi_async.errors import ConnectionFailedError
 from keyapi_async.harvest import Harvest
 from tests import virtual
 
@@ -60,7 +68,8 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 class Shop:
     """A server of one list of creators for each product.
 
-    ``statuses`` strike once each, in their order; ``strange`` says what stands in a row's place.
+    ``statuses`` strike once each, in their order; ``strange`` says what stands in a row's place;
+    products that are ``cut_off`` cannot be connected to, and nothing can while it is ``offline``.
     """
 
     def __init__(self, lengths: dict[str, int], latency: float = 0.05) -> None:
@@ -73,6 +82,8 @@ class Shop:
         self.statuses: dict[tuple[str, int], list[int]] = {}
         self.strange: dict[tuple[str, int], object] = {}
         self.credits: int | None = None
+        self.offline = False
+        self.cut_off: set[str] = set()
 
     @property
     def ids(self) -> list[str]:
@@ -102,6 +113,12 @@ class Shop:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self.asked.append((product_id, page))
+        if self.offline or product_id in self.cut_off:
+            self.open -= 1
+            await asyncio.sleep(0.001)
+            error = ConnectionFailedError("cannot connect to the server")
+            error.sent = False
+            return error
         try:
             await asyncio.sleep(self.latency / 2)
             statuses = self.statuses.get((product_id, page))
@@ -157,6 +174,10 @@ def creator(product_id: str, place: int) -> Row:
 
 def products(*lengths: int) -> dict[str, int]:
     return {str(100 + place): length for place, length in enumerate(lengths)}
+
+
+def creators(api: KeyAPI, **options: Any) -> Callable[[str], RecordStream[ProductCreator]]:
+    return lambda key: api.tiktok.product.iter_creators(key, **options)
 
 
 async def rows_in(harvest: Harvest) -> list[Row]:

@@ -109,7 +109,7 @@ def check_types(record: Any, typed: Row) -> None:
         value = getattr(record, field.name)
         if field.name == "extra":
             continue
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        if type(value) is int and not -(2**63) <= value < 2**63:
             assert (typed[field.name], extra[field.name]) == (None, value)
         elif field.name == "product_category_list" and value is not None:
             assert typed[field.name] == list(map(attrs.asdict, value))
