@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from keyapi_async.errors import ConnectionFailedError
+from keyapi_async.errors import TransportError
 
 _log = logging.getLogger("keyapi_async")
 
@@ -57,7 +57,7 @@ class Network:
         self._over.set()
         self._over = asyncio.Event()
 
-    async def failed(self, error: ConnectionFailedError) -> None:
+    async def failed(self, error: TransportError) -> None:
         """Take note of a failure, and wait before the next try: one list after the other tries.
 
         Raises:

@@ -12,10 +12,11 @@ from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller
 from keyapi_async.errors import (
     AuthenticationError,
-    ConnectionFailedError,
     CreditBudgetError,
+    DeadlineExceededError,
     KeyAPIError,
     QuotaExceededError,
+    TransportError,
     UsageError,
 )
 from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Written
@@ -127,19 +128,22 @@ class Run:
                     page = await stream.next_page()
                 except (*_FATAL, UsageError):
                     raise
-                except ConnectionFailedError as error:
-                    await self._lost(one, error)
-                    return
                 except KeyAPIError as error:
-                    await self._writer.put(Failed(unread.list_id, str(error)))
+                    late = isinstance(error, DeadlineExceededError)
+                    reason = error.__cause__ if late else error
+                    if isinstance(reason, TransportError):
+                        await self._lost(one, reason)
+                    else:
+                        await self._writer.put(Failed(unread.list_id, str(error)))
                     return
                 assert page is not None  # noqa: S101  # the last page said that it was the last
+                one.answers = None
                 self._network.came_through()
                 await self._writer.put(_page_read(one, page))
                 if page.is_last:
                     return
 
-    async def _lost(self, one: OpenList, error: ConnectionFailedError) -> None:
+    async def _lost(self, one: OpenList, error: TransportError) -> None:
         """Read a list later, or give it up where others come through and it does not."""
         if one.answers is not None and one.answers < self._network.answers:
             await self._writer.put(Failed(one.unread.list_id, str(error)))

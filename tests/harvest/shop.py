@@ -113,14 +113,12 @@ class Shop:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self.asked.append((product_id, page))
-        if self.offline or product_id in self.cut_off:
-            self.open -= 1
-            await asyncio.sleep(0.001)
-            error = ConnectionFailedError("cannot connect to the server")
-            error.sent = False
-            return error
         try:
             await asyncio.sleep(self.latency / 2)
+            if self.offline or product_id in self.cut_off:
+                error = ConnectionFailedError("cannot connect to the server")
+                error.sent = False
+                return error
             statuses = self.statuses.get((product_id, page))
             status = statuses.pop(0) if statuses else 200
             if status == 200 and self.credits is not None and self.billed >= self.credits:
