@@ -137,22 +137,27 @@ class Run:
                         await self._writer.put(Failed(unread.list_id, str(error)))
                     return
                 assert page is not None  # noqa: S101  # the last page said that it was the last
-                one.answers = None
+                one.failed_alone = False
                 self._network.came_through()
                 await self._writer.put(_page_read(one, page))
                 if page.is_last:
                     return
 
     async def _lost(self, one: OpenList, error: TransportError) -> None:
-        """Read a list later, or give it up where others come through and it does not."""
-        if one.answers is not None and one.answers < self._network.answers:
+        """Read a list later, or give it up where others come through and it does not, twice."""
+        before = one.failed_alone
+        try:
+            alone = await self._network.failed(error.with_traceback(None), alone=before)
+        except NoNetworkError:
+            if not before:
+                raise
+            alone = True
+        if alone and before and not self._stopped:
             await self._writer.put(Failed(one.unread.list_id, str(error)))
             return
-        one.answers = self._network.answers
-        lists = await self._thread.call(self._ledger.unread, one.unread.list_id - 1, 1)
-        one.unread = lists[0]
+        one.failed_alone = alone or before
+        (one.unread,) = await self._thread.call(self._ledger.unread, one.unread.list_id - 1, 1)
         self._lists.again(one)
-        await self._network.failed(error.with_traceback(None))
 
     async def _write(self, entries: Sequence[Entry]) -> Written:
         return await self._thread.call(self._ledger.write, entries, self._now())

@@ -160,7 +160,7 @@ def test_a_list_whose_connection_fails_while_others_come_through_fails_alone(
             report = await harvest.run(server.ids, read, concurrency=3)
             assert (report.done, report.failed, report.left) == (28, 2, 0)
             assert [one.key for one in report.failures] == ["100", "117"]
-            assert report.elapsed < 60
+            assert report.elapsed < 70
             server.cut_off.clear()
             assert (await harvest.run(server.ids, read)).done == 30
 
