@@ -1,7 +1,7 @@
 """The harvest: a ledger, the runs that fill it, and the ways out of it."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -203,7 +203,7 @@ class Harvest:
         """
         return Records(self._opened, into, snapshots=_all(snapshots))
 
-    async def values(self, field: str) -> AsyncIterator[Any]:
+    async def values(self, field: str) -> AsyncGenerator[Any, None]:
         """Stream the distinct values of a column of the export; empty ones are left out.
 
         Args:
