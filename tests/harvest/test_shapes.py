@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from keyapi_async import DecodeError, unstructure
 from keyapi_async.harvest import Harvest
+from keyapi_async.records.codec import kinds_of
 from keyapi_async.records.converter import reader_of
 from tests.harvest import shop
 from tests.rows import RECORDS, Row, arbitrary_rows, canonical_rows, json_values, steady, written
@@ -99,8 +100,19 @@ def check_shape(cls: type, rows: list[Row]) -> None:
         assert line.pop("rank", None) == (expected.pop("rank", None) or position)
         for name in ours:
             expected.pop(name, None)
-        assert exact(line) == exact(orjson.loads(orjson.dumps(json.loads(json.dumps(expected)))))
+        assert exact(read_again(cls, line)) == exact(read_again(cls, expected))
         check_types(record, typed)
+
+
+def read_again(cls: type, row: Row) -> Row:
+    """Write JSON inside of strings in the one way in which we do."""
+    kinds = kinds_of(cls)
+    again = {
+        name: kinds[name].write(kinds[name].read(value))  # type: ignore[misc]  # these have one
+        for name, value in row.items()
+        if name in kinds and kinds[name].name == "json" and value is not None
+    }
+    return row | again
 
 
 def check_types(record: Any, typed: Row) -> None:
