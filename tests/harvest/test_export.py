@@ -135,9 +135,9 @@ def test_row_groups_are_written_as_they_fill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_file, "_GROUP", 500)
-    files = harvested(tmp_path, shop.Shop(shop.products(*[1, *[300] * 10])))
+    files = harvested(tmp_path, shop.Shop(shop.products(*[1, *[600] * 10])))
     assert 1 < pq.ParquetFile(files["parquet"]).num_row_groups < 5
-    assert len(read_csv(files["csv"])) == len(read_jsonl(files["jsonl"])) == 3001
+    assert len(read_csv(files["csv"])) == len(read_jsonl(files["jsonl"])) == 6001
 
 
 def test_what_cannot_be_exported(
