@@ -1,6 +1,7 @@
 """Products and their creators in memory, on a virtual clock, with a ledger on a real disk."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
@@ -146,7 +147,7 @@ class Answers:
 
     def __init__(self, pages: Sequence[Any]) -> None:
         self.bodies = [
-            page if isinstance(page, bytes) else orjson.dumps(list(page)) for page in pages
+            page if isinstance(page, bytes) else json.dumps(list(page)).encode() for page in pages
         ]
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
