@@ -2,6 +2,8 @@
 
 import attrs
 
+__all__ = ["Bookmark"]
+
 
 @attrs.frozen(kw_only=False)
 class Bookmark:

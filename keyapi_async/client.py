@@ -10,7 +10,7 @@ from keyapi_async.api import TikTok
 from keyapi_async.call.core import Caller, Core, Options, Stats
 from keyapi_async.call.credits import Credits, Meter
 from keyapi_async.call.retry import Retry, RetryPolicy
-from keyapi_async.call.transport import ClientSession, HttpTransport, TraceConfig
+from keyapi_async.call.transport import ClientSession, HttpTransport, TraceConfig, Transport
 from keyapi_async.call.wire import Envelope, Request, query_of
 from keyapi_async.checks import number, seconds, setting
 from keyapi_async.errors import ConfigurationError, InvalidParameterError, shown
@@ -20,6 +20,8 @@ from keyapi_async.secret import Secret
 from keyapi_async.streams.listing import Listing, PageLimit, PageNum
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
+
+__all__ = ["KeyAPI"]
 
 T = TypeVar("T")
 
@@ -70,6 +72,7 @@ class KeyAPI:
         session: an aiohttp session of yours; it is used and never closed. Client middlewares of
             its own are not called: each request has one that sends it once.
         trace_configs: aiohttp's tracing, for a session of the client's own.
+        transport: what carries requests in place of HTTP, for tests; it is closed with the client.
 
     Raises:
         ConfigurationError: no key, or a value that cannot be; nothing was sent.
@@ -91,6 +94,7 @@ class KeyAPI:
         proxy: str | None = None,
         session: ClientSession | None = None,
         trace_configs: Sequence[TraceConfig] = (),
+        transport: Transport | None = None,
     ) -> None:
         secret = Secret(os.environ.get("KEYAPI_TOKEN") if api_key is None else api_key)
         del api_key  # from here on no frame of ours shows it
@@ -101,20 +105,24 @@ class KeyAPI:
             raise ConfigurationError(f"limiter={shown(limiter)}: what the protocol Limiter says")
         seconds("quota_cooldown", quota_cooldown, least=0.0)
         setting("max_connections", max_connections, 1)
-        transport = HttpTransport(
-            base_url or os.environ.get("KEYAPI_BASE_URL") or DEFAULT_BASE_URL,
-            secret,
-            max_connections=max_connections,
-            proxy=proxy,
-            session=session,
-            trace_configs=trace_configs,
-        )
+        if transport is None:
+            transport = http = HttpTransport(
+                base_url or os.environ.get("KEYAPI_BASE_URL") or DEFAULT_BASE_URL,
+                secret,
+                max_connections=max_connections,
+                proxy=proxy,
+                session=session,
+                trace_configs=trace_configs,
+            )
+            max_connections = http.connections
+        elif base_url or proxy or session or trace_configs:
+            raise ConfigurationError("transport: it takes no base_url, proxy, session or tracing")
         core = Core(
             transport,
             QpsLimiter(qps) if limiter is None else limiter,
             secret,
             quota_cooldown=quota_cooldown,
-            max_connections=transport.connections,
+            max_connections=max_connections,
         )
         options = Options(timeout, deadline, retry, Meter(_budget(max_credits)))
         self._assemble(core, _checked(options), owner=True)

@@ -30,6 +30,29 @@ from typing import Self
 
 from keyapi_async.bookmark import Bookmark
 
+__all__ = [
+    "APIError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "CreditBudgetError",
+    "DeadlineExceededError",
+    "DecodeError",
+    "InvalidParameterError",
+    "KeyAPIError",
+    "NotFoundError",
+    "PaginationError",
+    "PermissionDeniedError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "ResponseError",
+    "ServerError",
+    "TransportError",
+    "UsageError",
+]
+
 _short = Repr()
 _short.maxstring = _short.maxother = 120
 _short.maxlong = 60

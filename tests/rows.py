@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from keyapi_async.api import endpoints
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.records import fields as kinds
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.records.fields import Kind

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from keyapi_async import ConfigurationError, KeyAPI, KeyAPIError, RetryPolicy
+from keyapi_async import Answer, ConfigurationError, KeyAPI, KeyAPIError, Request, RetryPolicy
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
 from keyapi_async.secret import Secret
@@ -105,6 +105,34 @@ def test_https_and_loopback_are_accepted(url: str, monkeypatch: pytest.MonkeyPat
 def test_a_value_that_cannot_be_is_refused_with_its_name(options: Any, name: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         KeyAPI(KEY, proxy="", **options)
+
+
+class Mirror:
+    """Answers with what it was asked for."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    async def send(self, request: Request, within: float) -> Answer:
+        return Answer(200, {}, b'{"code": 0, "data": [{"path": "%s"}]}' % request.path.encode())
+
+    async def close(self) -> None:
+        self.open = False
+
+
+async def test_a_transport_of_ones_own_carries_the_requests_and_is_closed() -> None:
+    mirror = Mirror()
+    async with KeyAPI("key", transport=mirror) as api:
+        envelope = await api.get("/v1/tiktok/anything")
+        assert envelope.data == [{"path": "/v1/tiktok/anything"}]
+        assert mirror.open
+    assert not mirror.open
+
+
+@pytest.mark.parametrize("options", [{"base_url": "https://x"}, {"proxy": "http://x"}])
+def test_a_transport_of_ones_own_takes_no_options_of_http(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match="transport"):
+        KeyAPI("key", transport=Mirror(), **options)
 
 
 def test_a_views_values_are_checked_too() -> None:

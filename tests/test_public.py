@@ -20,7 +20,7 @@ from mypy import api as mypy
 import keyapi_async
 from keyapi_async import Paging
 from keyapi_async.api import RESOURCES, TikTok, endpoints, resource_class
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.jsontext import JSON
 from keyapi_async.records import converter as converters
 from keyapi_async.records.codec import kinds_of
@@ -33,11 +33,13 @@ for _one in endpoints():
         DECLARED.setdefault(_one.record, []).append(_one)
 RECORDS = list(DECLARED)
 
+PUBLIC = dir(keyapi_async)
+
 every_record = pytest.mark.parametrize("cls", RECORDS)
 
 
 def public_classes() -> Iterator[type]:
-    for name in keyapi_async.__all__:
+    for name in PUBLIC:
         if inspect.isclass(found := getattr(keyapi_async, name)):
             yield found
     yield from (TikTok, PageStream, *map(resource_class, RESOURCES))
@@ -83,31 +85,26 @@ def test_the_shared_gate_is_found_with_the_others() -> None:
         _ = gates.nothing
 
 
-def in_type_checking_block() -> dict[str, set[str]]:
-    """Read which names the package imports for type checkers, by module."""
+def test_type_checkers_and_programs_find_the_same_public_names() -> None:
+    """Each name stands once, in the file where it is at home."""
     tree = ast.parse(inspect.getsource(keyapi_async))
     (block,) = (
-        node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+        node
+        for node in tree.body
+        if isinstance(node, ast.If)
+        and not node.orelse
+        and ast.unparse(node.test) == "TYPE_CHECKING"
     )
-    assert ast.unparse(block.test) == "TYPE_CHECKING"
-    return {
-        node.module.removeprefix("keyapi_async."): {alias.name for alias in node.names}
-        for node in block.body
-        if isinstance(node, ast.ImportFrom) and node.module
-    }
-
-
-def test_the_three_lists_of_public_names_are_one() -> None:
-    """What is loaded, what is exported and what type checkers see; each name stands once."""
-    homes = {home: names.split() for home, names in keyapi_async._HOMES.items()}
-    assert {home: set(names) for home, names in homes.items()} == in_type_checking_block()
-    names = [name for names in homes.values() for name in names]
-    assert keyapi_async.__all__ == sorted([*names, "__version__"])
+    files = [f"keyapi_async.{name}" for name in keyapi_async._FILES.split()]
+    assert sorted(files) == [node.module for node in block.body if isinstance(node, ast.ImportFrom)]
+    names = [name for file in files for name in import_module(file).__all__]
+    assert PUBLIC == sorted([*names, "__version__"])
+    assert len(names) == len(set(names))
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", keyapi_async.__version__)
 
 
 def test_whatever_an_endpoint_takes_or_gives_is_public() -> None:
-    public = {getattr(keyapi_async, name) for name in keyapi_async.__all__}
+    public = {getattr(keyapi_async, name) for name in PUBLIC}
     kinds = [parameter.kind for one in endpoints() for parameter in one.parameters]
     assert {kind.choices for kind in kinds if kind.choices is not None} <= public
     assert set(RECORDS) <= public
@@ -137,7 +134,7 @@ def test_a_misspelt_name_is_an_error_for_type_checkers(tmp_path: Path) -> None:
     assert told.count(" error: ") == len(wrong)
 
 
-@pytest.mark.parametrize("name", sorted(set(keyapi_async.__all__) - {"__version__"}))
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - {"__version__"}))
 def test_every_public_name_has_its_help(name: str) -> None:
     thing = getattr(keyapi_async, name)
     doc = inspect.getdoc(thing)
@@ -164,7 +161,7 @@ def test_every_public_method_has_a_docstring(name: str) -> None:
 @every_member
 def test_signatures_are_explicit(name: str) -> None:
     """No ``*args``, and no ``**kwargs`` but the paging options, which editors know by name."""
-    if name == "Limiter.__init__":  # typing's own, for every protocol
+    if name in {"Limiter.__init__", "Transport.__init__"}:  # typing's own, for every protocol
         return
     parameters = inspect.signature(MEMBERS[name]).parameters.values()
     assert all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters)
@@ -305,16 +302,9 @@ def test_every_public_name_is_loaded_from_its_home() -> None:
         "assert KeyAPI is k.KeyAPI\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)  # noqa: S603
-    for home, names in keyapi_async._HOMES.items():
-        module = import_module(f"keyapi_async.{home}")
-        assert all(getattr(keyapi_async, name) is getattr(module, name) for name in names.split())
     for module in (keyapi_async, converters):
         with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
             module.nothing  # noqa: B018  # it is refused
-
-
-def test_dir_lists_every_public_name_even_one_that_is_not_loaded_yet() -> None:
-    assert set(keyapi_async.__all__) <= set(dir(keyapi_async))
 
 
 def test_importing_the_package_alone_does_not_even_import_aiohttp() -> None:

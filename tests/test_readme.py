@@ -28,7 +28,7 @@ from mypy import api as mypy
 from benchmarks.shared_gate import RedisServer
 from keyapi_async import KeyAPI
 from keyapi_async.api import endpoints, resource_class
-from keyapi_async.api.declaration import Endpoint
+from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
 

@@ -113,6 +113,4 @@ class SandboxTransport:
 def client(transport: Any, **options: Any) -> KeyAPI:
     """Make a client that talks to a transport in memory."""
     options.setdefault("qps", 1000.0)
-    api = KeyAPI("sandbox-key", **options)
-    api._caller.core._transport = transport
-    return api
+    return KeyAPI("sandbox-key", transport=transport, **options)

@@ -8,7 +8,8 @@ from keyapi_async.call.core import Caller
 
 if TYPE_CHECKING:
     from keyapi_async.api.category import CategoryResource
-    from keyapi_async.api.declaration import Endpoint, Resource
+    from keyapi_async.api.declaration import Resource
+    from keyapi_async.api.endpoint import Endpoint
     from keyapi_async.api.influencer import InfluencerResource
     from keyapi_async.api.product import ProductResource
     from keyapi_async.api.search import SearchResource

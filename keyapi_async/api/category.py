@@ -12,6 +12,8 @@ from keyapi_async.records.fields import Identity, OtherId, Text, choice, doc
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = ["Category", "CategoryLevel"]
+
 
 class CategoryLevel(IntEnum):
     """Level of a product category."""

@@ -13,6 +13,8 @@ import attrs
 from keyapi_async.checks import whole
 from keyapi_async.errors import InvalidParameterError
 
+__all__ = ["RankType", "SortType"]
+
 _DIGITS = re.compile(r"\d{1,32}", re.ASCII)
 _MOST_ID = 10**32 - 1
 _HANDLE = re.compile(r"[\w.-]{1,64}")

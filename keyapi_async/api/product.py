@@ -23,26 +23,23 @@ from keyapi_async.api.params import Day as DayParam
 from keyapi_async.api.params import Flag as FlagParam
 from keyapi_async.api.params import Moment as MomentParam
 from keyapi_async.api.params import Rate as RateParam
-from keyapi_async.api.product_record import Product
+from keyapi_async.api.product_record import Product, ProductTrend, RankedProduct
 from keyapi_async.api.shared import (
     FromFlag,
     ProductSalesFlag,
     SalesRankField,
     SalesTrendFlag,
+    VideoProduct,
     latest_date,
 )
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,
     Count,
-    CountText,
-    Day,
     Identity,
     Moment,
     MomentMs,
-    MomentText,
     OtherId,
-    Position,
     Rate,
     Text,
     Url,
@@ -50,6 +47,17 @@ from keyapi_async.records.fields import (
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
+
+__all__ = [
+    "ProductCreator",
+    "ProductInfluencerSortField",
+    "ProductLiveSortField",
+    "ProductLivestream",
+    "ProductRankField",
+    "ProductReview",
+    "ProductSortField",
+    "ProductVideoSortField",
+]
 
 ProductRankField = SalesRankField
 
@@ -123,36 +131,6 @@ class ProductCreator:
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
-class VideoProduct:
-    """A product that a video shows; a video with three is three records, each with its figures."""
-
-    video_id: Annotated[Identity, "Video id."]
-    product_id: Annotated[Identity, "Id of the product."]
-    create_time: MomentText = doc("Published, or started for a livestream; Unix seconds.")
-    data_size: CountText = doc("Size of the video file in bytes.")
-    duration: Count = doc("Length in seconds.")
-    hash_tag: Text = doc("Hashtags in one string, with spaces between.")
-    height: CountText = doc("Height in pixels.")
-    play_addr: Url = doc("Video file; the address expires within hours.")
-    ratio: Text = doc("Resolution class, such as 720p.")
-    reflow_cover: Url = doc("Cover picture; the vendor's image host is not publicly readable.")
-    region: Text = doc("Market as a two-letter code.")
-    total_comments_cnt: Count = doc("Comments; all-time.")
-    total_digg_cnt: Count = doc("Likes; all-time.")
-    total_favorites_cnt: Count = doc("Times saved; all-time.")
-    total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
-    total_views_cnt: Count = doc("Views; all-time.")
-    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
-    video_desc: Text = doc("Caption of the video.")
-    width: CountText = doc("Width in pixels.")
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
-
-
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
 class ProductLivestream:
     """A live stream that showed a product."""
@@ -184,46 +162,6 @@ class ProductReview:
     review_timestamp: MomentMs = doc("When the review was written; Unix milliseconds.")
     sku_id: OtherId = doc("Id of the variant that was bought.")
     sku_specification: Text = doc("The variant that was bought, in words.")
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
-class RankedProduct:
-    """A place of a product ranking; figures are what the period added."""
-
-    product_id: Annotated[Identity, "Id of the product."]
-    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
-    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
-    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
-    max_price: Amount = doc("Price of the dearest variant; currency unstated.")
-    min_price: Amount = doc("Price of the cheapest variant; currency unstated.")
-    product_commission_rate: Rate = doc("Share paid to creators; percent or fraction is unstated.")
-    product_name: Text = doc("Name of the product.")
-    region: Text = doc("Market as a two-letter code.")
-    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
-    total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
-    total_live_cnt: Count = doc("Livestreams within the period.")
-    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
-    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
-    total_video_cnt: Count = doc("Videos that promote it; those of the period.")
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
-class ProductTrend:
-    """A day of a product: ``_1d_`` is what it added, all else the total up to it."""
-
-    product_id: Annotated[Identity, "Id of the product."]
-    dt: Day = doc("Day that the figures belong to.")
-    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
-    total_ifl_cnt: Count = doc("Creators who promoted it.")
-    total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
-    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
-    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
-    total_video_cnt: Count = doc("Videos that promote it.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 

@@ -1,26 +1,33 @@
-"""The record of a product."""
+"""The records of a product: as it stands, by day and by rank."""
 
 from typing import Annotated
 
 import attrs
 
-from keyapi_async.api.shared import From, SalesTrend
+from keyapi_async.api.shared import (
+    From,
+    SalesTrend,
+)
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import (
     Amount,
     AmountText,
     Code,
     Count,
+    Day,
     DayNumber,
     Flag,
     Identity,
     JSONText,
     OtherId,
+    Position,
     Rate,
     Sales,
     Text,
     doc,
 )
+
+__all__ = ["Product", "ProductTrend", "RankedProduct"]
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
@@ -179,4 +186,44 @@ class Product:
     shop_type: Flag = doc("Brand shop.")
     shipping_price: AmountText = doc("Cost of shipping; currency unstated.")
     last_crawl_dt: DayNumber = doc("Day on which the vendor last saw it.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class RankedProduct:
+    """A place of a product ranking; figures are what the period added."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
+    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
+    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
+    max_price: Amount = doc("Price of the dearest variant; currency unstated.")
+    min_price: Amount = doc("Price of the cheapest variant; currency unstated.")
+    product_commission_rate: Rate = doc("Share paid to creators; percent or fraction is unstated.")
+    product_name: Text = doc("Name of the product.")
+    region: Text = doc("Market as a two-letter code.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
+    total_live_cnt: Count = doc("Livestreams within the period.")
+    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
+    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it; those of the period.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ProductTrend:
+    """A day of a product: ``_1d_`` is what it added, all else the total up to it."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    dt: Day = doc("Day that the figures belong to.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_ifl_cnt: Count = doc("Creators who promoted it.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

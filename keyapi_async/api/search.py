@@ -24,6 +24,8 @@ from keyapi_async.records.fields import (
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
+__all__ = ["FoundInfluencer", "SearchSortType", "SearchType"]
+
 
 class SearchType(IntEnum):
     """How ``searchType`` compares words."""

@@ -1,18 +1,32 @@
-"""What several resources share: the codes of filters, and the search for the latest ranking."""
+"""What several resources share: codes of filters, a record, the search for the latest ranking."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
 from enum import IntEnum
 from typing import Annotated, Any
 
+import attrs
+
 from keyapi_async.api import params
 from keyapi_async.api.params import (
     RankType,
 )
+from keyapi_async.records.codec import documented
 from keyapi_async.records.fields import (
+    Amount,
+    Count,
+    CountText,
+    Identity,
+    MomentText,
+    OtherId,
+    Text,
+    Url,
     choice,
+    doc,
 )
 from keyapi_async.streams.page import Page
+
+__all__ = ["FromFlag", "ProductSalesFlag", "SalesTrendFlag", "VideoProduct"]
 
 
 class FromFlag(IntEnum):
@@ -60,3 +74,33 @@ async def latest_date(
             return day
         day = period.latest(day)
     return None
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
+class VideoProduct:
+    """A product that a video shows; a video with three is three records, each with its figures."""
+
+    video_id: Annotated[Identity, "Video id."]
+    product_id: Annotated[Identity, "Id of the product."]
+    create_time: MomentText = doc("Published, or started for a livestream; Unix seconds.")
+    data_size: CountText = doc("Size of the video file in bytes.")
+    duration: Count = doc("Length in seconds.")
+    hash_tag: Text = doc("Hashtags in one string, with spaces between.")
+    height: CountText = doc("Height in pixels.")
+    play_addr: Url = doc("Video file; the address expires within hours.")
+    ratio: Text = doc("Resolution class, such as 720p.")
+    reflow_cover: Url = doc("Cover picture; the vendor's image host is not publicly readable.")
+    region: Text = doc("Market as a two-letter code.")
+    total_comments_cnt: Count = doc("Comments; all-time.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_favorites_cnt: Count = doc("Times saved; all-time.")
+    total_shares_cnt: Count = doc("Shares; all-time.")
+    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
+    total_video_sale_gmv_amt: Amount = doc(
+        "GMV through video, estimated; all-time; currency unstated."
+    )
+    total_views_cnt: Count = doc("Views; all-time.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    video_desc: Text = doc("Caption of the video.")
+    width: CountText = doc("Width in pixels.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)

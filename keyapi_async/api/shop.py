@@ -20,16 +20,15 @@ from keyapi_async.api.shared import (
     FromFlag,
     ProductSalesFlag,
     SalesRankField,
-    SalesTrend,
     SalesTrendFlag,
     latest_date,
 )
+from keyapi_async.api.shop_record import Shop
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,
     Count,
     Day,
-    DayNumber,
     Identity,
     JSONText,
     Moment,
@@ -37,13 +36,26 @@ from keyapi_async.records.fields import (
     OtherId,
     Position,
     Rate,
-    Sales,
     Text,
     Url,
     doc,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
+
+__all__ = [
+    "RankedShop",
+    "SellerInfluencerSortField",
+    "SellerLiveSortField",
+    "SellerProductSortField",
+    "SellerRankField",
+    "SellerSortField",
+    "SellerVideoSortField",
+    "ShopCreator",
+    "ShopLivestream",
+    "ShopTrend",
+    "ShopVideo",
+]
 
 SellerRankField = SalesRankField
 
@@ -88,45 +100,6 @@ class SellerLiveSortField(IntEnum):
     TOTAL_VIEWS_CNT = 1
     TOTAL_SALE_CNT = 2
     TOTAL_SALE_GMV_AMT = 3
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
-class Shop:
-    """A shop as it stands now."""
-
-    seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
-    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
-    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
-    cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
-    first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
-    from_flag: From = doc("Where the shop sells from.")
-    most_product_category_list: JSONText = doc("Category with most products, as JSON list.")
-    product_category_list: JSONText = doc("Categories sold.")
-    rating: Rate = doc("Stars.")
-    region: Text = doc("Market as a two-letter code.")
-    sales_flag: Sales = doc("Main way of selling.")
-    sales_trend_flag: SalesTrend = doc("Course of sales over the last 7 days.")
-    seller_link: Url = doc("Only ever seen as null.")
-    seller_name: Text = doc("Seller name.")
-    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
-    total_crawl_product_cnt: Count = doc("Products now listed in the shop; some shops lack it.")
-    total_ifl_cnt: Count = doc("Creators who promoted it.")
-    total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
-    total_sale_30d_cnt: Count = doc("Units sold in the last 30 days, estimated.")
-    total_sale_7d_cnt: Count = doc("Units sold in the last 7 days, estimated.")
-    total_sale_90d_cnt: Count = doc("Units sold in the last 90 days, estimated.")
-    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
-    total_sale_gmv_30d_amt: Amount = doc("GMV of the last 30 days, estimated; currency unstated.")
-    total_sale_gmv_7d_amt: Amount = doc("GMV of the last 7 days, estimated; currency unstated.")
-    total_sale_gmv_90d_amt: Amount = doc("GMV of the last 90 days, estimated; currency unstated.")
-    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
-    total_video_cnt: Count = doc("Videos that promote it.")
-    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)

@@ -13,8 +13,8 @@ from keyapi_async.api.params import Flag as FlagParam
 from keyapi_async.api.params import FlagText as FlagTextParam
 from keyapi_async.api.params import Id, Ids, RankType, Region, SortType
 from keyapi_async.api.params import Moment as MomentParam
-from keyapi_async.api.product import VideoProduct
 from keyapi_async.api.shared import (
+    VideoProduct,
     latest_date,
 )
 from keyapi_async.records.codec import documented, inferred
@@ -39,6 +39,15 @@ from keyapi_async.records.fields import (
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
+
+__all__ = [
+    "RankedVideo",
+    "Video",
+    "VideoRankField",
+    "VideoSalesFlag",
+    "VideoSortField",
+    "VideoTrend",
+]
 
 
 class VideoSortField(IntEnum):

@@ -25,9 +25,12 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
+from keyapi_async.limiter import Limiter, Permit, QpsLimiter
+from keyapi_async.limiter.protocol import Connected
 from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
 from keyapi_async.secret import Secret
+
+__all__ = ["Stats"]
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 

@@ -10,6 +10,8 @@ from enum import Enum
 
 from keyapi_async.errors import CreditBudgetError, QuotaExceededError
 
+__all__ = ["Credits"]
+
 
 class Cost(Enum):
     """What became of the price of one request."""

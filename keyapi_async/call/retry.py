@@ -19,6 +19,8 @@ from keyapi_async.errors import (
     shown,
 )
 
+__all__ = ["RetryPolicy"]
+
 Retry = Callable[[int, KeyAPIError], float | None]
 """What ``retry=`` takes: (attempt from 1, its failure) to seconds to wait, or None to give up."""
 

@@ -3,10 +3,10 @@
 import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import aiohttp
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, TraceConfig
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
 from keyapi_async.call.wire import MAX_BODY, Answer, Request
@@ -23,7 +23,10 @@ from keyapi_async.errors import (
 )
 from keyapi_async.secret import Secret
 
-__all__ = ["ClientSession", "HttpTransport", "TraceConfig", "Transport"]
+__all__ = ["Transport"]
+
+ClientSession: TypeAlias = aiohttp.ClientSession
+TraceConfig: TypeAlias = aiohttp.TraceConfig
 
 _CONNECT_SHARE = 0.9  # of an attempt's time: what could not connect by then was surely not sent
 

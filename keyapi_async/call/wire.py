@@ -19,6 +19,8 @@ from keyapi_async.errors import (
 )
 from keyapi_async.jsontext import JSON, read_json
 
+__all__ = ["Answer", "Envelope", "Request"]
+
 Hide = Callable[[str], str]
 
 MAX_BODY = 8 * 2**20

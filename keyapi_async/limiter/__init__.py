@@ -8,21 +8,13 @@ told wrongly, the 429s teach it.
 
 from typing import TYPE_CHECKING
 
-from keyapi_async.limiter.local import DEFAULT_PAUSE, MAX_PAUSE, QpsLimiter
-from keyapi_async.limiter.protocol import Connected, Limiter, Permit
+from keyapi_async.limiter.local import QpsLimiter
+from keyapi_async.limiter.protocol import Limiter, Permit
 
 if TYPE_CHECKING:
     from keyapi_async.limiter.shared import RedisLimiter
 
-__all__ = [
-    "DEFAULT_PAUSE",
-    "MAX_PAUSE",
-    "Connected",
-    "Limiter",
-    "Permit",
-    "QpsLimiter",
-    "RedisLimiter",
-]
+__all__ = ["Limiter", "Permit", "QpsLimiter", "RedisLimiter"]
 
 
 def __getattr__(name: str) -> object:

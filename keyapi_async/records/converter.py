@@ -49,6 +49,9 @@ if not TYPE_CHECKING:  # pragma: no branch
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+__all__ = ["converter", "unstructure"]
+
+
 def _scalar(annotated: object) -> Callable[[object, Callable[..., T]], T]:
     """Read numbers, flags and texts into the users' classes with the same care; None is none."""
     kind: Kind = getattr(annotated, "__metadata__")[0]  # noqa: B009  # of Annotated, which has no type
@@ -135,7 +138,7 @@ def _structured(into: type[T]) -> ReadRow[T]:
             reason = "; ".join(cattrs.transform_error(error))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-        name = getattr(into, "__name__", into)
+        name = into.__name__ if isinstance(into, type) else into
         raise DecodeError(None, row, f"cannot become {name}: {printable(reason)}")
 
     return read

@@ -18,6 +18,8 @@ import orjson
 
 from keyapi_async.jsontext import JSON, read_json
 
+__all__ = ["CategoryRank", "SalesFlag"]
+
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _CATEGORY = re.compile(r"(\d+)(?:-(\d+))?(?:-(\d+))?:(\d+)", re.ASCII)
 

@@ -28,6 +28,8 @@ from keyapi_async.errors import (
 )
 from keyapi_async.streams.listing import MAX_PAGE_SIZE
 
+__all__ = ["Failure", "FanOut", "fan_out"]
+
 K = TypeVar("K")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

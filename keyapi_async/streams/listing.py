@@ -9,6 +9,8 @@ import attrs
 
 from keyapi_async.call.wire import Envelope
 
+__all__ = ["PageLimit", "PageNum"]
+
 T = TypeVar("T")
 
 MAX_PAGE_NUM = 100_000

@@ -7,6 +7,8 @@ import attrs
 from keyapi_async.errors import DecodeError
 from keyapi_async.jsontext import JSON
 
+__all__ = ["Page", "Reject"]
+
 T = TypeVar("T")
 
 

@@ -11,6 +11,8 @@ from keyapi_async.checks import number
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.streams.listing import MAX_PAGE_NUM, Listing
 
+__all__ = ["Paging", "Until"]
+
 T = TypeVar("T")
 
 

@@ -17,6 +17,8 @@ from keyapi_async.streams.page import FetchedPage, Page, Place, Reject
 from keyapi_async.streams.paging import Paging, Until, checked
 from keyapi_async.streams.prefetch import Prefetch
 
+__all__ = ["RecordStream"]
+
 T = TypeVar("T")
 U = TypeVar("U")
 

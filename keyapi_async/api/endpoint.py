@@ -1,0 +1,132 @@
+"""An endpoint as it is declared, and the list that it opens."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from keyapi_async.api import params
+from keyapi_async.api.params import ParamKind
+from keyapi_async.call.wire import query_of
+from keyapi_async.streams.listing import Listing, PageNum
+
+__all__ = ["Endpoint", "Parameter"]
+
+Evidence = Literal["documented", "example", "inferred"]
+
+
+@attrs.frozen
+class Parameter:
+    """One parameter of an endpoint.
+
+    Attributes:
+        name: what it is called here.
+        wire: what the API calls it.
+        kind: what it may be.
+        required: whether there is no default.
+        default: what it is where nothing is given.
+        doc: what it says, from the docstring.
+    """
+
+    name: str
+    wire: str
+    kind: ParamKind
+    required: bool
+    default: object
+    doc: str
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One endpoint, as it is declared.
+
+    Attributes:
+        resource: such as ``product``.
+        name: such as ``creators``; the name of the page sister.
+        method: such as ``iter_creators``.
+        path: where it is asked for.
+        record: what a row becomes.
+        key: the parameters that tell one list from another.
+        parameters: all of them, paging left out.
+        credits: what one call costs.
+        evidence: how sure its parameters and fields are.
+        pages: how it is paged, or None.
+        one_of: parameters of which exactly one is given.
+        ids_per_call: how many ids go in one call, where it takes several.
+        max_days: how long a range of days may be.
+        fixed: what is always sent.
+        doc: its docstring, without the parameters.
+    """
+
+    resource: str
+    name: str
+    method: str
+    path: str
+    record: type
+    key: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    credits: int
+    evidence: Evidence
+    pages: PageNum | None
+    one_of: tuple[str, ...]
+    ids_per_call: int
+    max_days: int
+    fixed: Mapping[str, str]
+    doc: str
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The parameters that take several ids."""
+        return tuple(one.name for one in self.parameters if one.kind.many)
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return self.doc.partition("\n")[0]
+
+    def listing(self, given: Mapping[str, Any]) -> Listing[Any]:
+        """Check parameters, and say what is to be walked.
+
+        Raises:
+            InvalidParameterError: one is refused; nothing was sent.
+        """
+        params.one_of(self.one_of, given)
+        sent: dict[str, str] = {}
+        groups: list[str] | None = None
+        grouped = None
+        for one in self.parameters:
+            value = given.get(one.name, one.default)
+            if value is None and not one.required:
+                continue
+            if one.kind.many:
+                ids = params.several(one.name, value, one.kind.check)
+                groups = list(params.in_groups(ids, self.ids_per_call))
+                grouped = one.name
+                sent[one.name] = ",".join(ids)
+            else:
+                sent[one.name] = one.kind.check(one.name, value)
+        params.pairs(sent)
+        params.period(sent)
+        params.trend(sent, self.max_days)
+        wire = {one.wire: sent[one.name] for one in self.parameters if one.name in sent}
+        wire.update(self.fixed)
+        if grouped is None:
+            queries: tuple[str, ...] = (query_of(wire),)
+        else:
+            queries = tuple(query_of({**wire, grouped: group}) for group in groups or ())
+        return Listing(
+            name=f"{self.resource} {self.name}",
+            path=self.path,
+            into=self.record,
+            queries=queries,
+            key={name: sent[name] for name in self.key if name in sent},
+            shared={
+                name: value
+                for name, value in {**sent, **self.fixed}.items()
+                if name not in self.key
+            },
+            ids=grouped,
+            ids_per_call=self.ids_per_call,
+            pages=self.pages,
+            credits=self.credits,
+        )
