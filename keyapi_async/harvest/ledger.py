@@ -172,11 +172,11 @@ class Ledger:
             )
             self._db.execute("UPDATE total SET left = left + ?", (self._db.total_changes - before,))
 
-    def add_ids(self, family: str, ids: Sequence[str]) -> list[str]:
+    def add_ids(self, ids: Sequence[str]) -> list[str]:
         """Write down ids that go in groups; give those that were not known."""
         with self._undone():
             insert = "INSERT OR IGNORE INTO known_id VALUES (?)"
-            return [one for one in ids if self._db.execute(insert, (family + one,)).rowcount]
+            return [one for one in ids if self._db.execute(insert, (one,)).rowcount]
 
     def finish(self, stale: int | None) -> Progress:
         """Commit the lists; failed ones will be tried again.
