@@ -16,7 +16,11 @@ _FIRST, _LONGEST = 1.0, 60.0
 
 
 class NoNetworkError(Exception):
-    """No connection comes about; its cause says why."""
+    """No connection comes about, for a reason."""
+
+    def __init__(self, message: str, reason: TransportError) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Network:
@@ -75,7 +79,7 @@ class Network:
         self._failures += 1
         if not self._answered:
             if self._failures >= self._enough:
-                raise NoNetworkError("no connection comes about") from error
+                raise NoNetworkError("no connection comes about", error)
         elif self._away_since is None:
             self._away_since = failed_at
             reason = f"the connection is lost, waiting for it: {error}"
@@ -91,7 +95,6 @@ class Network:
             return now() - failed_at <= _FIRST
         patience = min(self._patience, _LONGEST) if alone else self._patience
         if self._away_since is not None and now() - self._away_since > patience:
-            raise NoNetworkError(
-                f"there was no connection for {timedelta(seconds=int(patience))}"
-            ) from error
+            waited = timedelta(seconds=int(patience))
+            raise NoNetworkError(f"there was no connection for {waited}", error)
         return False
