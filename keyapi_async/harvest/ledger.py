@@ -27,7 +27,7 @@ _AT_ONCE = 64
 
 
 class Unread(NamedTuple):
-    """A list that is not read to its end."""
+    """A list that is not read to its end, and the page that comes next."""
 
     list_id: int
     query: str
@@ -37,17 +37,11 @@ class Unread(NamedTuple):
 
 @attrs.frozen
 class PageRead:
-    """A page to be written down.
+    """A page to be written down: which of which reading of which list, and what came.
 
     Attributes:
-        list_id: its list.
-        reading: which reading of the list it belongs to.
-        page_num: its number.
         first: the position of its first row in the list.
-        is_last: whether the list ends here.
-        request_id: the API's id of the answer, or None.
         fetched_at: when the answer came, in Unix seconds.
-        rows: the rows as they came.
         invalid: the rows that are not even objects: place in the page from 0, and why.
     """
 
@@ -74,7 +68,7 @@ Entry = PageRead | Failed
 
 
 class Written(NamedTuple):
-    """What became of some entries."""
+    """How many lists ended, and what they brought."""
 
     done: int = 0
     failed: int = 0
@@ -93,7 +87,7 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = RunLock(file)
-        self._opened: sqlite3.Connection | None = None
+        self._db: sqlite3.Connection
         self._about: About | None = None
         self._into: type = dict
         self._rows: RecordRows | AnyRows
@@ -104,21 +98,19 @@ class Ledger:
     def open(self) -> None:
         """Open the file, and keep other runs away from it."""
         self._lock.take()
-        self._opened = open_to_write(self._file)
+        try:
+            self._db = open_to_write(self._file)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def close(self) -> None:
         """Close the file, and let other runs have it."""
         try:
-            if self._opened is not None:
-                with told(self._file):
-                    self._opened.close()
+            with told(self._file):
+                self._db.close()
         finally:
             self._lock.release()
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        assert self._opened is not None  # noqa: S101  # open() came first
-        return self._opened
 
     # The plan: all lists of a run in one transaction.
 

@@ -168,7 +168,7 @@ def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None:
     async def main() -> None:
         async with Harvest.open(file) as harvest:
             assert not (await harvest.status()).running
-            with pytest.raises(LedgerError, match=r"a\.db: cannot be opened"):
+            with pytest.raises(LedgerError, match=r"a\.db-lock: cannot be opened"):
                 await harvest.run(server.ids, shop.creators(server.client()))
 
     shop.run(main)
