@@ -134,13 +134,13 @@ class Harvest:
         self._run = Run(ledger, thread, concurrency=concurrency, patience=patience, show=progress)
         try:
             await thread.call(ledger.open)
-            try:
-                report = await self._run.read(keys, open_stream, max_age)
-            finally:
-                await thread.call(ledger.close)
+            report = await self._run.read(keys, open_stream, max_age)
         finally:
             self._run = None
-            thread.close()
+            try:
+                await thread.call(ledger.close)
+            finally:
+                thread.close()
         return report or await self._nothing_done()
 
     async def _nothing_done(self) -> HarvestReport:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,15 @@ from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told
 from keyapi_async.harvest.reading import failures
 from keyapi_async.harvest.report import ListFailure, Progress
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
-from keyapi_async.harvest.schema import About, State, about, create, difference, show
+from keyapi_async.harvest.schema import (
+    About,
+    State,
+    about,
+    count_lists,
+    create,
+    difference,
+    show,
+)
 from keyapi_async.records.codec import is_record
 
 _AT_ONCE = 64
@@ -87,6 +95,7 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = RunLock(file)
+        self._opened = ExitStack()
         self._db: sqlite3.Connection
         self._about: About | None = None
         self._into: type = dict
@@ -98,19 +107,14 @@ class Ledger:
     def open(self) -> None:
         """Open the file, and keep other runs away from it."""
         self._lock.take()
-        try:
-            self._db = open_to_write(self._file)
-        except BaseException:
-            self._lock.release()
-            raise
+        self._opened.callback(self._lock.release)
+        self._db = open_to_write(self._file)
+        self._opened.callback(self._db.close)
 
     def close(self) -> None:
         """Close the file, and let other runs have it."""
-        try:
-            with told(self._file):
-                self._db.close()
-        finally:
-            self._lock.release()
+        with told(self._file):
+            self._opened.close()
 
     # The plan: all lists of a run in one transaction.
 
@@ -157,12 +161,10 @@ class Ledger:
         with self._undone():
             names = "".join(f", {quoted(name)}" for name in self._known.key_columns)
             marks = ", ".join("?" * (1 + len(self._known.keys)))
-            before = self._db.total_changes
             self._db.executemany(
                 f"INSERT OR IGNORE INTO list (query{names}) VALUES ({marks})",  # noqa: S608
                 lists,
             )
-            self._db.execute("UPDATE total SET left = left + ?", (self._db.total_changes - before,))
 
     def add_ids(self, ids: Sequence[str]) -> list[str]:
         """Write down ids that go in groups; give those that were not known."""
@@ -174,23 +176,20 @@ class Ledger:
         """Commit the lists; failed ones will be tried again.
 
         Args:
-            stale: lists whose last complete reading is older than this Unix time are read again.
+            stale: lists whose last complete reading is older than this Unix time are read again;
+                None for no list.
         """
         with self._undone():
-            db = self._db
-            retried = db.execute(
+            self._db.execute(
                 "UPDATE list SET state = ? WHERE state = ?", (State.LEFT, State.FAILED)
-            ).rowcount
-            db.execute("UPDATE total SET left = left + ?, failed = failed - ?", (retried, retried))
-            if stale is not None:
-                again = db.execute(
-                    "UPDATE list SET state = ?, reading = reading + 1, page_num = 1"
-                    " WHERE state = ? AND read_at < ?",
-                    (State.LEFT, State.DONE, stale),
-                ).rowcount
-                db.execute("UPDATE total SET left = left + ?, done = done - ?", (again, again))
-            done, failed, left = db.execute("SELECT done, failed, left FROM total").fetchone()
-            db.execute("COMMIT")
+            )
+            self._db.execute(
+                "UPDATE list SET state = ?, reading = reading + 1, page_num = 1"
+                " WHERE state = ? AND read_at < ?",
+                (State.LEFT, State.DONE, stale),
+            )
+            done, failed, left = count_lists(self._db)
+            self._db.execute("COMMIT")
         return Progress(done=done, failed=failed, left=left, before=done)
 
     def abandon(self) -> None:
@@ -244,12 +243,6 @@ class Ledger:
             )
             rejects = self._write_pages(pages, narrow=narrow)
             rows, done = sum(len(one.rows) for one in pages), sum(one.is_last for one in pages)
-            ended = done + len(failed)
-            self._db.execute(
-                "UPDATE total SET done = done + ?, failed = failed + ?, left = left - ?,"
-                " pages = pages + ?, rows = rows + ?, rejects = rejects + ?",
-                (done, len(failed), ended, len(pages), rows, rejects),
-            )
             self._db.execute(
                 "UPDATE run SET updated_at = ?, pages = pages + ?, rows = rows + ?,"
                 " rejects = rejects + ?, spent = ?, uncertain = ?, requests = ?, paused = ?"

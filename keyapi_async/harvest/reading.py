@@ -12,7 +12,7 @@ from keyapi_async.errors import InvalidParameterError
 from keyapi_async.harvest.columns import quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
 from keyapi_async.harvest.report import ListFailure, Progress, Status
-from keyapi_async.harvest.schema import About, State, about
+from keyapi_async.harvest.schema import About, State, about, count_lists
 
 _FAILURES = 100
 _RUN = ("before", "pages", "rows", "rejects", "spent", "uncertain", "requests", "qps", "budget")
@@ -74,17 +74,17 @@ class Reading:
         running = RunLock(self._file).is_taken()
         with told(self._file):
             known = about(self._db)
-            totals, run, first, last = (0,) * 6, None, None, None
+            lists, counts, first, last, run = (0, 0, 0), (0, 0, 0), None, None, None
             if known is not None:
-                totals = self._db.execute(
-                    "SELECT done, failed, left, pages, rows, rejects FROM total"
-                ).fetchone()
-                first, last = self._db.execute(
-                    "SELECT min(started_at), max(updated_at) FROM run"
+                lists = count_lists(self._db)
+                *counts, first, last = self._db.execute(
+                    "SELECT sum(pages), sum(rows), sum(rejects), min(started_at), max(updated_at)"
+                    " FROM run"
                 ).fetchone()
             if first is not None:
-                run = self._run(totals, running=running)
-        done, failed, left, pages, rows, rejects = totals
+                run = self._run(lists, running=running)
+        done, failed, left = lists
+        pages, rows, rejects = (count or 0 for count in counts)
         return Status(
             listing=dict(known.facts) if known else {}, keys=known.keys if known else (),
             done=done, failed=failed, left=left, pages=pages, rows=rows, rejects=rejects,
@@ -92,12 +92,12 @@ class Reading:
             running=running, run=run,
         )  # fmt: skip
 
-    def _run(self, totals: Sequence[int], *, running: bool) -> Progress:
+    def _run(self, lists: tuple[int, int, int], *, running: bool) -> Progress:
         started, updated, paused, *counts = self._db.execute(
             f"SELECT started_at, updated_at, paused, {', '.join(_RUN)}"  # noqa: S608
             " FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
-        done, failed, left, *_ = totals
+        done, failed, left = lists
         return Progress(
             done=done, failed=failed, left=left, **dict(zip(_RUN, counts, strict=True)),
             elapsed=max(0.0, (time.time() if running else updated) - started),
