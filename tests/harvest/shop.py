@@ -1,12 +1,13 @@
 """Products and their creators in memory, on a virtual clock, with a ledger on a real disk."""
 
 import asyncio
+import functools
 import json
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -25,6 +26,7 @@ from keyapi_async.harvest import Harvest
 from tests import virtual
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 Row = dict[str, Any]
 
@@ -64,6 +66,16 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     with asyncio.Runner(loop_factory=InlineLoop) as runner:
         return runner.run(watched())
+
+
+def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test run on the virtual clock."""
+
+    @functools.wraps(test)
+    def on_the_clock(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(lambda: test(*args, **kwargs))
+
+    return on_the_clock
 
 
 class Shop:

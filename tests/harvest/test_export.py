@@ -1,5 +1,7 @@
 """The ledger as a file: the same content in each format, whole or not there."""
 
+# ruff: noqa: ASYNC240  # nobody waits for these files
+
 import asyncio
 import csv
 import json
@@ -140,31 +142,29 @@ def test_row_groups_are_written_as_they_fill(
     assert len(read_csv(files["csv"])) == len(read_jsonl(files["jsonl"])) == 6001
 
 
-def test_what_cannot_be_exported(
+@shop.virtually
+async def test_what_cannot_be_exported(
     tmp_path: Path, odd: shop.Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            with pytest.raises(LedgerError, match="holds nothing yet"):
-                await harvest.export(tmp_path / "a.csv")
-            await harvest.run(odd.ids, shop.creators(odd.client()))
-            for name in ("a.xlsx", "a", ".csv"):
-                with pytest.raises(InvalidParameterError, match=r"\.parquet, \.csv or \.jsonl"):
-                    await harvest.export(tmp_path / name)
-            with pytest.raises(ExportError, match=r"none/a.csv: No such file or directory"):
-                await harvest.export(tmp_path / "none" / "a.csv")
-            for suffix in SUFFIXES:
-                (tmp_path / f"b.{suffix}").mkdir()
-                with pytest.raises(ExportError, match="Is a directory"):
-                    await harvest.export(tmp_path / f"b.{suffix}")
-            check_export(tmp_path / "a.csv")
-            with pytest.raises(ExportError, match="there is no such folder"):
-                check_export(tmp_path / "none" / "a.csv")
-            monkeypatch.setitem(sys.modules, "keyapi_async.harvest.parquet", None)
-            with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[parquet\]'"):
-                check_export(tmp_path / "a.parquet")
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        with pytest.raises(LedgerError, match="holds nothing yet"):
+            await harvest.export(tmp_path / "a.csv")
+        await harvest.run(odd.ids, shop.creators(odd.client()))
+        for name in ("a.xlsx", "a", ".csv"):
+            with pytest.raises(InvalidParameterError, match=r"\.parquet, \.csv or \.jsonl"):
+                await harvest.export(tmp_path / name)
+        with pytest.raises(ExportError, match=r"none/a.csv: No such file or directory"):
+            await harvest.export(tmp_path / "none" / "a.csv")
+        for suffix in SUFFIXES:
+            (tmp_path / f"b.{suffix}").mkdir()
+            with pytest.raises(ExportError, match="Is a directory"):
+                await harvest.export(tmp_path / f"b.{suffix}")
+        check_export(tmp_path / "a.csv")
+        with pytest.raises(ExportError, match="there is no such folder"):
+            check_export(tmp_path / "none" / "a.csv")
+        monkeypatch.setitem(sys.modules, "keyapi_async.harvest.parquet", None)
+        with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[parquet\]'"):
+            check_export(tmp_path / "a.parquet")
     assert not list(tmp_path.glob(".*")) + list(tmp_path.glob("*.part"))
 
 
@@ -178,41 +178,35 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_full_disk_leaves_the_old_file_and_no_other(
+@shop.virtually
+async def test_a_full_disk_leaves_the_old_file_and_no_other(
     tmp_path: Path, small_disk: Path, suffix: str
 ) -> None:
     server = shop.Shop(shop.products(1500))
     file = small_disk / f"a.{suffix}"
     file.write_text("the old one")
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            await harvest.run(server.ids, shop.creators(server.client()))
-            with pytest.raises(ExportError, match=f"a.{suffix}: .*No space left on device"):
-                await harvest.export(file)
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+        with pytest.raises(ExportError, match=f"a.{suffix}: .*No space left on device"):
+            await harvest.export(file)
     assert [one.name for one in small_disk.iterdir()] == [file.name]
     assert file.read_text() == "the old one"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+@shop.virtually
+async def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     server = shop.Shop(shop.products(*[300] * 20))
     left: set[str] = set()
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            await harvest.run(server.ids, shop.creators(server.client()))
-            for moment in (0.001, 0.003, 0.005, 0.007):
-                work = asyncio.create_task(harvest.export(tmp_path / f"a.{suffix}"))
-                await asyncio.sleep(moment)
-                work.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await work
-                left.update(file.name for file in tmp_path.iterdir())
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+        for moment in (0.001, 0.003, 0.005, 0.007):
+            work = asyncio.create_task(harvest.export(tmp_path / f"a.{suffix}"))
+            await asyncio.sleep(moment)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            left.update(file.name for file in tmp_path.iterdir())
     assert left <= {"a.db", "a.db-wal", "a.db-shm"}
 
 
@@ -220,7 +214,5 @@ async def test_reading_and_exporting_go_on_in_threads(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(35, 35), latency=0)
     async with Harvest.open(tmp_path / "a.db") as harvest:
         report = await harvest.run(server.ids, shop.creators(server.client()))
-        done, rows = await asyncio.gather(
-            harvest.export(tmp_path / "a.csv"), shop.rows_in(harvest)
-        )
+        done, rows = await asyncio.gather(harvest.export(tmp_path / "a.csv"), shop.rows_in(harvest))
         assert done.rows == len(rows) == report.rows

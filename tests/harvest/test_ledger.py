@@ -23,16 +23,16 @@ from tests.harvest import shop
 from tests.harvest.disk import small_disk_at
 
 
-def filled(file: Path, lists: int = 20) -> Path:
+async def fill(file: Path, lists: int = 20) -> Path:
     """Make a ledger of some lists with four pages each."""
     server = shop.Shop(shop.products(*[35] * lists))
-
-    async def main() -> None:
-        async with Harvest.open(file) as harvest:
-            await harvest.run(server.ids, shop.creators(server.client()))
-
-    shop.run(main)
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
     return file
+
+
+def filled(file: Path, lists: int = 20) -> Path:
+    return shop.run(lambda: fill(file, lists))
 
 
 def opened(file: Path, *, read_only: bool = False) -> None:
@@ -147,82 +147,72 @@ def test_an_empty_file_is_a_new_ledger_as_a_kill_may_leave_one(tmp_path: Path) -
     opened(file)
 
 
-def test_what_sqlite_says_beyond_that_is_passed_on(tmp_path: Path) -> None:
-    file = filled(tmp_path / "a.db", 1)
+@shop.virtually
+async def test_what_sqlite_says_beyond_that_is_passed_on(tmp_path: Path) -> None:
+    file = await fill(tmp_path / "a.db", 1)
     changed(file, "DROP VIEW records")
     changed(file, "DROP TABLE page")
-
-    async def main() -> None:
-        async with Harvest.open(file) as harvest:
-            with pytest.raises(LedgerError, match=r"a\.db: SQLite says: no such table: .*page"):
-                await anext(harvest.records(dict))
-
-    shop.run(main)
+    async with Harvest.open(file) as harvest:
+        with pytest.raises(LedgerError, match=r"a\.db: SQLite says: no such table: .*page"):
+            await anext(harvest.records(dict))
 
 
-def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None:
-    file = filled(tmp_path / "a.db", 1)
+@shop.virtually
+async def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None:
+    file = await fill(tmp_path / "a.db", 1)
     (tmp_path / "a.db-lock").mkdir()
     server = shop.Shop(shop.products(5))
-
-    async def main() -> None:
-        async with Harvest.open(file) as harvest:
-            assert not (await harvest.status()).running
-            with pytest.raises(LedgerError, match=r"a\.db-lock: cannot be opened"):
-                await harvest.run(server.ids, shop.creators(server.client()))
-
-    shop.run(main)
+    async with Harvest.open(file) as harvest:
+        assert not (await harvest.status()).running
+        with pytest.raises(LedgerError, match=r"a\.db-lock: cannot be opened"):
+            await harvest.run(server.ids, shop.creators(server.client()))
 
 
-def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_others(tmp_path: Path) -> None:
+@shop.virtually
+async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_others(
+    tmp_path: Path,
+) -> None:
     server = shop.Shop(shop.products(*[35] * 6))
     file = tmp_path / "a.db"
     refusal = (
         "CREATE TRIGGER no BEFORE INSERT ON page WHEN NEW.list = 4 AND NEW.page_num = 2"
         " BEGIN SELECT RAISE(ABORT, 'no such page'); END"
     )
-
-    async def main() -> None:
-        read = shop.creators(server.client())
-        async with Harvest.open(file) as harvest:
-            harvest.stop()
-            await harvest.run(server.ids[:1], read)
-            changed(file, refusal)
-            with pytest.raises(LedgerError, match="no such page"):
-                await harvest.run(server.ids, read, concurrency=2)
-            pages = (await harvest.status()).pages
-            assert pages >= server.billed - 2
-            changed(file, "DROP TRIGGER no")
-            await harvest.run(server.ids, read)
-            assert await shop.rows_in(harvest) == server.records()
-
-    shop.run(main)
+    read = shop.creators(server.client())
+    async with Harvest.open(file) as harvest:
+        harvest.stop()
+        await harvest.run(server.ids[:1], read)
+        changed(file, refusal)
+        with pytest.raises(LedgerError, match="no such page"):
+            await harvest.run(server.ids, read, concurrency=2)
+        pages = (await harvest.status()).pages
+        assert pages >= server.billed - 2
+        changed(file, "DROP TRIGGER no")
+        await harvest.run(server.ids, read)
+        assert await shop.rows_in(harvest) == server.records()
 
 
-def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Path) -> None:
+@shop.virtually
+async def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Path) -> None:
     file = small_disk / "a.db"
     server = shop.Shop(shop.products(*[200] * 30), latency=0.01)
-
-    async def main() -> None:
-        read = shop.creators(server.client())
-        async with Harvest.open(file) as harvest:
-            with pytest.raises(LedgerError, match=r"a.db: the disk is full.*run again"):
-                await harvest.run(server.ids, read, concurrency=4)
-            status = await harvest.status()
-            assert 0 < status.pages <= server.billed <= status.pages + 2 * 4
-            shown = await shop.rows_in(harvest)
-            assert len(shown) == status.rows
-        ballast.unlink()
-        async with Harvest.open(file) as harvest:
-            assert (await harvest.status()).pages == status.pages
-            billed = server.billed
-            await harvest.run(server.ids, read)
-            assert server.billed - billed == server.least() - status.pages
-            assert await shop.rows_in(harvest) == server.records()
-
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(3_500_000))
-    shop.run(main)
+    read = shop.creators(server.client())
+    async with Harvest.open(file) as harvest:
+        with pytest.raises(LedgerError, match=r"a.db: the disk is full.*run again"):
+            await harvest.run(server.ids, read, concurrency=4)
+        status = await harvest.status()
+        assert 0 < status.pages <= server.billed <= status.pages + 2 * 4
+        shown = await shop.rows_in(harvest)
+        assert len(shown) == status.rows
+    ballast.unlink()
+    async with Harvest.open(file) as harvest:
+        assert (await harvest.status()).pages == status.pages
+        billed = server.billed
+        await harvest.run(server.ids, read)
+        assert server.billed - billed == server.least() - status.pages
+        assert await shop.rows_in(harvest) == server.records()
 
 
 @pytest.fixture
@@ -239,30 +229,25 @@ def record_class(**kinds: object) -> type[Any]:
     return attrs.make_class("Row", fields, field_transformer=codec.documented, **options)
 
 
-def test_a_record_class_that_grows_gets_columns_and_one_that_changes_is_refused(
+@shop.virtually
+async def test_a_record_class_that_grows_gets_columns_and_one_that_changes_is_refused(
     tmp_path: Path,
 ) -> None:
     server = shop.Answers([[{"a": 1, "b": "new"}]] * 3)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
 
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
+        async def run(n: int, into: type[Any]) -> list[Any]:
+            api = server.client()
+            await harvest.run([n], lambda n: api.iter_records("/x", {"n": n}, into, pages=None))
+            return [row async for row in harvest.records(into)]
 
-            async def run(n: int, into: type[Any]) -> list[Any]:
-                api = server.client()
-                await harvest.run(
-                    [n], lambda n: api.iter_records("/x", {"n": n}, into, pages=None)
-                )
-                return [row async for row in harvest.records(into)]
-
-            (row,) = await run(0, record_class(a=Count))
-            assert (row.a, row.extra) == (1, {"b": "new"})
-            old, new = await run(1, record_class(a=Count, b=Text))
-            assert (old.a, old.b, new.b, new.extra) == (1, "new", "new", {})
-            assert [one async for one in harvest.values("b")] == ["new"]
-            with pytest.raises(LedgerError, match="another version: a is a count .*a text here"):
-                await run(2, record_class(a=Text, b=Text))
-
-    shop.run(main)
+        (row,) = await run(0, record_class(a=Count))
+        assert (row.a, row.extra) == (1, {"b": "new"})
+        old, new = await run(1, record_class(a=Count, b=Text))
+        assert (old.a, old.b, new.b, new.extra) == (1, "new", "new", {})
+        assert [one async for one in harvest.values("b")] == ["new"]
+        with pytest.raises(LedgerError, match=r"another version: a is a count .*a text here"):
+            await run(2, record_class(a=Text, b=Text))
 
 
 async def test_what_is_seen_through_tells_its_error_before_a_cancellation() -> None:
@@ -277,15 +262,12 @@ async def test_what_is_seen_through_tells_its_error_before_a_cancellation() -> N
         await task
 
 
-def test_status_counts_without_looking_at_a_row(tmp_path: Path) -> None:
-    file = filled(tmp_path / "a.db", 3)
+@shop.virtually
+async def test_status_counts_without_looking_at_a_row(tmp_path: Path) -> None:
+    file = await fill(tmp_path / "a.db", 3)
     changed(file, "DROP TABLE record")
     changed(file, "DROP TABLE page")
-
-    async def main() -> None:
-        async with Harvest.open(file, read_only=True) as harvest:
-            status = await harvest.status()
-            assert (status.done, status.pages, status.rows) == (3, 12, 105)
-            assert status.size == file.stat().st_size
-
-    shop.run(main)
+    async with Harvest.open(file, read_only=True) as harvest:
+        status = await harvest.status()
+        assert (status.done, status.pages, status.rows) == (3, 12, 105)
+        assert status.size == file.stat().st_size

@@ -1,4 +1,4 @@
-"""Whatever makes a stream can be harvested: ids in tens, rankings, any path, lists without pages."""
+"""Whatever makes a stream can be harvested: ids in tens, rankings, any path, single calls."""
 
 import itertools
 from collections.abc import Callable
@@ -45,14 +45,16 @@ KEYS: dict[str, list[Any]] = {
 MORE = {"region": "US", "rank_type": 2, "start_date": "2025-12-01", "end_date": "2026-01-10"}
 
 
-def harvested(file: Path, keys: Any, make: Callable[[KeyAPI], Open]) -> tuple[HarvestReport, Any]:
-    """Harvest some lists of the sandbox; give the report, and the rows as they were sent."""
+def harvested(
+    file: Path, keys: Any, make: Callable[[KeyAPI], Open], into: type[Any] = dict
+) -> tuple[HarvestReport, list[Any]]:
+    """Harvest some lists of the sandbox; give the report, and the rows."""
 
     async def main() -> tuple[HarvestReport, list[Any]]:
         api = virtual.client(virtual.SandboxTransport(service), qps=1e5)
         async with Harvest.open(file) as harvest:
             report = await harvest.run(keys, make(api))
-            return report, [row async for row in harvest.records(dict)]
+            return report, [row async for row in harvest.records(into)]
 
     return shop.run(main)
 
@@ -67,20 +69,12 @@ def test_every_endpoint_can_be_harvested(tmp_path: Path, one: Any) -> None:
         opened = getattr(getattr(api.tiktok, one.resource), one.method)
         return lambda key: opened(**{name: key}, **options)
 
-    report, rows = harvested(tmp_path / "a.db", KEYS[name], make)
+    report, rows = harvested(tmp_path / "a.db", KEYS[name], make, one.record)
     assert report.failures == ()
     assert (report.failed, report.left, report.rejects) == (0, 0, 0)
 
     assert report.rows == len(rows) > 0
-    assert len(records(tmp_path / "a.db", one.record)) == len(rows)
-
-
-def records(file: Path, into: type) -> list[Any]:
-    async def main() -> list[Any]:
-        async with Harvest.open(file, read_only=True) as harvest:
-            return [record async for record in harvest.records(into)]
-
-    return shop.run(main)
+    assert all(isinstance(row, one.record) for row in rows)
 
 
 def test_ids_go_in_tens_and_known_ones_are_not_asked_for_again(tmp_path: Path) -> None:
@@ -119,19 +113,17 @@ def test_rankings_over_dates_and_regions(tmp_path: Path) -> None:
         )
         return lambda key: read(date=key[0], region=key[1])
 
+    async def values(name: str) -> list[Any]:
+        async with Harvest.open(tmp_path / "a.db", read_only=True) as harvest:
+            return [one async for one in harvest.values(name)]
+
     report, rows = harvested(tmp_path / "a.db", keys, ranking)
     assert report.done == 4
     assert len(rows) > 100
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db", read_only=True) as harvest:
-            dates = [one async for one in harvest.values("list_date")]
-            regions = [one async for one in harvest.values("list_region")]
-            ranks = [one async for one in harvest.values("rank")]
-            assert (dates, regions) == (["2026-01-05", "2026-01-12"], ["US", "MY"])
-            assert ranks == list(range(1, max(ranks) + 1))
-
-    shop.run(main)
+    assert shop.run(lambda: values("list_date")) == ["2026-01-05", "2026-01-12"]
+    assert shop.run(lambda: values("list_region")) == ["US", "MY"]
+    ranks = shop.run(lambda: values("rank"))
+    assert ranks == list(range(1, max(ranks) + 1))
 
 
 def test_options_and_shared_parameters_go_along(tmp_path: Path) -> None:
@@ -139,8 +131,10 @@ def test_options_and_shared_parameters_go_along(tmp_path: Path) -> None:
     creators = harvested(
         tmp_path / "a.db",
         service.product_ids(3),
-        lambda api: lambda key: api.tiktok.product.iter_creators(
-            key, sort_type=SortType.ASC, product_influencer_sort_field=2, page_size=7
+        lambda api: (
+            lambda key: api.tiktok.product.iter_creators(
+                key, sort_type=SortType.ASC, product_influencer_sort_field=2, page_size=7
+            )
         ),
     )
     assert creators[0].done == 3
@@ -166,25 +160,22 @@ class Trending:
         return
 
 
-def test_lists_by_page_and_limit_of_any_path(tmp_path: Path) -> None:
+@shop.virtually
+async def test_lists_by_page_and_limit_of_any_path(tmp_path: Path) -> None:
     server = Trending()
-
-    async def main() -> None:
-        api = virtual.client(server, qps=1e5)
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            report = await harvest.run(
-                ["US", "MY"],
-                lambda region: api.iter_records(
-                    "/v1/tiktok/trending/hashtags",
-                    {"region": region},
-                    rows="data.list",
-                    pages=PageLimit(),
-                    page_size=50,
-                ),
-            )
-            assert (report.done, report.pages, report.rows) == (2, 6, 300)
-            assert [one async for one in harvest.values("views")] == list(range(150))
-            assert [one async for one in harvest.values("list_region")] == ["US", "MY"]
-
-    shop.run(main)
+    api = virtual.client(server, qps=1e5)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        report = await harvest.run(
+            ["US", "MY"],
+            lambda region: api.iter_records(
+                "/v1/tiktok/trending/hashtags",
+                {"region": region},
+                rows="data.list",
+                pages=PageLimit(),
+                page_size=50,
+            ),
+        )
+        assert (report.done, report.pages, report.rows) == (2, 6, 300)
+        assert [one async for one in harvest.values("views")] == list(range(150))
+        assert [one async for one in harvest.values("list_region")] == ["US", "MY"]
     assert set(server.asked) == {("1", "50"), ("2", "50"), ("3", "50")}

@@ -1,6 +1,6 @@
 """Whoever reads the ledger while a run writes to it sees the last page, and holds up nobody."""
 
-# ruff: noqa: S603, S607  # what is run is Python and sqlite3
+# ruff: noqa: S603  # what is run is Python and sqlite3
 
 import asyncio
 import contextlib
@@ -76,7 +76,8 @@ READERS: dict[str, Callable[[Path], int]] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_reader_sees_every_committed_page_while_the_run_goes_on(
+@shop.virtually
+async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(
     tmp_path: Path, reader: str
 ) -> None:
     server = shop.Shop(shop.products(*[35] * 6))
@@ -87,42 +88,36 @@ def test_a_reader_sees_every_committed_page_while_the_run_goes_on(
         if progress.pages in {2, 6, 22} and progress.left:
             seen.append((READERS[reader](file), progress.rows))
 
-    async def main() -> None:
-        async with Harvest.open(file) as harvest:
-            read = shop.creators(server.client())
-            report = await harvest.run(server.ids, read, concurrency=2, progress=look)
-            assert report.done == 6
-
-    shop.run(main)
+    async with Harvest.open(file) as harvest:
+        read = shop.creators(server.client())
+        report = await harvest.run(server.ids, read, concurrency=2, progress=look)
+        assert report.done == 6
     assert len(seen) == 3
     for found, committed in seen:
         assert found == committed > 0
 
 
-def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: Path) -> None:
+@shop.virtually
+async def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[35] * 30))
     file = tmp_path / "a.db"
-
-    async def main() -> None:
-        read = shop.creators(server.client())
-        async with Harvest.open(file) as harvest, Harvest.open(file, read_only=True) as other:
-            await harvest.run(server.ids[:20], read)
-            values = other.values("user_id")
-            with contextlib.closing(sqlite3.connect(file)) as db:
-                rows = db.execute("SELECT user_id FROM records")
-                first = rows.fetchmany(5)
-                records = other.records(dict)
-                begun = [await anext(records), await anext(values)]
-                report = await harvest.run(server.ids, read)
-                assert (report.done, len(begun)) == (30, 2)
-                assert len(first) + len(rows.fetchall()) == 700  # as it was when it began
-            await values.aclose()
-            assert 1 + len([row async for row in records]) == 1050
-            assert {one async for one in other.values("user_id")} == {
-                str(7_000_000 + place) for place in range(35)
-            }
-
-    shop.run(main)
+    read = shop.creators(server.client())
+    async with Harvest.open(file) as harvest, Harvest.open(file, read_only=True) as other:
+        await harvest.run(server.ids[:20], read)
+        values = other.values("user_id")
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            rows = db.execute("SELECT user_id FROM records")
+            first = rows.fetchmany(5)
+            records = other.records(dict)
+            begun = [await anext(records), await anext(values)]
+            report = await harvest.run(server.ids, read)
+            assert (report.done, len(begun)) == (30, 2)
+            assert len(first) + len(rows.fetchall()) == 700  # as it was when it began
+        await values.aclose()
+        assert 1 + len([row async for row in records]) == 1050
+        assert {one async for one in other.values("user_id")} == {
+            str(7_000_000 + place) for place in range(35)
+        }
 
 
 def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path: Path) -> None:

@@ -85,67 +85,58 @@ def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
         shop.run(lambda: main(Path(folder)))
 
 
-def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
+@shop.virtually
+async def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[50] * 8))
-
-    async def main() -> None:
-        read = shop.creators(server.client())
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            harvest.stop()  # of nothing: it has no effect
-            work = asyncio.create_task(harvest.run(server.ids, read, concurrency=4))
-            await asyncio.sleep(0.07)
-            assert server.open == 4
-            harvest.stop()
-            report = await work
-            assert report.stopped
-            assert report.pages == report.spent == server.billed == 8
-            assert (report.done, report.left) == (0, 8)
-            report = await harvest.run(server.ids, read)
-            assert not report.stopped
-            assert server.billed == server.least()
-            again = await harvest.run(server.ids, read, progress=lambda _: harvest.stop())
-            assert (again.requests, again.rate, again.done, again.stopped) == (0, 0, 8, False)
-
-    shop.run(main)
+    read = shop.creators(server.client())
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        harvest.stop()  # of nothing: it has no effect
+        work = asyncio.create_task(harvest.run(server.ids, read, concurrency=4))
+        await asyncio.sleep(0.07)
+        assert server.open == 4
+        harvest.stop()
+        report = await work
+        assert report.stopped
+        assert report.pages == report.spent == server.billed == 8
+        assert (report.done, report.left) == (0, 8)
+        report = await harvest.run(server.ids, read)
+        assert not report.stopped
+        assert server.billed == server.least()
+        again = await harvest.run(server.ids, read, progress=lambda _: harvest.stop())
+        assert (again.requests, again.rate, again.done, again.stopped) == (0, 0, 8, False)
 
 
 @pytest.mark.parametrize("when", [0.0, 0.001, 0.003])
-def test_a_stop_while_the_lists_are_written_down_asks_for_nothing(
+@shop.virtually
+async def test_a_stop_while_the_lists_are_written_down_asks_for_nothing(
     tmp_path: Path, when: float
 ) -> None:
     server = shop.Shop(shop.products(5, 5))
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            work = asyncio.create_task(harvest.run(server.ids, shop.creators(server.client())))
-            await asyncio.sleep(when)
-            harvest.stop()
-            report = await work
-            assert (report.stopped, report.left) == (True, 2)
-            assert server.asked == []
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        work = asyncio.create_task(harvest.run(server.ids, shop.creators(server.client())))
+        await asyncio.sleep(when)
+        harvest.stop()
+        report = await work
+        assert (report.stopped, report.left) == (True, 2)
+        assert server.asked == []
 
 
 @pytest.mark.parametrize("whom", ["run", "all"])
-def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(
+@shop.virtually
+async def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(
     tmp_path: Path, whom: str
 ) -> None:
     server = shop.Shop(shop.products(*[95] * 6))
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            read = shop.creators(server.client())
-            work = asyncio.create_task(harvest.run(server.ids, read, concurrency=6))
-            while server.billed < 6 or server.open:
-                await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
-            everyone = asyncio.all_tasks() - {asyncio.current_task()}
-            for _ in range(3):  # one who is impatient changes nothing
-                for task in everyone if whom == "all" else {work}:
-                    task.cancel()
-                await asyncio.sleep(0)
-            with pytest.raises(asyncio.CancelledError):
-                await work
-            assert (await harvest.status()).pages == 6
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        read = shop.creators(server.client())
+        work = asyncio.create_task(harvest.run(server.ids, read, concurrency=6))
+        while server.billed < 6 or server.open:
+            await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
+        everyone = asyncio.all_tasks() - {asyncio.current_task()}
+        for _ in range(3):  # one who is impatient changes nothing
+            for task in everyone if whom == "all" else {work}:
+                task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert (await harvest.status()).pages == 6

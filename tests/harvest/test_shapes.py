@@ -59,7 +59,7 @@ def seen(folder: Path, cls: type, pages: Sequence[Sequence[Any]]) -> Seen:
             await harvest.run(
                 range(len(pages)), lambda n: api.iter_records("/x", {"n": n}, cls, pages=None)
             )
-            records = harvest.records(cls)
+            records: Any = harvest.records(cls)
             found = [record async for record in records]
             for suffix in ("csv", "jsonl", "parquet"):
                 await harvest.export(folder / f"a.{suffix}")
@@ -89,7 +89,7 @@ def exact(value: Any) -> str:
 
 def check_shape(cls: type, rows: list[Row]) -> None:
     rows = orjson.loads(json.dumps(rows))  # as the client reads it
-    read = reader_of(cls)
+    read: Any = reader_of(cls)
     valid = []
     for position, row in enumerate(rows, 1):
         try:
@@ -148,7 +148,21 @@ def test_rows_of_every_record_come_back_as_they_are(cls: type, data: st.DataObje
 
 
 ANY_NAMES = st.sampled_from(
-    ["a", "A", "ß", "id", "_id", "rowid", "extra", "fetched_at", "List_N", "", 'q"o', "x y", "a\x00b"]
+    [
+        "a",
+        "A",
+        "ß",
+        "id",
+        "_id",
+        "rowid",
+        "extra",
+        "fetched_at",
+        "List_N",
+        "",
+        'q"o',
+        "x y",
+        "a\x00b",
+    ]
 )
 
 
@@ -177,7 +191,9 @@ def test_rows_without_a_record_come_back_as_they_are(pages: list[list[Row]]) -> 
             if isinstance(value, str) and name in typed and name not in {"extra", *names}:
                 assert typed[name] == value
         for name, value in typed.items():
-            if isinstance(value, (float, bool)) or (isinstance(value, int) and name != "fetched_at"):
+            if isinstance(value, (float, bool)) or (
+                isinstance(value, int) and name != "fetched_at"
+            ):
                 assert value == row[name]
             assert name != "fetched_at" or isinstance(value, datetime)
 
@@ -209,5 +225,5 @@ def test_a_class_of_the_users_own_says_which_rows_are_valid(tmp_path: Path) -> N
 def test_a_row_nested_deep_ends_nothing(tmp_path: Path, levels: int) -> None:
     deep = b'{"x": %s%s}' % (b"[" * levels, b"]" * levels)
     pages = [b'[{"x": 1}, %s, 5, {"x": 1}]' % deep]
-    found = seen(tmp_path, dict, pages)  # type: ignore[arg-type]  # a page as it travels
+    found = seen(tmp_path, dict, pages)
     assert len(found.records) == (3 if levels < 254 else 2)

@@ -44,41 +44,38 @@ def times_in(file: Path, view: str = "records") -> dict[str, int]:
         return dict(found.fetchall())
 
 
-def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
+@shop.virtually
+async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
     tmp_path: Path, clock: Clock
 ) -> None:
     server = shop.Shop(shop.products(12, 25))
     file = tmp_path / "a.db"
-
-    async def main() -> None:
-        read = server.client().tiktok.product.iter_creators
-        async with Harvest.open(file) as harvest:
-            await harvest.run(["100"], read)
-            clock.now += 80_000
-            await harvest.run(["101"], read)
-            clock.now += 10_000  # the first is older than a day, the second is not
-            assert (await harvest.run(server.ids, read)).requests == 0
-            assert (await harvest.run(server.ids, read, max_age=timedelta(days=2))).requests == 0
-            server.lengths["100"] = 14
-            report = await harvest.run(server.ids, read, max_age=DAY)
-            assert (report.requests, report.done, report.before) == (2, 2, 1)
-            status = await harvest.status()
-            assert (status.first, status.rows) == (datetime.fromtimestamp(NOON, UTC), 51)
-            assert len(await shop.rows_in(harvest)) == 39
-            every = [one async for one in harvest.records(ProductCreator, snapshots="all")]
-            assert len(every) == 51
-            assert [one async for one in harvest.values("fetched_at")] == [
-                "2026-01-02T13:00:00Z",
-                "2026-01-02T10:13:20Z",
-            ]
-            with pytest.raises(InvalidParameterError, match="field='x' .*list_product_id, fet"):
-                await anext(harvest.values("x"))
-            for which, rows in (("latest", 39), ("all", 51)):
-                for suffix in ("csv", "jsonl", "parquet"):
-                    out = tmp_path / f"{which}.{suffix}"
-                    assert (await harvest.export(out, snapshots=which)).rows == rows  # type: ignore[arg-type]
-
-    shop.run(main)
+    read = server.client().tiktok.product.iter_creators
+    async with Harvest.open(file) as harvest:
+        await harvest.run(["100"], read)
+        clock.now += 80_000
+        await harvest.run(["101"], read)
+        clock.now += 10_000  # the first is older than a day, the second is not
+        assert (await harvest.run(server.ids, read)).requests == 0
+        assert (await harvest.run(server.ids, read, max_age=timedelta(days=2))).requests == 0
+        server.lengths["100"] = 14
+        report = await harvest.run(server.ids, read, max_age=DAY)
+        assert (report.requests, report.done, report.before) == (2, 2, 1)
+        status = await harvest.status()
+        assert (status.first, status.rows) == (datetime.fromtimestamp(NOON, UTC), 51)
+        assert len(await shop.rows_in(harvest)) == 39
+        every = [one async for one in harvest.records(ProductCreator, snapshots="all")]
+        assert len(every) == 51
+        assert [one async for one in harvest.values("fetched_at")] == [
+            "2026-01-02T13:00:00Z",
+            "2026-01-02T10:13:20Z",
+        ]
+        with pytest.raises(InvalidParameterError, match=r"field='x' .*list_product_id, fet"):
+            await anext(harvest.values("x"))
+        for which, rows in (("latest", 39), ("all", 51)):
+            for suffix in ("csv", "jsonl", "parquet"):
+                out = tmp_path / f"{which}.{suffix}"
+                assert (await harvest.export(out, snapshots=which)).rows == rows  # type: ignore[arg-type]
     old, other, new = "2026-01-01T12:00:00Z", "2026-01-02T10:13:20Z", "2026-01-02T13:00:00Z"
     assert times_in(file) == {new: 14, other: 25}
     assert times_in(file, "snapshots") == {old: 12, new: 14, other: 25}
@@ -91,7 +88,8 @@ def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
     assert cells == [f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in typed]
 
 
-def test_a_kill_in_a_second_reading_keeps_the_first_until_the_new_end(
+@shop.virtually
+async def test_a_kill_in_a_second_reading_keeps_the_first_until_the_new_end(
     tmp_path: Path, clock: Clock
 ) -> None:
     server = shop.Shop(shop.products(35))
@@ -101,57 +99,50 @@ def test_a_kill_in_a_second_reading_keeps_the_first_until_the_new_end(
         async with Harvest.open(file, read_only=True) as harvest:
             return await shop.rows_in(harvest)
 
-    async def main() -> None:
-        nonlocal file
-        read = server.client().tiktok.product.iter_creators
-        async with Harvest.open(file) as harvest:
-            await harvest.run(server.ids, read)
-        first = await seen()
-        server.strange = {("100", 0): shop.creator("100", 0) | {"total_followers_cnt": 77}}
-        clock.now += 90_000
-        async with Harvest.open(file) as harvest:
-            work = asyncio.create_task(harvest.run(server.ids, read, max_age=DAY))
-            while (await harvest.status()).pages < 6:
-                await asyncio.sleep(0.01)
-            killed = shop.killed(file, tmp_path / "killed.db")
-            work.cancel()
-            await asyncio.wait((work,))
-        file, billed = killed, server.billed
-        assert await seen() == first
-        assert times_in(file) == {"2026-01-01T12:00:00Z": 35}
-        assert times_in(file, "snapshots")["2026-01-02T13:00:00Z"] == 20
-        async with Harvest.open(file) as harvest:
-            report = await harvest.run(server.ids, read, max_age=DAY)
-            assert (report.requests, server.billed) == (2, billed + 2)
-        again = await seen()
-        assert again[0]["total_followers_cnt"] == 77
-        assert again[1:] == first[1:]
-
-    shop.run(main)
+    read = server.client().tiktok.product.iter_creators
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, read)
+    first = await seen()
+    server.strange = {("100", 0): shop.creator("100", 0) | {"total_followers_cnt": 77}}
+    clock.now += 90_000
+    async with Harvest.open(file) as harvest:
+        work = asyncio.create_task(harvest.run(server.ids, read, max_age=DAY))
+        while (await harvest.status()).pages < 6:
+            await asyncio.sleep(0.01)
+        killed = shop.killed(file, tmp_path / "killed.db")
+        work.cancel()
+        await asyncio.wait((work,))
+    file, billed = killed, server.billed
+    assert await seen() == first
+    assert times_in(file) == {"2026-01-01T12:00:00Z": 35}
+    assert times_in(file, "snapshots")["2026-01-02T13:00:00Z"] == 20
+    async with Harvest.open(file) as harvest:
+        report = await harvest.run(server.ids, read, max_age=DAY)
+        assert (report.requests, server.billed) == (2, billed + 2)
+    again = await seen()
+    assert again[0]["total_followers_cnt"] == 77
+    assert again[1:] == first[1:]
 
 
-def test_a_clock_that_jumps_back_loses_nothing_and_buys_nothing_twice(
+@shop.virtually
+async def test_a_clock_that_jumps_back_loses_nothing_and_buys_nothing_twice(
     tmp_path: Path, clock: Clock
 ) -> None:
     server = shop.Shop(shop.products(35, 5))
+    read = server.client().tiktok.product.iter_creators
+    async with Harvest.open(tmp_path / "a.db") as harvest:
 
-    async def main() -> None:
-        read = server.client().tiktok.product.iter_creators
-        async with Harvest.open(tmp_path / "a.db") as harvest:
+        def jump(_: object) -> None:
+            clock.now -= 500_000
 
-            def jump(_: object) -> None:
-                clock.now -= 500_000
-
-            report = await harvest.run(server.ids, read, progress=jump)
-            assert report.elapsed > 0
-            assert await shop.rows_in(harvest) == server.records()
-            status = await harvest.status()
-            assert status.run is not None
-            assert status.run.elapsed >= 0
-            # What seems to come from the future counts as new.
-            assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 0
-            clock.now = NOON + 2 * 86_400
-            assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 5
-            assert await shop.rows_in(harvest) == server.records()
-
-    shop.run(main)
+        report = await harvest.run(server.ids, read, progress=jump)
+        assert report.elapsed > 0
+        assert await shop.rows_in(harvest) == server.records()
+        status = await harvest.status()
+        assert status.run is not None
+        assert status.run.elapsed >= 0
+        # What seems to come from the future counts as new.
+        assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 0
+        clock.now = NOON + 2 * 86_400
+        assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 5
+        assert await shop.rows_in(harvest) == server.records()
