@@ -9,29 +9,15 @@ from typing import Any, BinaryIO, Protocol
 
 import attrs
 
-from keyapi_async.errors import (
-    ConfigurationError,
-    InvalidParameterError,
-    KeyAPIError,
-    printable,
-)
+from keyapi_async.errors import ConfigurationError, InvalidParameterError
+from keyapi_async.harvest.file import FileError
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import Csv, JsonLines
 
 
-class ExportError(KeyAPIError):
-    """The file cannot be written; what was in its place before is still there.
-
-    Attributes:
-        file: where it should have been.
-    """
-
-    def __init__(self, file: Path, message: str) -> None:
-        """Name the file, and say what is wrong."""
-        super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
-        self.args = (file, message)
-        self.file = file
+class ExportError(FileError):
+    """The file cannot be written; what was in its place before is still there."""
 
 
 @attrs.frozen

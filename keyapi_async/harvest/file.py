@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from keyapi_async.errors import KeyAPIError, printable
 
@@ -17,18 +18,22 @@ _BUSY = 30.0
 """Seconds to wait for another program that writes to the file; runs have a lock of their own."""
 
 
-class LedgerError(KeyAPIError):
-    """The ledger cannot be used, or not for this; what it holds is untouched.
+class FileError(KeyAPIError):
+    """A file cannot be used, or not for this; what it holds is untouched.
 
     Attributes:
-        file: the ledger.
+        file: where it is.
     """
 
     def __init__(self, file: Path, message: str) -> None:
         """Name the file, and say what is wrong with it."""
         super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
-        self.args = (file, message)
+        self.args: tuple[Any, ...] = (file, message)
         self.file = file
+
+
+class LedgerError(FileError):
+    """The ledger cannot be used, or not for this; what it holds is untouched."""
 
 
 _REASONS = {

@@ -13,10 +13,10 @@ from keyapi_async.harvest.export import Exported, open_export
 from keyapi_async.harvest.file import open_to_write
 from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.plan import Keys, Open, check_arguments
+from keyapi_async.harvest.progress import HarvestReport, ListFailure, Progress, Status
 from keyapi_async.harvest.reading import START, Reading
 from keyapi_async.harvest.records import Records
-from keyapi_async.harvest.report import HarvestReport, ListFailure, Progress, Status
-from keyapi_async.harvest.run import Run
+from keyapi_async.harvest.run import HarvestRun
 from keyapi_async.harvest.writer import FileThread
 
 K = TypeVar("K")
@@ -39,7 +39,7 @@ class Harvest:
         self._read_only = read_only
         self._thread: FileThread | None = None
         self._reading: Reading | None = None
-        self._run: Run | None = None
+        self._run: HarvestRun | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
@@ -131,7 +131,9 @@ class Harvest:
         if not isinstance(patience, timedelta):
             raise InvalidParameterError("patience", patience, "a timedelta")
         thread, ledger = FileThread(), Ledger(self._file)
-        self._run = Run(ledger, thread, concurrency=concurrency, patience=patience, show=progress)
+        self._run = HarvestRun(
+            ledger, thread, concurrency=concurrency, patience=patience, show=progress
+        )
         try:
             await thread.call(ledger.open)
             report = await self._run.read(keys, open_stream, max_age)

@@ -16,8 +16,8 @@ import attrs
 
 from keyapi_async.harvest.columns import Column, declared, quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told
+from keyapi_async.harvest.progress import ListFailure, Progress
 from keyapi_async.harvest.reading import failures
-from keyapi_async.harvest.report import ListFailure, Progress
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
 from keyapi_async.harvest.schema import (
     About,

@@ -64,7 +64,7 @@ class Parquet:
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
         self._batches: list[object] = []
         self._waiting = 0
-        self.expressions = [
+        self.expressions: list[str] = [
             *(f"record.{quoted(column.name)}" for column in known.columns),
             "record.extra",
         ]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from keyapi_async.call.wire import query_of
 from keyapi_async.errors import InvalidParameterError, shown
 from keyapi_async.harvest.ledger import Ledger
-from keyapi_async.harvest.report import Progress
+from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import difference, facts_of
 from keyapi_async.harvest.writer import FileThread
 from keyapi_async.streams.stream import RecordStream

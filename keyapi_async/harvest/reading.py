@@ -11,7 +11,7 @@ from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.harvest.columns import quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
-from keyapi_async.harvest.report import ListFailure, Progress, Status
+from keyapi_async.harvest.progress import ListFailure, Progress, Status
 from keyapi_async.harvest.schema import About, State, about, count_lists
 
 _FAILURES = 100

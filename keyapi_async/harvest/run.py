@@ -24,7 +24,7 @@ from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Written
 from keyapi_async.harvest.lists import OpenList, OpenLists
 from keyapi_async.harvest.network import Network, NoNetworkError
 from keyapi_async.harvest.plan import Keys, Open, Plan
-from keyapi_async.harvest.report import HarvestReport, HarvestStoppedError, Progress
+from keyapi_async.harvest.progress import HarvestReport, HarvestStoppedError, Progress
 from keyapi_async.harvest.writer import FileThread, Writer, seen_through
 from keyapi_async.streams.page import Page
 from keyapi_async.streams.stream import RecordStream
@@ -34,7 +34,7 @@ Show = Callable[[Progress], None]
 _FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
 
 
-class Run:
+class HarvestRun:
     """Reads lists side by side; of each, no page is asked for before the last is committed."""
 
     def __init__(

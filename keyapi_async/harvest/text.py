@@ -42,7 +42,7 @@ class Csv:
         self._escapes = escape_formulas
         self._keys = len(known.keys)
         self._foreign = [column.kind in _TEXTS for column in known.columns]
-        self.expressions = [*map(shown, known.columns), "record.extra"]
+        self.expressions: list[str] = [*map(shown, known.columns), "record.extra"]
         head = ",".join(self._cells(known.names))
         stream.write(f"\ufeff{head}\r\n".encode())
 
@@ -95,7 +95,7 @@ class JsonLines:
         self._keys = [*known.key_columns, "fetched_at"]
         self._names = [*self._keys, *(column.name for column in known.columns)]
         self._wire = list(map(_rewritten, known.columns))
-        self.expressions = [
+        self.expressions: list[str] = [
             *(f"record.{quoted(column.name)}" for column in known.columns),
             "record.extra",
         ]

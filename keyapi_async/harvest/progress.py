@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -141,5 +142,5 @@ class HarvestStoppedError(KeyAPIError):
     def __init__(self, message: str, report: HarvestReport) -> None:
         """Say what ended the run, and what it has done."""
         super().__init__(message)
-        self.args = (message, report)
+        self.args: tuple[Any, ...] = (message, report)
         self.report = report
