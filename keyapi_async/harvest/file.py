@@ -185,7 +185,7 @@ class RunLock:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._beside = Path(f"{file}-lock")
-        self._db: sqlite3.Connection | None = None
+        self._db: sqlite3.Connection
 
     def take(self) -> None:
         """Take it.
@@ -205,11 +205,9 @@ class RunLock:
 
     def release(self) -> None:
         """Give it back."""
-        db, self._db = self._db, None
-        if db is not None:
-            with suppress(OSError):  # Windows removes no open file; an empty one stays
-                os.unlink(self._beside)  # noqa: PTH108  # it is ours as long as it is locked
-            db.close()
+        with suppress(OSError):  # Windows removes no open file; an empty one stays
+            os.unlink(self._beside)  # noqa: PTH108  # it is ours as long as it is locked
+        self._db.close()
 
     def is_taken(self) -> bool:
         """Say whether a run has it, in whatever process."""

@@ -100,7 +100,6 @@ class Ledger:
         self._about: About | None = None
         self._into: type = dict
         self._rows: RecordRows | AnyRows
-        self._next = 1
         self._sent: dict[str, int] = {}
         self._run = 0
 
@@ -258,13 +257,15 @@ class Ledger:
     def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> int:
         """Write pages and how far their lists are; give how many rows were invalid."""
         known = len(self._rows.columns)
+        (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
+        beginning = (last or 0) + 1
         valid: list[list[Any]] = []
         read: list[tuple[Any, ...]] = []
         rejects: list[tuple[Any, ...]] = []
         done: list[tuple[Any, ...]] = []
         for page in pages:
             taken = self._rows.take(page.rows, page.first, page.invalid)
-            here, first = (page.list_id, page.reading, page.page_num), self._next + len(valid)
+            here, first = (page.list_id, page.reading, page.page_num), beginning + len(valid)
             counts = (len(taken.valid), len(taken.invalid))
             read.append((*here, page.fetched_at, page.request_id, first, *counts))
             rejects += [(*here, *one) for one in taken.invalid]
@@ -276,7 +277,7 @@ class Ledger:
             show(self._db, attrs.evolve(self._known, columns=tuple(columns)))
             for one in valid:
                 one[-2:-2] = [None] * (len(columns) + 2 - len(one))
-        for row, one in enumerate(valid, self._next):
+        for row, one in enumerate(valid, beginning):
             if one[-1] is not None:
                 one[-1] = self._as_sent(one[-1])
             if narrow:
@@ -284,7 +285,6 @@ class Ledger:
             one.append(row)
         names = "".join(f"{quoted(column.name)}, " for column in columns)
         self._insert(f"record ({names}extra, _as_sent, _id)", valid)
-        self._next += len(valid)
         self._insert("page", read)
         self._insert("reject", rejects)
         self._db.executemany(
@@ -331,16 +331,12 @@ class Ledger:
         """See what the file says, where that may be something else than what was believed."""
         self._about = about(self._db)
         self._sent.clear()
-        if self._about is None:
-            return
-        (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
-        self._next = (last or 0) + 1
-        if is_record(self._into):
-            self._rows = RecordRows(self._into)
-        else:
-            self._rows = AnyRows(
-                self._into, self._about.columns, self._about.reserved, self._column
-            )
+        known, into = self._about or About({}, (), ()), self._into
+        self._rows = (
+            RecordRows(into)
+            if is_record(into)
+            else AnyRows(into, known.columns, known.reserved, self._column)
+        )
 
     def _column(self, column: Column) -> None:
         """Take note of a column that is new, or whose values are of another kind."""

@@ -14,9 +14,9 @@ import orjson
 
 from keyapi_async.errors import DecodeError
 from keyapi_async.harvest.columns import (
-    LARGEST,
     Column,
     column_of,
+    is_narrow,
     json_text,
     stored,
     wire_of,
@@ -287,7 +287,7 @@ def row_of(
 
 def narrowed(columns: Sequence[Column], values: Sequence[Any]) -> Values:
     """Write whole numbers that SQLite cannot hold as digits."""
-    wide = [isinstance(value, int) and not -LARGEST <= value <= LARGEST for value in values]
+    wide = [isinstance(value, int) and not is_narrow(value) for value in values]
     return [
         value if not wide[n] else _json_blob(value) if columns[n].wire == "any" else str(value)
         for n, value in enumerate(values)
@@ -298,10 +298,7 @@ def _same(said: Mapping[str, object], row: Mapping[str, object], name: str) -> b
     if name not in said:
         return False
     one, other = said[name], row[name]
-    try:
-        return one == other and (type(one) is bool) == (type(other) is bool)
-    except RecursionError:  # it is nested deeper than Python compares
-        return False
+    return one == other and (type(one) is bool) == (type(other) is bool)
 
 
 def _picker(picks: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
