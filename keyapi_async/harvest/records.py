@@ -96,8 +96,9 @@ def _rows_as_sent(
     """Give the valid rows of some pages as the API sent them."""
     wire = [wire_of(column) for column in columns]
     names = [f"record.{quoted(column.name)}" for column in columns]
+    rows = []
     for *values, extra, difference in reading.rows([*names, "record.extra", _SENT], pages):
-        row = row_of(columns, wire, values, {} if extra is None else orjson.loads(extra))
+        rows.append(row_of(columns, wire, values, {} if extra is None else orjson.loads(extra)))
         if difference is not None:
-            row.update(orjson.loads(difference))
-        yield row
+            rows[-1].update(orjson.loads(difference))
+    return iter(rows)

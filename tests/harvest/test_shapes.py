@@ -218,7 +218,8 @@ def test_every_field_may_be_odd(cls: type) -> None:
 def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None:
     row = {f"field {n}": n for n in range(500)} | {"n" * 300: "long", "field 4": None}
     other = {"field 1": 2**64 - 1, "field 2": 1.5, "field 3": "x", "field 4": "text"}
-    found = seen(tmp_path, dict, [[row], [other], [{f"more {n}": n} for n in range(1100)]])
+    more: list[Row] = [{f"more {n}": n} for n in range(1100)] + [{"field 2": 2**60}]
+    found = seen(tmp_path, dict, [[row], [other], more[:1050], more[1050:]])
     assert found.records[0] == row
     assert found.records[1]["field 1"] == 2**64 - 1
     assert len(found.cells[0]) == 403
@@ -226,7 +227,8 @@ def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None
     assert json.loads(found.typed[1]["extra"]) == {"field 1": 2**64 - 1}
     assert (found.typed[0]["field 2"], found.typed[0]["field 3"]) == (2.0, "3")
     assert (found.typed[0]["field 4"], found.typed[1]["field 4"]) == (None, "text")
-    assert found.records[2:] == [{f"more {n}": n} for n in range(1100)]
+    assert json.loads(found.typed[-1]["extra"]) == {"field 2": 2**60}
+    assert found.records[2:] == more
 
 
 def test_rows_of_a_record_may_have_any_number_of_layouts(tmp_path: Path) -> None:
