@@ -213,6 +213,8 @@ def test_every_field_may_be_odd(cls: type) -> None:
     identities = {name: "1" for name, kind in kinds_of(cls).items() if kind.required}
     check_shape(cls, [dict.fromkeys(kinds_of(cls), odd) | identities for odd in ODD])
     check_shape(cls, [dict.fromkeys([*identities, "new"], odd) for odd in ODD])
+    some = (7, 2**53 + 1, "007", "")
+    check_shape(cls, [DOCUMENTED[cls] | {name: odd} for name in kinds_of(cls) for odd in some])
 
 
 def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None:
