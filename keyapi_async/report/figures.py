@@ -130,7 +130,7 @@ class Figures(Reading):
         columns = [*rank, *self._named, *self.keys, *self.parts[:2], *asked, *day, *self.measures]
         if not (self._named or self.keys):  # nobody has described these rows
             columns += shown[: max(0, 8 - len(columns))]
-        self.columns = list({one.name: one for one in columns}.values())
+        self.listed = list({one.name: one for one in columns}.values())
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with told(self._file):
@@ -150,11 +150,11 @@ class Figures(Reading):
         """Give the rows with the highest values, each thing once; the first rows by no measure."""
         number = _number(measure) if measure else ""
         order = f"WHERE {number} NOT NULL ORDER BY {number} DESC" if measure else ""
-        names = ", ".join(quoted(one.name) for one in self.columns) or "extra"
+        names = ", ".join(quoted(one.name) for one in self.listed) or "extra"
         found = self._all(f"SELECT {names} FROM records {order} LIMIT {_CANDIDATES}")  # noqa: S608
         once: dict[object, Row] = {}
         for n, values in enumerate(found):
-            row = {one.name: value for one, value in zip(self.columns, values, strict=False)}
+            row = {one.name: value for one, value in zip(self.listed, values, strict=False)}
             once.setdefault(tuple(row[one.name] for one in self.keys) or n, row)
         return list(once.values())[:most]
 

@@ -69,8 +69,8 @@ def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
     if measures:
         days = ", with its best day" if figures.day else ""
         lead = f"By {measures[0].label}; each thing is shown once{days}."
-    heads = [one.label for one in figures.columns]
-    lines = [[_cell(one, row[one.name]) for one in figures.columns] for row in rows]
+    heads = [one.label for one in figures.listed]
+    lines = [[_cell(one, row[one.name]) for one in figures.listed] for row in rows]
     table = _card(None, _table(heads, lines)) if rows and heads else None
     return _section("Best rows" if measures else "Rows", lead, _grid(pictures), table)
 
