@@ -72,7 +72,11 @@ class Failed:
     error: str
 
 
-Entry = PageRead | Failed
+class Paused(NamedTuple):
+    """A pause's beginning, to be written down with all that the progress says."""
+
+
+Entry = PageRead | Failed | Paused
 
 
 class Written(NamedTuple):

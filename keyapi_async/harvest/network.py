@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from keyapi_async.errors import TransportError
@@ -28,12 +28,19 @@ class Network:
 
     Args:
         patience: how long to wait for a network that was there before.
-        told: is called with the reason when a pause begins, and with None when it ends.
+        paused: is told the reason when a pause begins.
+        resumed: is called when it ends.
     """
 
-    def __init__(self, patience: timedelta, told: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        patience: timedelta,
+        paused: Callable[[str], Awaitable[None]],
+        resumed: Callable[[], None],
+    ) -> None:
         self._patience = patience.total_seconds()
-        self._told = told
+        self._paused = paused
+        self._resumed = resumed
         self._enough = _ENOUGH
         self._failures = 0
         self._away_since: float | None = None
@@ -52,7 +59,7 @@ class Network:
         self._failures = 0
         if self._away_since is not None:
             self._away_since, self._wait = None, _FIRST
-            self._told(None)
+            self._resumed()
             self.go_on()
 
     def go_on(self) -> None:
@@ -84,7 +91,7 @@ class Network:
             self._away_since = failed_at
             reason = f"the connection is lost, waiting for it: {error}"
             _log.warning("%s", reason)
-            self._told(reason)
+            await self._paused(reason)
         async with self._turn:
             if not over.is_set():
                 try:

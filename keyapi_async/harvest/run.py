@@ -20,7 +20,7 @@ from keyapi_async.errors import (
     TransportError,
     UsageError,
 )
-from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Written
+from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Paused, Written
 from keyapi_async.harvest.lists import OpenList, OpenLists
 from keyapi_async.harvest.network import Network, NoNetworkError
 from keyapi_async.harvest.plan import Keys, Open, Plan
@@ -52,7 +52,7 @@ class HarvestRun:
         self._show = show
         self._lists = OpenLists(lambda after, most: thread.call(ledger.unread, after, most))
         self._writer = Writer(self._write, self._committed, self.stop)
-        self._network = Network(patience, self._paused)
+        self._network = Network(patience, self._pause, self._resume)
         self._template: RecordStream[Any]
         self._progress = Progress(done=0, failed=0, left=0)
         self._spent_before = (0, 0, 0)
@@ -180,8 +180,12 @@ class HarvestRun:
         )
         self._tell()
 
-    def _paused(self, reason: str | None) -> None:
+    async def _pause(self, reason: str) -> None:
         self._progress = attrs.evolve(self._progress, paused=reason)
+        await self._writer.put(Paused())
+
+    def _resume(self) -> None:
+        self._progress = attrs.evolve(self._progress, paused=None)
         self._tell()
 
     def _tell(self) -> None:

@@ -80,7 +80,16 @@ async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
                 outages.pop(0)
                 server.offline = True
                 loop.call_later(400, setattr, server, "offline", False)
+                others.append(asyncio.create_task(looked_at()))
 
+        async def looked_at() -> str | None:
+            """Say what another program sees of the run a minute after."""
+            await asyncio.sleep(60)
+            async with Harvest.open(tmp_path / "a.db", read_only=True) as other:
+                run = (await other.status()).run
+                return None if run is None else run.paused
+
+        others: list[asyncio.Task[str | None]] = []
         loop = asyncio.get_running_loop()
         before = loop.time()
         read = shop.creators(server.client(retry=ONCE))
@@ -94,6 +103,7 @@ async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
         told = "the connection is lost, waiting for it: cannot connect to the server"
         assert all(reason.startswith(told) for reason in reasons)
         assert [one.message for one in caplog.records] == reasons
+        assert [await other for other in others] == reasons
         assert len(reasons) == 2
         assert seen[-1].paused is None
 
