@@ -9,18 +9,6 @@ if TYPE_CHECKING:
     from keyapi_async.sandbox.service import Asked, Response, Service
     from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
 
-__all__ = [
-    "Asked",
-    "Fault",
-    "Faults",
-    "RateWindow",
-    "Response",
-    "Sandbox",
-    "Service",
-    "Window",
-    "rate_window",
-]
-
 _HOMES = {
     "Asked": "service",
     "Fault": "faults",
@@ -32,6 +20,10 @@ _HOMES = {
     "Window": "windows",
     "rate_window": "windows",
 }
+__all__ = [
+    "Asked", "Fault", "Faults", "RateWindow", "Response", "Sandbox", "Service", "Window",
+    "rate_window",
+]  # fmt: skip
 
 # To a type checker, `__getattr__` would make any misspelt name an object.
 if not TYPE_CHECKING:  # pragma: no branch

@@ -4,16 +4,16 @@ import functools
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "spoilt", "zeros"]
+__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "replaced", "spoilt", "zeros"]
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 class Fault(StrEnum):
@@ -51,7 +51,7 @@ class Fault(StrEnum):
     MISSING_FIELDS = "missing_fields"
 
 
-REFUSALS: Final[Mapping[Fault, tuple[int, int, str]]] = {
+REFUSALS: Final[Mapping[Fault | None, tuple[int, int, str]]] = {
     Fault.TOO_MANY_REQUESTS: (429, 429, "qps limit exceeded"),
     Fault.SERVER_ERROR: (500, 500, "Internal server error"),
     Fault.UNAVAILABLE: (503, 503, "Service unavailable"),
@@ -65,9 +65,11 @@ REFUSALS: Final[Mapping[Fault, tuple[int, int, str]]] = {
 }
 """Faults that answer with an error envelope: HTTP status, code, message."""
 
-SPOILT: Final = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
+SPOILT: Final[frozenset[Fault | None]] = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
 """Faults that make a real answer unreadable."""
 
+_GATEWAY: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
+_HTML: Final = {"Content-Type": "text/html"}
 _TEXT: Final = re.compile(rb'"(?:[a-z_]+_(?:name|desc|text|detail|tag|list)|title)":"')
 
 
@@ -126,6 +128,23 @@ class Faults:
         return None
 
 
+def replaced(fault: Fault | None, path: str) -> tuple[int, Mapping[str, str], bytes] | None:
+    """Status, headers and body of what a gateway answers in KeyAPI's place; `None` if it does not."""
+    match fault:
+        case Fault.BAD_GATEWAY:
+            return 502, _HTML, _GATEWAY
+        case Fault.HTML:
+            return 200, _HTML, _GATEWAY
+        case Fault.EMPTY_BODY:
+            return 200, {}, b""
+        case Fault.REDIRECT:
+            return 302, {"Location": f"/moved{path}"}, b""
+        case Fault.ZEROS:
+            return 200, {"Content-Encoding": "gzip"}, zeros()
+        case _:
+            return None
+
+
 def spoilt(fault: Fault | None, body: bytes) -> bytes:
     """The bytes of an answer, as the fault leaves them."""
     match fault:
@@ -148,14 +167,16 @@ def misshapen(fault: Fault | None, rows: Sequence[Row]) -> Mapping[str, object]:
             return {"data": None}
         case Fault.OBJECT_DATA if len(rows) == 1:
             return {"data": rows[0]}
-        case Fault() if fault in _ROW_FAULTS:
-            return {"data": [_ROW_FAULTS[fault](row) for row in rows]}
+        case Fault.NUMERIC_STRINGS:
+            return {"data": [{name: _other_type(name, row[name]) for name in row} for row in rows]}
+        case Fault.UNKNOWN_FIELDS:
+            news = {"is_ad": 0, "video_products": "[1732322694475518433]"}
+            return {"data": [news | row for row in rows]}
+        case Fault.MISSING_FIELDS:
+            ids = [{name: row[name] for name in row if name.endswith("_id")} for row in rows]
+            return {"data": ids}
         case _:
             return {"data": rows}
-
-
-def _with_other_types(row: Row) -> Row:
-    return {name: _other_type(name, value) for name, value in row.items()}
 
 
 def _other_type(name: str, value: object) -> object:
@@ -163,21 +184,6 @@ def _other_type(name: str, value: object) -> object:
     if isinstance(value, str) and name.endswith("_id") and value.isdecimal():
         return int(value)
     return str(value) if isinstance(value, int | float) else value
-
-
-def _with_unknown_fields(row: Row) -> Row:
-    return {"is_ad": 0, "video_products": "[1732322694475518433]", **row}
-
-
-def _with_ids_only(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name.endswith("_id")}
-
-
-_ROW_FAULTS: Final[Mapping[Fault, Callable[[Row], Row]]] = {
-    Fault.NUMERIC_STRINGS: _with_other_types,
-    Fault.UNKNOWN_FIELDS: _with_unknown_fields,
-    Fault.MISSING_FIELDS: _with_ids_only,
-}
 
 
 @functools.cache
