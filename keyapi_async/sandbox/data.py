@@ -62,7 +62,9 @@ def _known() -> Mapping[tuple[str, str], dict[str, Any]]:
     made_up = [(operation, row) for operation, many, rows in found for row in rows[many:]]
     for operation, row in shown + made_up:
         subject = operation.subject or "user_id"
-        for kind in {subject, "user_id", "seller_id", "product_id"} & row.keys():
+        for kind in {subject, "user_id", "seller_id", "product_id"}:
+            if not row.get(kind):
+                continue
             facts = known.setdefault((kind, row[kind]), {})
             for name, value in row.items():
                 says = operation.properties[name]["x-kind"] in {"id", "text", "moment"}

@@ -128,7 +128,7 @@ class Faults:
         return None
 
 
-def replaced(fault: Fault | None, path: str) -> tuple[int, Mapping[str, str], bytes] | None:
+def replaced(fault: Fault | None, path: str) -> tuple[int, dict[str, str], bytes] | None:
     """Status, headers and body of what a gateway answers in KeyAPI's place; `None` if it does not."""
     match fault:
         case Fault.BAD_GATEWAY:

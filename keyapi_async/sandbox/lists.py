@@ -1,14 +1,14 @@
 """The lists: which ids stand in the answer to which question, sorted and filtered as asked."""
 
-import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from itertools import chain, islice, pairwise
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from keyapi_async.sandbox.data import MARKETS, Data, chance
-from keyapi_async.sandbox.rows import Entry, Shape, number
+from keyapi_async.sandbox.rows import Entry, Shape
 from keyapi_async.sandbox.rules import CATEGORIES, RULES
 from keyapi_async.sandbox.specification import (
     Operation,
@@ -68,12 +68,11 @@ class Lists:
         for name, value in params.items():
             if name not in operation.key:
                 entries = _filtered(shape, entries, name, value)
-        sorting = operation.sorting
-        field = sorting and operation.value(params, sorting.name)
+        field = operation.value(params, operation.sorting)
         if field and field != "relevance":
             entries = sorted(
                 entries,
-                key=lambda entry: number(shape.value(field, entry)),
+                key=lambda entry: float(shape.value(field, entry) or 0),
                 reverse=operation.value(params, "sort_type") != "asc",
             )
         return shape, entries
@@ -91,29 +90,29 @@ class Lists:
     def _entries(
         self, operation: Operation, subject: str, params: Mapping[str, str], today: date
     ) -> Sequence[Entry]:
-        if "dt" in operation.row_key:
+        key = operation.row_key or [subject]
+        keys = {singular(name): params[name].split(",") for name in operation.key if name in params}
+        shown = [
+            row
+            for row in examples()[operation.path]["rows"]
+            if all(row.get(name) in keys[name] for name in keys.keys() & operation.properties)
+        ]
+        if "dt" in key:
             return self._days(params[operation.key[0]], params, today, operation.max_days)
         if "date" in operation.key:
             made = self._ranking(operation, params, today)
+            shown = shown if made else []
         elif "sk" in operation.key:
-            made = [(one, {}) for one in self._found(operation, subject, params)]
+            matches = _search(operation, params)
+            regions = [params["region"]] if "region" in params else dict.fromkeys(MARKETS)
+            ids = chain.from_iterable(self.data.of_region(subject, one) for one in regions)
+            found = (one for one in islice(ids, _LOOKED_AT))
+            made = [(one, {}) for one in found if matches(self.data.facts(subject, one))]
+            shown = [row for row in shown if subject in row and matches(row)]
         elif "language" in operation.key:
             made = _categories(operation, params)
         else:
             made = self._by_id(operation, params)
-        keys: dict[str, Collection[str]] = {
-            singular(name): params[name].split(",")
-            for name in operation.key
-            if name in params and singular(name) in operation.properties
-        }
-        if "sk" in operation.key:
-            keys[subject] = {one for one, _ in made}
-        shown = [
-            row
-            for row in examples()[operation.path]["rows"]
-            if made and all(row.get(name) in values for name, values in keys.items())
-        ]
-        key = operation.row_key or [subject]
         known = {tuple(row[name] for name in key) for row in shown}
         rest = (e for e in made if tuple(e[1].get(name, e[0]) for name in key) not in known)
         return [*((row[subject], {"_row": row}) for row in shown), *(rest if shown else made)]
@@ -155,43 +154,29 @@ class Lists:
             return []
         ids = self.data.of_region(operation.subject, params["region"])
         rng = Random(f"{self.data.seed}{operation.path}{day}{days}{params['region']}")
-        said = {"_date": day, "_days": days}
+        said = {"_from": day, "dt": day + timedelta(days)}
         return [(one, said) for one in rng.sample(ids, min(len(ids), rng.randint(100, 150)))]
 
     def _days(self, one: str, params: Mapping[str, str], today: date, most: int) -> Sequence[Entry]:
         """The days of a trend; some are missing: then nothing changed."""
         first = max(date.fromisoformat(params["start_date"]), today - timedelta(most))
         last = min(date.fromisoformat(params["end_date"]), today - timedelta(1))
-        before = first - timedelta(1)
-        while not self._has_row(one, before):
-            before -= timedelta(1)
-        entries: list[Entry] = []
-        for number_of_day in range((last - first).days + 1):
-            day = first + timedelta(number_of_day)
-            if self._has_row(one, day):
-                entries.append((one, {"dt": day, "_before": before}))
-                before = day
-        return entries
+        days = (first + timedelta(number) for number in range(-30, (last - first).days + 1))
+        known = (day for day in days if chance(self.data.seed, one, day) > 0.15)
+        return [(one, {"dt": day, "_from": b}) for b, day in pairwise(known) if day >= first]
 
-    def _has_row(self, one: str, day: date) -> bool:
-        return chance(self.data.seed, one, day) >= 0.15
 
-    def _found(
-        self, operation: Operation, subject: str, params: Mapping[str, str]
-    ) -> Sequence[str]:
-        """What has the text in one of its names; as one of them, if the search is precise."""
-        _, *fields = _SEARCHED[operation.value(params, "type") or ""]
-        precise = operation.value(params, "searchType") == "precise"
-        wanted = params["sk"].casefold()
-        regions = [params["region"]] if "region" in params else dict.fromkeys(MARKETS)
-        found: list[str] = []
-        ids = itertools.chain.from_iterable(self.data.of_region(subject, one) for one in regions)
-        for one in itertools.islice(ids, _LOOKED_AT):
-            facts = self.data.facts(subject, one)
-            texts = [str(facts[name]).casefold() for name in fields]
-            if wanted in (texts if precise else " ".join(texts)):
-                found.append(one)
-        return found
+def _search(operation: Operation, params: Mapping[str, str]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a name has the text; or is the text, if the search is precise."""
+    _, *names = _SEARCHED[operation.value(params, "type") or ""]
+    precise = operation.value(params, "searchType") == "precise"
+    wanted = params["sk"].casefold()
+
+    def matches(facts: Mapping[str, Any]) -> bool:
+        texts = [facts[name].casefold() for name in names]
+        return wanted in (texts if precise else " ".join(texts))
+
+    return matches
 
 
 def _categories(operation: Operation, params: Mapping[str, str]) -> Sequence[Entry]:
@@ -208,7 +193,7 @@ def _filtered(shape: Shape, entries: Sequence[Entry], name: str, value: str) -> 
     for prefix, sign in (("min_", 1), ("max_", -1)):
         if name.startswith(prefix):
             field, bound = name[4:], sign * float(value)
-            return [e for e in entries if sign * number(shape.value(field, e)) >= bound]
+            return [e for e in entries if sign * float(shape.value(field, e) or 0) >= bound]
     field = name if name in shape.properties else _FIELDS.get(name, name)
     if field not in shape.properties:
         return entries

@@ -32,8 +32,8 @@ def _amount(median: float, spread: float, *of: str) -> Rule:
     """A number with a long tail: around so much, or around so many times the others."""
 
     def rule(facts: Facts, luck: float) -> float:
-        base = math.prod(facts[name] for name in of)
-        return base * median * math.exp(spread * _bell(luck))
+        base: float = math.prod(facts[name] for name in of)
+        return round(base * median * math.exp(spread * _bell(luck)), 2)
 
     return rule
 
@@ -114,8 +114,8 @@ def _categories_shown(facts: Facts, _: float) -> str:
 
 
 _ALL: Final[Mapping[str, Rule]] = {
-    "_rate": lambda _, luck: 1 / (20 + 2000 * luck**2),  # the share that a total gains in a day
-    "_drift": lambda _, luck: 1.2 * luck - 0.2,  # followers come more slowly, or leave
+    "_rate": lambda _, luck: 1 / (60 + 2000 * luck**2),  # the share that a total gains in a day
+    "_drift": lambda facts, luck: facts["_rate"] * (1.2 * luck - 0.2),  # followers may also leave
 }
 _SELLING: Final[Mapping[str, Rule]] = {
     "region": _region,
@@ -190,9 +190,6 @@ _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
         "product_category_list": lambda facts, _: _categories([facts["category_id"]]),
         "most_product_category_list": lambda facts, _: _categories([facts["category_id"]]),
         "total_product_cnt": lambda facts, _: len(facts.data.products_of_shop(facts.id)),
-        "total_crawl_product_cnt": lambda facts, luck: (
-            facts["total_product_cnt"] if luck > 0.1 else None
-        ),
     },
     "video_id": {
         **_MEDIA,

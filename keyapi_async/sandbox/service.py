@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 import orjson
@@ -23,6 +23,7 @@ __all__ = ["Asked", "Response", "Service"]
 _CALL: Final = {"page_num": "1", "page_size": "10", "size": "30"}
 """Parameters that choose from the list, and do not say which it is."""
 _HASHTAGS: Final = 64
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +61,22 @@ class Asked:
     at: float
     """Seconds on the clock of whoever asks the service; the event loop's in a `Sandbox`."""
 
+    @classmethod
+    def of(cls, path: str, params: Mapping[str, str], response: Response, at: float) -> Self:
+        """The record of a request and its answer."""
+        page, size = (params.get(name, "") for name in ("page_num", "page_size"))
+        return cls(
+            path=path,
+            params=params,
+            page_num=int(page) if re.fullmatch("[0-9]{1,9}", page) else None,
+            page_size=int(size) if re.fullmatch("[0-9]{1,9}", size) else None,
+            status=response.status,
+            code=response.code,
+            billed=response.billed,
+            fault=response.fault,
+            at=at,
+        )
+
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Service:
@@ -69,15 +86,7 @@ class Service:
     is refused before the faults draws none; errors cost nothing; an answer that is lost or spoilt
     on its way has cost its credits.
 
-    Args:
-        qps: queries a second; `None` for any number.
-        window: how they are counted: "fixed", "sliding", "token" or "gcra".
-        credits: how many there are to spend; `None` for any number.
-        latency: seconds before each answer.
-        seed: the seed of the data.
-        faults: what goes wrong, and when; may be exchanged at any time.
-        api_key: the only key that is accepted.
-        today: the day on which rankings and trends are asked; by default today, UTC.
+    It takes what a `Sandbox` takes, without host and port.
     """
 
     qps: float | None = None
@@ -165,30 +174,16 @@ class Service:
             response = self._refuse(refusal)
         late = self.faults.delay if fault is Fault.DELAY else 0.0
         response = attrs.evolve(response, fault=fault, delay=self.latency + late)
-        self._answered += 1
         self.billed += response.billed
-        self.requests.append(
-            Asked(
-                path=path,
-                params=params,
-                page_num=_number(params.get("page_num", "")),
-                page_size=_number(params.get("page_size", "")),
-                status=response.status,
-                code=response.code,
-                billed=response.billed,
-                fault=fault,
-                at=now,
-            )
-        )
+        self.requests.append(Asked.of(path, params, response, now))
+        self._answered += 1
         return response
 
     def _admit(
         self, path: str, pairs: Sequence[tuple[str, str]], authorization: str | None
     ) -> Operation:
-        if not authorization:
-            raise RefusedError(401, 401, "apiKey is null")
         if authorization != f"Bearer {self.api_key}":
-            raise RefusedError(401, 401, "apiKey is invalid")
+            raise RefusedError(401, 401, f"apiKey is {'invalid' if authorization else 'null'}")
         if path not in operations():
             raise RefusedError(404, 404, f"No such endpoint: {path}")
         operations()[path].check(pairs)
@@ -201,7 +196,7 @@ class Service:
             raise RefusedError(*REFUSALS[fault])
         if (instead := replaced(fault, operation.path)) is not None:
             status, headers, body = instead
-            return Response(status=status, headers={**_JSON, **headers}, body=body)
+            return Response(status=status, headers=_JSON | headers, body=body)
         if self._limit is not None and self._limit.admit(now) is not None:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
         if self.credits is not None and self.billed + operation.credits > self.credits:
@@ -210,9 +205,13 @@ class Service:
         halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
         envelope = {"code": 0, "message": "success", **data}
         body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
-        code = None if fault in SPOILT else 0
-        body = spoilt(fault, body)
-        return Response(status=200, headers=_JSON, body=body, code=code, billed=operation.credits)
+        return Response(
+            status=200,
+            headers=_JSON,
+            body=spoilt(fault, body),
+            code=None if fault in SPOILT else 0,
+            billed=operation.credits,
+        )
 
     def _data(
         self, operation: Operation, params: Mapping[str, str], fault: Fault | None
@@ -232,14 +231,15 @@ class Service:
 
     def _refuse(self, refusal: RefusedError) -> Response:
         after = self.faults.retry_after
-        headers = dict(_JSON)
-        if refusal.status == 429 and after is not None:
-            headers["Retry-After"] = after if isinstance(after, str) else f"{after:g}"
+        wait = refusal.status == 429 and after is not None
+        more = {"Retry-After": f"{after:g}" if isinstance(after, float) else f"{after}"}
         body = orjson.dumps({"code": refusal.code, "data": None, "message": str(refusal)})
-        return Response(status=refusal.status, headers=headers, body=body, code=refusal.code)
-
-
-_JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
+        return Response(
+            status=refusal.status,
+            headers=_JSON | more if wait else _JSON,
+            body=body,
+            code=refusal.code,
+        )
 
 
 def _hashtags(page: int, size: int) -> Mapping[str, Any]:
@@ -253,7 +253,3 @@ def _hashtags(page: int, size: int) -> Mapping[str, Any]:
         ],
         "pagination": {"page": page, "size": size, "total": _HASHTAGS, "has_more": more},
     }
-
-
-def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None

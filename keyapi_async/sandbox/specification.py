@@ -1,7 +1,7 @@
 """The specification: which operations there are, what each demands, and what its rows hold.
 
-`specification.json` is made of the API's openapi.json by `.ci/strip_specification.py`; `outside.json`
-adds a path that openapi.json lacks, for clients that reach any path.
+`specification.json` is made of the API's openapi.json by `.ci/strip_specification.py`;
+`outside.json` has a path that openapi.json lacks, for clients that reach any path.
 """
 
 import re
@@ -14,9 +14,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
-__all__ = [
-    "Operation", "Parameter", "RefusedError", "Schema", "examples", "operations", "read", "singular"
-]  # fmt: skip
+__all__ = ["Operation", "RefusedError", "Schema", "examples", "operations", "read", "singular"]
 
 Schema = Mapping[str, Any]
 
@@ -28,11 +26,12 @@ _WORDS: Final = {
     "^[^@\\s,]+$": "a handle without @",
     "^[^@\\s,]+(,[^@\\s,]+){0,9}$": "1 to 10 handles without @, separated by commas",
     "^\\d{4}-\\d{2}-\\d{2}$": "a date, yyyy-MM-dd",
+    "(?s:.+)": "a text",
 }
 
 
 class RefusedError(Exception):
-    """The sandbox refuses a request."""
+    """The sandbox refuses a request: HTTP status, code, message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -44,111 +43,100 @@ def _bad(message: str) -> RefusedError:
     return RefusedError(400, 400, message)
 
 
-@attrs.frozen
-class Parameter:
-    """One parameter of the query."""
-
-    name: str
-    schema: Schema
-    most: int | None = None
-    """How many ids it takes, separated by commas."""
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """What its codes mean."""
-        names: Mapping[str, str] = self.schema.get("x-names", {})
-        return names
-
-    def check(self, value: str) -> None:
-        """Refuse a value that is not documented."""
-        if self.most is not None and (many := value.count(",") + 1) > self.most:
-            raise _bad(f"Invalid parameter: {self.name} has {many} ids, and takes {self.most}")
-        allows, words = self._allowed(value)
-        if not allows:
-            raise _bad(f"Invalid parameter: {self.name} must be {words}")
-        if form := self.schema.get("x-format"):
-            try:
-                datetime.strptime(value, _DATES[form])  # noqa: DTZ007  # a day has no zone
-            except ValueError:
-                raise _bad(
-                    f"Invalid parameter: {self.name} must be a date of the calendar, {form}"
-                ) from None
-
-    def _allowed(self, value: str) -> tuple[bool, str]:
-        """Whether the value is of the form that the specification types, and that in words."""
-        schema, whole = self.schema, self.schema["type"] == "integer"
-        if codes := [str(code) for code in schema.get("enum", ())]:
-            one_of = f"one of {', '.join(codes)}"
-            return value in codes, f"an integer from {codes[0]} to {codes[-1]}" if whole else one_of
-        if schema["type"] == "string":
-            pattern = schema.get("pattern", "(?s:.+)")
-            words = (
-                _WORDS.get(pattern, f"of the form {pattern}") if "pattern" in schema else "a text"
-            )
-            return bool(re.fullmatch(pattern, value, re.ASCII)), words
-        form = "-?[0-9]{1,18}" + ("" if whole else r"(\.[0-9]{1,18})?")
-        least, most = schema["minimum"], schema.get("maximum")
-        allows = re.fullmatch(form, value) and least <= float(value) <= (most or float("inf"))
-        limits = f"of {least} or more" if most is None else f"from {least} to {most}"
-        return bool(allows), f"{'an integer' if whole else 'a number'} {limits}"
-
-
 @attrs.frozen(eq=False, kw_only=True)
 class Operation:
     """One path: its parameters, its price, and the properties of its rows."""
 
     path: str
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, Schema]
     properties: Mapping[str, Schema]
     credits: int
+    evidence: str
     paging: str
+    page_num_max: int | None
     key: Sequence[str]
     identity: Sequence[str]
     row_key: Sequence[str]
-    one_of: Sequence[str]
-    max_days: int
+    one_of: Sequence[str] = ()
+    ids_per_call: Mapping[str, int] = {}
+    max_days: int = 0
 
     def check(self, query: Sequence[tuple[str, str]]) -> None:
         """Refuse a query that the specification does not allow."""
         params = dict(query)
-        for name, _ in query:
+        names = [name for name, _ in query]
+        for name in names:
             if name not in self.parameters:
                 raise _bad(f"Unknown parameter: {name}")
-            if sum(name == other for other, _ in query) > 1:
+            if names.count(name) > 1:
                 raise _bad(f"Repeated parameter: {name}")
-        for name, parameter in self.parameters.items():
-            if parameter.schema["required"] and not params.get(name):
+        for name, schema in self.parameters.items():
+            if schema["required"] and not params.get(name):
                 raise _bad(f"Missing required parameter: {name}")
         if self.one_of and not any(params.get(name) for name in self.one_of):
             raise _bad(f"Missing required parameter: {' or '.join(self.one_of)}")
         if self.one_of and all(name in params for name in self.one_of):
             raise _bad(f"Only one of these parameters is allowed: {', '.join(self.one_of)}")
         for name, value in params.items():
-            self.parameters[name].check(value)
+            many, most = value.count(",") + 1, self.ids_per_call.get(name)
+            if most is not None and many > most:
+                raise _bad(f"Invalid parameter: {name} has {many} ids, and takes {most}")
+            if must_be := _demand(self.parameters[name], value):
+                raise _bad(f"Invalid parameter: {name} must be {must_be}")
 
     @cached_property
     def subject(self) -> str:
         """The id of what a row is about: `user_id` for a product's creators; "" in a search."""
         own = [name for name in self.row_key if name != "dt"] or [""]
-        if any(parameter.most for parameter in self.parameters.values()):
+        if self.ids_per_call:
             return own[0]
         keys = {singular(name) for name in self.key}
         return ([name for name in own if name not in keys] or own)[-1]
 
     @cached_property
-    def sorting(self) -> Parameter | None:
+    def sorting(self) -> str | None:
         """The parameter whose codes name the field to sort by."""
-        for parameter in self.parameters.values():
-            if self.properties.keys() & parameter.names.values():
-                return parameter
+        for name, schema in self.parameters.items():
+            if self.properties.keys() & schema.get("x-names", {}).values():
+                return name
         return None
 
-    def value(self, params: Mapping[str, str], name: str) -> str | None:
+    def value(self, params: Mapping[str, str], name: str | None) -> str | None:
         """What the code of a parameter means; `None` where it is not given."""
-        parameter = self.parameters.get(name)
-        if parameter is None:
+        if name is None or name not in self.parameters:
             return None
-        return parameter.names.get(params.get(name, str(parameter.schema.get("default", ""))))
+        schema = self.parameters[name]
+        meaning: str | None = schema["x-names"].get(params.get(name, str(schema.get("default"))))
+        return meaning
+
+
+def _demand(schema: Schema, value: str) -> str | None:
+    """What a parameter of that schema must be, in words; `None` if the value is."""
+    codes = [str(code) for code in schema.get("enum", ())]
+    whole = schema["type"] == "integer"
+    if codes:
+        words = (
+            f"an integer from {codes[0]} to {codes[-1]}" if whole else f"one of {', '.join(codes)}"
+        )
+        allows = value in codes
+    elif schema["type"] == "string":
+        pattern = schema.get("pattern", "(?s:.+)")
+        words = _WORDS.get(pattern, f"of the form {pattern}")
+        allows = re.fullmatch(pattern, value, re.ASCII) is not None
+    else:
+        least, most = schema["minimum"], schema.get("maximum")
+        words = "an integer " if whole else "a number "
+        words += f"of {least} or more" if most is None else f"from {least} to {most}"
+        form = "-?[0-9]{1,18}" if whole else r"-?[0-9]{1,18}(\.[0-9]{1,18})?"
+        limits = re.fullmatch(form, value) and least <= float(value) <= (most or float("inf"))
+        allows = bool(limits)
+    if allows and (form := schema.get("x-format")):
+        words = f"a date of the calendar, {form}"
+        try:
+            datetime.strptime(value, _DATES[form])  # noqa: DTZ007  # a day has no zone
+        except ValueError:
+            allows = False
+    return None if allows else words
 
 
 def singular(name: str) -> str:
@@ -165,23 +153,13 @@ def read(name: str) -> Mapping[str, Any]:
 @cache
 def operations() -> Mapping[str, Operation]:
     """The operations by path; the specification is read at the first call."""
+    found = {**read("specification.json"), **read("outside.json")}
     return {
         path: Operation(
             path=path,
-            parameters={
-                name: Parameter(name, schema, found.get("x-ids-per-call", {}).get(name))
-                for name, schema in found["parameters"].items()
-            },
-            properties=found["properties"],
-            credits=found["x-credits"],
-            paging=found["x-paging"],
-            key=found["x-key"],
-            identity=found["x-identity"],
-            row_key=found["x-row-key"],
-            one_of=found.get("x-one-of", ()),
-            max_days=found.get("x-max-days", 0),
+            **{name.removeprefix("x-").replace("-", "_"): one[name] for name in one},
         )
-        for path, found in {**read("specification.json"), **read("outside.json")}.items()
+        for path, one in found.items()
     }
 
 

@@ -46,9 +46,9 @@ def _known(number: int) -> dict[str, str]:
 def required(operation: Operation, number: int = 60) -> dict[str, str]:
     """Give what a call needs, paging left out: the sample id of that number, a past period."""
     known = _known(number)
-    names = [name for name, one in operation.parameters.items() if one.schema["required"]]
+    names = [name for name, one in operation.parameters.items() if one["required"]]
     return {
-        name: known[name] if name in known else str(operation.parameters[name].schema["enum"][0])
+        name: known[name] if name in known else str(operation.parameters[name]["enum"][0])
         for name in [*names, *operation.one_of[:1]]
         if not name.startswith("page_")
     }

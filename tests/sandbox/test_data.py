@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from keyapi_async.sandbox.lists import lists_of
-from keyapi_async.sandbox.rows import number as compare
+
 from keyapi_async.sandbox.specification import Operation, examples
 from tests.sandbox.calls import OPERATIONS, TODAY, Row, ask, envelope, path_of, required, service
 
@@ -19,6 +19,10 @@ LISTS = {path: one for path, one in OPERATIONS.items() if one.paging == "page_nu
 SORTED = [path for path, one in OPERATIONS.items() if one.sorting]
 RANKINGS = [path for path, one in OPERATIONS.items() if "date" in one.key]
 TRENDS = [path for path, one in OPERATIONS.items() if "dt" in one.row_key]
+def compare(v: Any) -> float:
+    return float(v or 0)
+
+
 SEARCHES = {2: "product_id", 3: "seller_id", 4: "video_id", 5: "room_id"}
 RATES = {"interaction_rate": 1, "rating": 5, "product_rating": 5, "ec_score": 10}
 TYPES = {"integer": int, "number": int | float, "string": str, "null": type(None)}
@@ -124,9 +128,9 @@ def test_a_list_is_sorted_as_asked(path: str) -> None:
     """By each of the fields that the codes name, up and down; the rows stay the same."""
     operation = OPERATIONS[path]
     assert operation.sorting
-    for code, field in operation.sorting.names.items():
+    for code, field in operation.parameters[operation.sorting]["x-names"].items():
         for sort_type in ["0", "1"] if "sort_type" in operation.parameters else [None]:
-            params = required(operation) | {operation.sorting.name: code}
+            params = required(operation) | {operation.sorting: code}
             if path == path_of("search"):
                 params["type"] = "2"
             rows = BOX.rows(path, **params, **({"sort_type": sort_type} if sort_type else {}))
