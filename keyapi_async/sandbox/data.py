@@ -9,25 +9,12 @@ from typing import Any, Final
 
 from keyapi_async.sandbox.specification import examples, operations, read
 
-__all__ = [
-    "CREATORS",
-    "MARKETS",
-    "MOST",
-    "NOW",
-    "SELLERS",
-    "SNAPSHOT",
-    "Data",
-    "Facts",
-    "Rule",
-    "chance",
-]
+__all__ = ["IN_MARKET", "MARKETS", "NOW", "SNAPSHOT", "Data", "Facts", "Rule", "chance"]
 
 MARKETS: Final[Sequence[str]] = read("facts.json")["markets"]
 """A region for each market: the larger ones have several."""
-CREATORS, PRODUCTS, SELLERS = 4001, 400, 60
+IN_MARKET: Final = {"user_id": 4001, "product_id": 400, "seller_id": 60}
 """How many there are in each market."""
-MOST: Final = 4000
-"""The longest list of one creator or product."""
 SNAPSHOT: Final = date(2025, 11, 1)
 """The day of the totals; nothing made up is younger."""
 NOW: Final = int(datetime(2025, 11, 1, tzinfo=UTC).timestamp())
@@ -36,20 +23,22 @@ _FACTOR: Final = 618_033_988_749_895
 _ODD: Final = 0x9E3779B1
 _INVERSE: Final = pow(_ODD, -1, 1 << 32)
 _SERIAL_BITS: Final = 12
+_MOST: Final = 4000
+"""The longest list of one creator or product."""
+_FEWEST: Final = 320
+"""The lists of what the documentation shows have at least so many rows."""
+_LENGTHS: Final = {"total_ifl_cnt", "total_post_video_cnt", "total_live_cnt", "review_count"}
 _LISTED: Final = 400
 """How many creators of each market are in the lists of a region."""
 _LOOKED_AT: Final = 200
 """How many creators of a product are looked at for its videos and live streams."""
-_FEWEST: Final = 320
-"""The lists of what the documentation shows have at least so many rows."""
-_LENGTHS: Final = {"total_ifl_cnt", "total_post_video_cnt", "total_live_cnt", "review_count"}
-_OF_USER: Final = {"region", "unique_id", "nick_name"}
-"""What a row about something else also says of a creator (and, of a product or shop, its region)."""
+_OF_OTHERS: Final = {"region", "unique_id", "nick_name"}
+"""What a row also says of a creator, product or shop that it is not about."""
 
 
-def chance(*parts: object) -> float:
-    """A number between 0 and 1, always the same for the same parts."""
-    mixed = zlib.crc32(":".join(map(str, parts)).encode()) * 0x9E3779B97F4A7C15
+def chance(text: str) -> float:
+    """A number between 0 and 1, always the same for the same text."""
+    mixed = zlib.crc32(text.encode()) * 0x9E3779B97F4A7C15
     return (mixed >> 12 & (1 << 52) - 1 | 1) / (1 << 52)
 
 
@@ -62,30 +51,27 @@ def _known() -> Mapping[tuple[str, str], dict[str, Any]]:
     made_up = [(operation, row) for operation, many, rows in found for row in rows[many:]]
     for operation, row in shown + made_up:
         subject = operation.subject or "user_id"
-        for kind in {subject, "user_id", "seller_id", "product_id"}:
-            if not row.get(kind):
-                continue
+        for kind in {subject, *IN_MARKET} & {name for name in row if row[name]}:
             facts = known.setdefault((kind, row[kind]), {})
             for name, value in row.items():
                 says = operation.properties[name]["x-kind"] in {"id", "text", "moment"}
-                if says if kind == subject else name in _OF_USER:
+                if says if kind == subject else name in _OF_OTHERS:
                     facts.setdefault(name, int(value) if name == "create_time" else value)
     return known
 
 
 class Ids:
-    """The ids of one kind: so many in each market, those of the examples first."""
+    """The ids of one kind, some in each market, those of the examples first."""
 
-    def __init__(self, kind: str, base: int, modulus: int, in_each: int) -> None:
+    def __init__(self, kind: str, base: int, modulus: int) -> None:
         self._base, self._modulus = base, modulus
         self._back = pow(_FACTOR, -1, modulus)
-        self.size = in_each * len(MARKETS)
+        self.size: int = IN_MARKET[kind] * len(MARKETS)
         self._given: dict[int, str] = {}
-        for (field, one), facts in _known().items():
-            if field == kind:
-                market = MARKETS.index(facts.get("region") or "US")
-                free = itertools.count(market, len(MARKETS))
-                self._given[next(index for index in free if index not in self._given)] = one
+        for one in (one for field, one in _known() if field == kind):
+            market = MARKETS.index(_known()[kind, one].get("region") or "US")
+            free = itertools.count(market, len(MARKETS))
+            self._given[next(index for index in free if index not in self._given)] = one
         self._index = {one: index for index, one in self._given.items()}
 
     def at(self, market: int, position: int) -> str:
@@ -101,16 +87,14 @@ class Ids:
             index = (int(one) - self._base) * self._back % self._modulus - 1
         if not 0 <= index < self.size:
             index = zlib.crc32(one.encode()) % self.size
-        position, market = divmod(index, len(MARKETS))
-        return market, position
+        return index % len(MARKETS), index // len(MARKETS)
 
     def walk(self) -> Iterator[str]:
         """All ids, those of the examples first, the others from all markets."""
-        yield from self._index
-        for number in range(self.size):
-            position, market = divmod(number * 7919 % self.size, len(MARKETS))
-            if (one := self.at(market, position)) not in self._index:
-                yield one
+        spread = (number * 7919 % self.size for number in range(self.size))
+        all_ids = (self.at(index % len(MARKETS), index // len(MARKETS)) for index in spread)
+        others = (one for one in all_ids if one not in self._index)
+        return itertools.chain(self._index, others)
 
 
 class Facts(dict[str, Any]):
@@ -122,7 +106,7 @@ class Facts(dict[str, Any]):
         data: where what it leads to is known.
     """
 
-    __slots__ = ("data", "id", "is_given", "kind")
+    __slots__ = ("data", "id", "kind", "least")
 
     def __init__(self, kind: str, one: str, data: "Data") -> None:
         known = _known().get((kind, one))
@@ -131,18 +115,16 @@ class Facts(dict[str, Any]):
         self.kind: str = kind
         self.id: str = one
         self.data: Data = data
-        self.is_given: bool = known is not None
+        self.least: int = 0 if known is None else _FEWEST
 
     def __missing__(self, name: str) -> Any:
         value = self.data.rules[self.kind][name](self, self.luck(name))
-        if name in _LENGTHS:
-            value = min(MOST, value + _FEWEST * self.is_given)
-        self[name] = value
-        return value
+        self[name] = min(_MOST, value + self.least) if name in _LENGTHS else value
+        return self[name]
 
     def luck(self, name: str) -> float:
         """A number between 0 and 1, for that name."""
-        return chance(self.data.seed, self.id, name)
+        return chance(f"{self.data.seed}:{self.id}:{name}")
 
 
 Rule = Callable[[Facts, float], Any]
@@ -158,72 +140,55 @@ class Data:
     """
 
     def __init__(self, seed: int, rules: Mapping[str, Mapping[str, Rule]]) -> None:
-        self.seed = seed
-        self.rules = rules
+        self.seed: int = seed
+        self.rules: Mapping[str, Mapping[str, Rule]] = rules
         self.ids: Mapping[str, Ids] = {
-            "user_id": Ids("user_id", 6_500 * 10**15, 10**18 - 11, CREATORS),
-            "product_id": Ids("product_id", 1_729 * 10**15, 10**15 - 11, PRODUCTS),
-            "seller_id": Ids("seller_id", 7_494 * 10**15, 10**15 - 11, SELLERS),
+            "user_id": Ids("user_id", 6_500 * 10**15, 10**18 - 11),
+            "product_id": Ids("product_id", 1_729 * 10**15, 10**15 - 11),
+            "seller_id": Ids("seller_id", 7_494 * 10**15, 10**15 - 11),
         }
         self.facts: Callable[[str, str], Facts] = lru_cache(8192)(
             lambda kind, one: Facts(kind, one, self)
         )
-        self.products_of_user: Callable[[str], Sequence[str]] = lru_cache(4096)(
-            self._products_of_user
-        )
+        self.products_of_user: Callable[[str], Sequence[str]] = lru_cache(4096)(self._of_user)
         self.of_region: Callable[[str, str], Sequence[str]] = lru_cache(64)(self._of_region)
         self._market: Callable[[int], Sequence[Facts]] = cache(self._products_of_market)
 
     def is_collected(self, kind: str, one: str) -> bool:
         """Whether there is a detail: three ids in a hundred have none."""
-        return (kind, one) in _known() or chance(self.seed, "collected", one) >= 0.03
+        return (kind, one) in _known() or chance(f"{self.seed} collected {one}") >= 0.03
 
     def user_of(self, unique_id: str) -> str | None:
         """Whose handle that is; `None` if nobody's."""
-        for (kind, one), facts in _known().items():
-            if kind == "user_id" and facts.get("unique_id") == unique_id:
+        given = (one for (kind, one) in _known() if kind == "user_id")
+        for one in (*given, unique_id.rpartition("_")[2]):
+            if one.isdecimal() and self.facts("user_id", one)["unique_id"] == unique_id:
                 return one
-        digits = unique_id.rpartition("_")[2]
-        if not (digits.isascii() and digits.isdecimal()):
-            return None
-        return digits if self.facts("user_id", digits)["unique_id"] == unique_id else None
+        return None
 
     def related(self, name: str, one: str, wanted: str) -> Iterable[str]:
-        """The ids of a kind that an id of another kind leads to."""
+        """The ids of a kind that an id of another kind leads to, or a region."""
         match name, wanted:
             case "region", _:
-                return self.of_region(wanted, one)
+                found: Iterable[str] = self.of_region(wanted, one)
             case "product_id", "user_id":
-                return self._creators_of_product(one)
+                found = self._creators(one)
             case "product_id", "review_id":
-                return self._reviews_of_product(one)
+                found = self._reviews(one)
             case "product_id", _:
-                return self._media_of_product(wanted, one)
+                found = self._media_of_product(wanted, one)
             case "seller_id", "product_id":
-                return self.products_of_shop(one)
+                found = self.products_of_shop(one)
             case "seller_id", _:
                 products = self.products_of_shop(one)[:5]
-                found = (self.related("product_id", product, wanted) for product in products)
-                return itertools.islice(dict.fromkeys(itertools.chain(*found)), MOST)
+                each = (self.related("product_id", product, wanted) for product in products)
+                found = itertools.islice(dict.fromkeys(itertools.chain(*each)), _MOST)
             case _, "product_id":
-                return self.products_of_user(one)
-        return self.media_of_user(wanted, one)
-
-    def _creators_of_product(self, product_id: str) -> Iterator[str]:
-        """The creators who promote a product: they stand in a row, in its market."""
-        facts = self.facts("product_id", product_id)
-        market, _ = self.ids["product_id"].place(product_id)
-        for step in range(facts["total_ifl_cnt"]):
-            yield self.ids["user_id"].at(market, (facts["_start"] + step) % CREATORS)
-
-    def _products_of_user(self, user_id: str) -> Sequence[str]:
-        """The products that a creator promotes: all whose creators he is one of."""
-        market, position = self.ids["user_id"].place(user_id)
-        return [
-            facts.id
-            for facts in self._market(market)
-            if (position - facts["_start"]) % CREATORS < facts["total_ifl_cnt"]
-        ]
+                found = self.products_of_user(one)
+            case _:
+                count = self._count(wanted, one)
+                found = (self._media(wanted, one, serial, count) for serial in range(count))
+        return found
 
     def products_of_shop(self, seller_id: str) -> Sequence[str]:
         """The products of a shop."""
@@ -231,25 +196,43 @@ class Data:
         seller_id = self.ids["seller_id"].at(market, position)
         return [facts.id for facts in self._market(market) if facts["seller_id"] == seller_id]
 
-    def _products_of_market(self, market: int) -> Sequence[Facts]:
-        ids = (self.ids["product_id"].at(market, position) for position in range(PRODUCTS))
-        return [self.facts("product_id", one) for one in ids]
-
     def products_in(self, media: Facts) -> Sequence[str]:
         """The products that a video or stream shows, of those that its creator promotes."""
         products = self.products_of_user(media["user_id"])
         return [products[place] for place in _shown(media["_serial"], len(products))]
 
-    def media_of_user(self, kind: str, user_id: str) -> Iterator[str]:
-        """A creator's videos or live streams, latest first."""
-        count = self._count(kind, user_id)
-        return (self._media(kind, user_id, serial, count) for serial in range(count))
+    def owner(self, media_id: str) -> tuple[str, int]:
+        """The creator of a video or stream, and its number there."""
+        code = int(media_id[-19:]) * _INVERSE & 0xFFFFFFFF
+        index, serial = divmod(code >> 1, 1 << _SERIAL_BITS)
+        position, market = divmod(index, len(MARKETS))
+        return self.ids["user_id"].at(market, position % IN_MARKET["user_id"]), serial
+
+    def _products_of_market(self, market: int) -> Sequence[Facts]:
+        ids = (self.ids["product_id"].at(market, at) for at in range(IN_MARKET["product_id"]))
+        return [self.facts("product_id", one) for one in ids]
+
+    def _creators(self, product_id: str) -> Iterator[str]:
+        """The creators who promote a product: they stand in a row, in its market."""
+        facts = self.facts("product_id", product_id)
+        market, _ = self.ids["product_id"].place(product_id)
+        for position in range(facts["_first"], facts["_first"] + facts["total_ifl_cnt"]):
+            yield self.ids["user_id"].at(market, position % IN_MARKET["user_id"])
+
+    def _of_user(self, user_id: str) -> Sequence[str]:
+        """The products that a creator promotes: all whose creators he is one of."""
+        market, position = self.ids["user_id"].place(user_id)
+        return [
+            facts.id
+            for facts in self._market(market)
+            if (position - facts["_first"]) % IN_MARKET["user_id"] < facts["total_ifl_cnt"]
+        ]
 
     def _media_of_product(self, kind: str, product_id: str) -> Iterator[str]:
         ours = self.ids["product_id"].at(*self.ids["product_id"].place(product_id))
-        for user_id in itertools.islice(self._creators_of_product(ours), _LOOKED_AT):
-            products = self.products_of_user(user_id)
-            place, count = products.index(ours), self._count(kind, user_id)
+        for user_id in itertools.islice(self._creators(ours), _LOOKED_AT):
+            products, count = self.products_of_user(user_id), self._count(kind, user_id)
+            place = products.index(ours)
             for serial in range(min(60, count)):
                 if place in _shown(serial, len(products)):
                     yield self._media(kind, user_id, serial, count)
@@ -260,35 +243,29 @@ class Data:
         return count
 
     def _media(self, kind: str, user_id: str, serial: int, count: int) -> str:
-        """The id of a creator's video or stream: its time and whose it is."""
+        """The id of a creator's video or stream, the latest first: its time and whose it is."""
         market, position = self.ids["user_id"].place(user_id)
         code = (market + len(MARKETS) * position) << _SERIAL_BITS | serial
         late = (serial + (code * 40_503 % 1009) / 1009) / count
         seconds = NOW - 1 - int(900 * 86_400 * late**1.5)
         return str(seconds << 32 | ((code << 1 | (kind == "room_id")) * _ODD & 0xFFFFFFFF))
 
-    def owner(self, media_id: str) -> tuple[str, int]:
-        """The creator of a video or stream, and its number there."""
-        code = int(media_id[-19:]) * _INVERSE & 0xFFFFFFFF
-        index, serial = divmod(code >> 1, 1 << _SERIAL_BITS)
-        position, market = divmod(index, len(MARKETS))
-        return self.ids["user_id"].at(market, position % CREATORS), serial
-
-    def _reviews_of_product(self, product_id: str) -> Iterator[str]:
+    def _reviews(self, product_id: str) -> Iterator[str]:
         for serial in range(self.facts("product_id", product_id)["review_count"]):
             low = zlib.crc32(f"{product_id}:{serial}".encode())
             yield str(1_740_000_000 - 9_973 * serial << 32 | low)
 
     def _of_region(self, kind: str, region: str) -> Sequence[str]:
         """What the lists of a region hold: for videos and streams, two of each creator."""
-        ids = self.ids.get(kind, self.ids["user_id"])
-        count = {"product_id": PRODUCTS, "seller_id": SELLERS}.get(kind, _LISTED)
+        source = kind if kind in self.ids else "user_id"
+        count = min(_LISTED, IN_MARKET[source])
         markets = [market for market, one in enumerate(MARKETS) if one == region]
-        found = [ids.at(market, position) for position in range(count) for market in markets]
-        if kind in {"video_id", "room_id"}:
-            media = (itertools.islice(self.media_of_user(kind, one), 2) for one in found)
-            return list(itertools.chain.from_iterable(media))
-        return found
+        places = itertools.product(range(count), markets)
+        found = [self.ids[source].at(market, position) for position, market in places]
+        if source == kind:
+            return found
+        media = (itertools.islice(self.related(source, one, kind), 2) for one in found)
+        return list(itertools.chain.from_iterable(media))
 
 
 def _shown(serial: int, count: int) -> Sequence[int]:

@@ -162,7 +162,7 @@ class Lists:
         first = max(date.fromisoformat(params["start_date"]), today - timedelta(most))
         last = min(date.fromisoformat(params["end_date"]), today - timedelta(1))
         days = (first + timedelta(number) for number in range(-30, (last - first).days + 1))
-        known = (day for day in days if chance(self.data.seed, one, day) > 0.15)
+        known = (day for day in days if chance(f"{self.data.seed} {one} {day}") > 0.15)
         return [(one, {"dt": day, "_from": b}) for b, day in pairwise(known) if day >= first]
 
 

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
 from keyapi_async.sandbox.data import NOW, SNAPSHOT, Data, Facts, chance
@@ -53,13 +53,17 @@ class Shape:
         self._kinds: list[str] = [subject, *sorted(kinds)]
         self._field: Callable[[str], Reader] = cache(self._make_field)
 
+    @cached_property
+    def _fields(self) -> Sequence[tuple[str, Reader]]:
+        return [(name, self._field(name)) for name in self.properties]
+
     def row(self, entry: Entry) -> Row:
         """One row as it goes over the wire; shared: never to be changed."""
         if "_row" in entry[1]:
             shown: Row = entry[1]["_row"]
             return shown
         about = self._about(entry)
-        row = {name: self._field(name)(about) for name in self.properties}
+        row = {name: read(about) for name, read in self._fields}
         if None in row.values():
             may = {name for name, schema in self.properties.items() if "null" in schema["type"]}
             row = {name: row[name] for name in row if row[name] is not None or name in may}
@@ -104,14 +108,16 @@ class Shape:
             day: date = about[""][when]
             return at(about, (day - SNAPSHOT).days + 0.9 * about[subject].luck(str(day)))
 
-        days = int(window[1] or 0) if window else 0
         if not name.startswith("total_") or (self._ranks and window):
             return total
         if self._trends and not window:
             return lambda about: on(about, "dt")
         if self._trends or self._ranks:
             return lambda about: on(about, "dt") - on(about, "_from")
-        return (lambda about: at(about, 0) - at(about, -days)) if window else total
+        if not window:
+            return total
+        days = int(window[1])
+        return lambda about: int(total(about) * (1 - math.exp(about[subject][rate] * -days)))
 
     def _total(self, name: str, schema: Schema) -> Reader:
         """What reads a field from the facts that have it, or makes it up."""
@@ -131,7 +137,7 @@ class Shape:
 
 def _sold(about: About) -> int:
     """What a creator sold of a product: nothing, for half of them."""
-    luck = chance(about["product_id"].id, about["user_id"].id)
+    luck = chance(about["product_id"].id + about["user_id"].id)
     return 0 if luck < 0.5 else int(3 * (2 - 2 * luck + 1e-5) ** -0.7)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from keyapi_async.sandbox.data import CREATORS, MARKETS, NOW, SELLERS, Facts, Rule
+from keyapi_async.sandbox.data import IN_MARKET, MARKETS, NOW, Facts, Rule
 from keyapi_async.sandbox.specification import read
 
 __all__ = ["CATEGORIES", "RULES", "url"]
@@ -75,27 +75,12 @@ def _categories(ids: Iterable[str]) -> str:
     return _dumps([{"category_name": name, "category_id": one} for one, name, *_ in found])
 
 
-def _spread(*names: str) -> Rule:
-    """A count for each of the names, as JSON."""
-    return lambda facts, _: _dumps({one: int(9 * facts.luck(one) ** 4) for one in names})
-
-
 def _paths(facts: Facts, _: float) -> Sequence[Sequence[str]]:
     """The categories of what a creator promotes, from the first level down."""
     products = facts.data.products_of_user(facts.id)[:100]
     found = (facts.data.facts("product_id", one) for one in products)
     names = ("category_id", "category_l2_id", "category_l3_id")
     return list(dict.fromkeys(tuple(one[name] for name in names) for one in found))
-
-
-def _most(level: int) -> Rule:
-    return lambda facts, _: next((path[level] for path in facts["_paths"]), "0")
-
-
-def _skus(facts: Facts, _: float) -> str:
-    price = f"{facts['spu_avg_price']:.2f}"
-    real = {"currency": "USD", "sale_price_decimal": price, "price_val": price}
-    return _dumps([{"sku_id": f"{facts.id}1", "sale_prop_value_ids": "1", "real_price": real}])
 
 
 def _create_time(facts: Facts, luck: float) -> int:
@@ -151,13 +136,11 @@ _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
         "most_views_video": lambda facts, _: next(
             iter(facts.data.related("user_id", facts.id, "video_id")), ""
         ),
-        "influencer_video_duration_level": _spread("2m", "1m-2m", "30s-60s", "15s-30s", "15s"),
-        "influencer_video_publish_hour": _spread(*(f"{hour:02}" for hour in range(24))),
-        "influencer_video_publish_week": _spread(*"1234567"),
         "_paths": _paths,
-        "most_category_id": _most(0),
-        "most_category_l2_id": _most(1),
-        "most_category_l3_id": _most(2),
+        "_path": lambda facts, _: (*facts["_paths"], ("0", "0", "0"))[0],
+        "most_category_id": lambda facts, _: facts["_path"][0],
+        "most_category_l2_id": lambda facts, _: facts["_path"][1],
+        "most_category_l3_id": lambda facts, _: facts["_path"][2],
         "most_category_product": lambda facts, _: _categories(
             path[0] for path in facts["_paths"][:3]
         ),
@@ -168,7 +151,7 @@ _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
     "product_id": {
         **_SELLING,
         "seller_id": lambda facts, luck: facts.data.ids["seller_id"].at(
-            facts.data.ids["product_id"].place(facts.id)[0], int(SELLERS * luck**3)
+            facts.data.ids["product_id"].place(facts.id)[0], int(IN_MARKET["seller_id"] * luck**3)
         ),
         "product_name": lambda facts, _: (
             f"{facts['_adjective']} {CATEGORIES[facts['_path'][2]][1]}"
@@ -176,8 +159,7 @@ _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
         "category_name": lambda facts, _: ", ".join(CATEGORIES[i][1] for i in facts["_path"][:2]),
         "cover_url": lambda facts, _: _dumps([{"url": url("product_cover", facts), "index": 0}]),
         "desc_detail": lambda facts, _: _dumps([{"type": "text", "text": facts["product_name"]}]),
-        "skus": _skus,
-        "_start": lambda _, luck: int(luck * CREATORS),
+        "_first": lambda _, luck: int(luck * IN_MARKET["user_id"]),
     },
     "seller_id": {
         **_SELLING,
