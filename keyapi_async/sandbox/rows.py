@@ -4,14 +4,14 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 
 from keyapi_async.sandbox.data import NOW, SNAPSHOT, Data, Facts, chance
 from keyapi_async.sandbox.rules import RULES, url
-from keyapi_async.sandbox.specification import Operation, Schema, singular
+from keyapi_async.sandbox.specification import Operation, Schema, operations, singular
 
-__all__ = ["Entry", "Row", "Shape"]
+__all__ = ["Entry", "Row", "shape_of"]
 
 Row = dict[str, Any]
 Entry = tuple[str, Mapping[str, Any]]
@@ -133,6 +133,18 @@ class Shape:
                 return lambda about: about[source][name]
         make = _MADE_UP[kind]
         return lambda about: make(about[subject].luck(name), about[subject], name, schema)
+
+
+@lru_cache(256)
+def shape_of(operation: Operation, subject: str, searched: int, data: Data) -> Shape:
+    """The shape of the rows; in a search for what nobody documents that of a list."""
+    properties = {
+        name: schema
+        for name, schema in operation.properties.items()
+        if "x-when" not in schema or searched in schema["x-when"]["type"]
+    }
+    listed = (one.properties for one in operations().values() if one.row_key == [subject])
+    return Shape(operation, subject, properties or next(listed), data)
 
 
 def _sold(about: About) -> int:

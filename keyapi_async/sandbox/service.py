@@ -11,9 +11,10 @@ from typing import Any, Final, Self
 import attrs
 import orjson
 
+from keyapi_async.sandbox.data import Data
 from keyapi_async.sandbox.faults import REFUSALS, SPOILT, Fault, Faults, misshapen, replaced, spoilt
-from keyapi_async.sandbox.lists import Lists, lists_of
-from keyapi_async.sandbox.rows import Entry, Row, Shape
+from keyapi_async.sandbox.lists import List, data_of, list_of
+from keyapi_async.sandbox.rows import Row
 from keyapi_async.sandbox.rules import CATEGORIES
 from keyapi_async.sandbox.specification import Operation, RefusedError, operations
 from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
@@ -103,11 +104,11 @@ class Service:
     """Every request so far, in order; grows until it is cleared."""
     _answered: int = attrs.field(default=0, init=False)
     _limit: RateWindow | None = attrs.field(init=False)
-    _lists: Lists = attrs.field(init=False)
+    _data: Data = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._limit = None if self.qps is None else rate_window(self.window, self.qps)
-        self._lists = lists_of(self.seed)
+        self._data = data_of(self.seed)
 
     def product_ids(self, count: int) -> list[str]:
         """Some products, lists of all lengths among them; the documented ones first."""
@@ -123,12 +124,12 @@ class Service:
 
     def unique_ids(self, count: int) -> list[str]:
         """The handles of `user_ids(count)`."""
-        facts = self._lists.data.facts
+        facts = self._data.facts
         return [facts("user_id", one)["unique_id"] for one in self.user_ids(count)]
 
     def video_ids(self, count: int) -> list[str]:
         """Some videos, at most five of one creator."""
-        data = self._lists.data
+        data = self._data
         users = data.ids["user_id"].walk()
         found = (islice(data.related("user_id", one, "video_id"), 5) for one in users)
         return list(islice(chain.from_iterable(found), count))
@@ -138,7 +139,7 @@ class Service:
         return list(CATEGORIES)[:count]
 
     def _sample(self, kind: str, count: int) -> list[str]:
-        ids = self._lists.data.ids[kind]
+        ids = self._data.ids[kind]
         if not 0 <= count <= ids.size:
             raise ValueError(f"there are 0 to {ids.size} ids to sample, not {count}")
         return list(islice(ids.walk(), count))
@@ -154,10 +155,10 @@ class Service:
         call = {name: value for name, value in _CALL.items() if name in operation.parameters}
         try:
             operation.check([*{**call, **asked}.items()])
-            shape, entries = self._list(operation, asked)
+            found = self._list(operation, asked)
         except RefusedError as refusal:
             raise ValueError(str(refusal)) from None
-        return [shape.row(entry) for entry in entries]
+        return found.rows(0, len(found))
 
     def answer(
         self, path: str, query: Iterable[tuple[str, str]], authorization: str | None, now: float
@@ -201,7 +202,7 @@ class Service:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
         if self.credits is not None and self.billed + operation.credits > self.credits:
             raise RefusedError(*REFUSALS[Fault.QUOTA])
-        data = self._data(operation, params, fault)
+        data = self._rows(operation, params, fault)
         halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
         envelope = {"code": 0, "message": "success", **data}
         body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
@@ -213,21 +214,19 @@ class Service:
             billed=operation.credits,
         )
 
-    def _data(
+    def _rows(
         self, operation: Operation, params: Mapping[str, str], fault: Fault | None
     ) -> Mapping[str, object]:
         if operation.paging == "page_limit":
             return {"data": _hashtags(int(params["page"]), int(params["limit"]))}
-        shape, entries = self._list(operation, params)
-        size = int(params.get("page_size", params.get("size", len(entries))))
+        found = self._list(operation, params)
+        size = int(params.get("page_size", params.get("size", len(found))))
         start = (int(params.get("page_num", 1)) - 1) * size
-        return misshapen(fault, [shape.row(entry) for entry in entries[start : start + size]])
+        return misshapen(fault, found.rows(start, start + size))
 
-    def _list(
-        self, operation: Operation, params: Mapping[str, str]
-    ) -> tuple[Shape, Sequence[Entry]]:
+    def _list(self, operation: Operation, params: Mapping[str, str]) -> List:
         asked = tuple(sorted((name, params[name]) for name in params.keys() - _CALL.keys()))
-        return self._lists.read(operation, asked, self.today or datetime.now(UTC).date())
+        return list_of(operation, asked, self.today or datetime.now(UTC).date(), self.seed)
 
     def _refuse(self, refusal: RefusedError) -> Response:
         after = self.faults.retry_after

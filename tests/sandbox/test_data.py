@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keyapi_async.sandbox.lists import lists_of
+from keyapi_async.sandbox.lists import data_of, list_of, shape_of
 
 from keyapi_async.sandbox.specification import Operation, examples
 from tests.sandbox.calls import OPERATIONS, TODAY, Row, ask, envelope, path_of, required, service
@@ -89,7 +89,7 @@ def test_the_same_question_has_the_same_answer(path: str) -> None:
     """In another process too, so after all is forgotten; another seed answers otherwise."""
     params = required(OPERATIONS[path], 3)
     rows = BOX.rows(path, **params)[:20]
-    lists_of.cache_clear()
+    data_of.cache_clear(), list_of.cache_clear(), shape_of.cache_clear()
     assert service().rows(path, **params)[:20] == rows
     if "category" not in path:
         assert service(seed=1).rows(path, **params)[:20] != rows
@@ -395,7 +395,7 @@ def test_samples_come_from_everywhere() -> None:
     for ids in (BOX.product_ids(50), BOX.user_ids(50), BOX.seller_ids(50), BOX.video_ids(50)):
         assert len(set(ids)) == 50
     assert "1729492547846767618" in BOX.product_ids(20)
-    assert [BOX._lists.data.user_of(one) for one in BOX.unique_ids(50)] == BOX.user_ids(50)
+    assert [BOX._data.user_of(one) for one in BOX.unique_ids(50)] == BOX.user_ids(50)
     regions = {
         row["region"]
         for one in BOX.user_ids(99)
