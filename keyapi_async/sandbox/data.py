@@ -186,8 +186,7 @@ class Data:
             case _, "product_id":
                 found = self.products_of_user(one)
             case _:
-                count = self._count(wanted, one)
-                found = (self._media(wanted, one, serial, count) for serial in range(count))
+                found = self.media_of_user(wanted, one)
         return found
 
     def products_of_shop(self, seller_id: str) -> Sequence[str]:
@@ -237,13 +236,18 @@ class Data:
                 if place in _shown(serial, len(products)):
                     yield self._media(kind, user_id, serial, count)
 
+    def media_of_user(self, kind: str, user_id: str) -> Iterator[str]:
+        """A creator's videos or live streams, the latest first."""
+        count = self._count(kind, user_id)
+        return (self._media(kind, user_id, serial, count) for serial in range(count))
+
     def _count(self, kind: str, user_id: str) -> int:
         name = "total_post_video_cnt" if kind == "video_id" else "total_live_cnt"
         count: int = self.facts("user_id", user_id)[name]
         return count
 
     def _media(self, kind: str, user_id: str, serial: int, count: int) -> str:
-        """The id of a creator's video or stream, the latest first: its time and whose it is."""
+        """The id of a video or stream: its time, whose it is, and which of his."""
         market, position = self.ids["user_id"].place(user_id)
         code = (market + len(MARKETS) * position) << _SERIAL_BITS | serial
         late = (serial + (code * 40_503 % 1009) / 1009) / count
@@ -264,7 +268,7 @@ class Data:
         found = [self.ids[source].at(market, position) for position, market in places]
         if source == kind:
             return found
-        media = (itertools.islice(self.related(source, one, kind), 2) for one in found)
+        media = (itertools.islice(self.media_of_user(kind, one), 2) for one in found)
         return list(itertools.chain.from_iterable(media))
 
 

@@ -15,11 +15,11 @@ from keyapi_async.sandbox.specification import Operation, RefusedError, examples
 __all__ = ["List", "data_of", "list_of"]
 
 _SEARCHED: Final = {
-    "influencer": ("user_id", "nick_name", "unique_id"),
-    "product": ("product_id", "product_name", "category_name"),
-    "seller": ("seller_id", "seller_name"),
-    "video": ("video_id", "video_desc"),
-    "live": ("room_id", "title"),
+    "influencer": ["user_id", "nick_name", "unique_id"],
+    "product": ["product_id", "product_name", "category_name"],
+    "seller": ["seller_id", "seller_name"],
+    "video": ["video_id", "video_desc"],
+    "live": ["room_id", "title"],
 }
 """What a search is for, and the fields that it looks at."""
 _LOOKED_AT: Final = 2000
@@ -57,10 +57,8 @@ class List:
             if name == "unique_id" and None in found:
                 raise RefusedError(200, 400, "unique_id is invalid")
             params[name.replace("unique", "user")] = ",".join(one for one in found if one)
-        searched = _SEARCHED.get(operation.value(params, "type") or "", ("",))
-        self._subject, *self._names = (
-            (operation.subject, *searched[1:]) if operation.subject else searched
-        )
+        searched, *self._names = _SEARCHED.get(operation.value(params, "type") or "", [""])
+        self._subject: str = operation.subject or searched
         self._shape = shape_of(operation, self._subject, int(params.get("type", 0)), data)
         self._entries = self._all()
         for name in params.keys() - {*operation.key}:
