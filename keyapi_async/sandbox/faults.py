@@ -82,9 +82,8 @@ def _fault(name: Fault | str) -> Fault:
 
 def _to_rates(rates: Mapping[Fault, float] | Mapping[str, float]) -> Mapping[Fault, float]:
     known = {_fault(name): rate for name, rate in rates.items()}
-    for name, rate in known.items():
-        if not 0 <= rate <= 1:
-            raise ValueError(f"the rate of {name} must be 0 to 1, not {rate!r}")
+    if wrong := [name for name, rate in known.items() if not 0 <= rate <= 1]:
+        raise ValueError(f"the rate of {wrong[0]} must be 0 to 1, not {known[wrong[0]]!r}")
     if (total := math.fsum(known.values())) > 1:
         raise ValueError(f"rates must add up to 1 at most, not {total:g}")
     return known
@@ -129,20 +128,17 @@ class Faults:
 
 
 def replaced(fault: Fault | None, path: str) -> tuple[int, dict[str, str], bytes] | None:
-    """Status, headers and body of what a gateway answers in KeyAPI's place; `None` if it does not."""
+    """Status, headers and body of what is answered in KeyAPI's place; `None` if nothing is."""
     match fault:
-        case Fault.BAD_GATEWAY:
-            return 502, _HTML, _GATEWAY
-        case Fault.HTML:
-            return 200, _HTML, _GATEWAY
+        case Fault.BAD_GATEWAY | Fault.HTML:
+            return 502 if fault is Fault.BAD_GATEWAY else 200, _HTML, _GATEWAY
         case Fault.EMPTY_BODY:
             return 200, {}, b""
         case Fault.REDIRECT:
             return 302, {"Location": f"/moved{path}"}, b""
         case Fault.ZEROS:
             return 200, {"Content-Encoding": "gzip"}, zeros()
-        case _:
-            return None
+    return None
 
 
 def spoilt(fault: Fault | None, body: bytes) -> bytes:
@@ -154,11 +150,10 @@ def spoilt(fault: Fault | None, body: bytes) -> bytes:
             return body.replace(b'"message":"', b'"message":"\xff\xfe', 1)
         case Fault.CONTROL_CHARACTERS:
             return _TEXT.sub(lambda found: found[0] + b"\n\t", body)
-        case _:
-            return body
+    return body
 
 
-def misshapen(fault: Fault | None, rows: Sequence[Row]) -> Mapping[str, object]:
+def misshapen(fault: Fault | None, rows: list[Row]) -> dict[str, object]:
     """The `data` of an envelope, as the fault wants it: possibly none at all."""
     match fault:
         case Fault.MISSING_DATA:
@@ -168,15 +163,12 @@ def misshapen(fault: Fault | None, rows: Sequence[Row]) -> Mapping[str, object]:
         case Fault.OBJECT_DATA if len(rows) == 1:
             return {"data": rows[0]}
         case Fault.NUMERIC_STRINGS:
-            return {"data": [{name: _other_type(name, row[name]) for name in row} for row in rows]}
+            rows = [{name: _other_type(name, row[name]) for name in row} for row in rows]
         case Fault.UNKNOWN_FIELDS:
-            news = {"is_ad": 0, "video_products": "[1732322694475518433]"}
-            return {"data": [news | row for row in rows]}
+            rows = [{"is_ad": 0, "video_products": "[1732322694475518433]", **row} for row in rows]
         case Fault.MISSING_FIELDS:
-            ids = [{name: row[name] for name in row if name.endswith("_id")} for row in rows]
-            return {"data": ids}
-        case _:
-            return {"data": rows}
+            rows = [{name: row[name] for name in row if name.endswith("_id")} for row in rows]
+    return {"data": rows}
 
 
 def _other_type(name: str, value: object) -> object:

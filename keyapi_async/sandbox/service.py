@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain, islice
-from typing import Any, Final, Self
+from typing import Final
 
 import attrs
 import orjson
@@ -61,22 +61,6 @@ class Asked:
     fault: Fault | None
     at: float
     """Seconds on the clock of whoever asks the service; the event loop's in a `Sandbox`."""
-
-    @classmethod
-    def of(cls, path: str, params: Mapping[str, str], response: Response, at: float) -> Self:
-        """The record of a request and its answer."""
-        page, size = (params.get(name, "") for name in ("page_num", "page_size"))
-        return cls(
-            path=path,
-            params=params,
-            page_num=int(page) if re.fullmatch("[0-9]{1,9}", page) else None,
-            page_size=int(size) if re.fullmatch("[0-9]{1,9}", size) else None,
-            status=response.status,
-            code=response.code,
-            billed=response.billed,
-            fault=response.fault,
-            at=at,
-        )
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -176,7 +160,20 @@ class Service:
         late = self.faults.delay if fault is Fault.DELAY else 0.0
         response = attrs.evolve(response, fault=fault, delay=self.latency + late)
         self.billed += response.billed
-        self.requests.append(Asked.of(path, params, response, now))
+        page, size = (params.get(name, "") for name in ("page_num", "page_size"))
+        self.requests.append(
+            Asked(
+                path=path,
+                params=params,
+                page_num=int(page) if re.fullmatch("[0-9]{1,9}", page) else None,
+                page_size=int(size) if re.fullmatch("[0-9]{1,9}", size) else None,
+                status=response.status,
+                code=response.code,
+                billed=response.billed,
+                fault=fault,
+                at=now,
+            )
+        )
         self._answered += 1
         return response
 
@@ -202,7 +199,13 @@ class Service:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
         if self.credits is not None and self.billed + operation.credits > self.credits:
             raise RefusedError(*REFUSALS[Fault.QUOTA])
-        data = self._rows(operation, params, fault)
+        if operation.paging == "page_limit":
+            data = _hashtags(int(params["page"]), int(params["limit"]))
+        else:
+            found = self._list(operation, params)
+            size = int(params.get("page_size", params.get("size", len(found))))
+            start = (int(params.get("page_num", 1)) - 1) * size
+            data = misshapen(fault, found.rows(start, start + size))
         halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
         envelope = {"code": 0, "message": "success", **data}
         body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
@@ -213,16 +216,6 @@ class Service:
             code=None if fault in SPOILT else 0,
             billed=operation.credits,
         )
-
-    def _rows(
-        self, operation: Operation, params: Mapping[str, str], fault: Fault | None
-    ) -> Mapping[str, object]:
-        if operation.paging == "page_limit":
-            return {"data": _hashtags(int(params["page"]), int(params["limit"]))}
-        found = self._list(operation, params)
-        size = int(params.get("page_size", params.get("size", len(found))))
-        start = (int(params.get("page_num", 1)) - 1) * size
-        return misshapen(fault, found.rows(start, start + size))
 
     def _list(self, operation: Operation, params: Mapping[str, str]) -> List:
         asked = tuple(sorted((name, params[name]) for name in params.keys() - _CALL.keys()))
@@ -241,14 +234,9 @@ class Service:
         )
 
 
-def _hashtags(page: int, size: int) -> Mapping[str, Any]:
+def _hashtags(page: int, size: int) -> dict[str, object]:
     """The data of the one path that pages by `page` and `limit`."""
     ranks = range(1, _HASHTAGS + 1)[(page - 1) * size : page * size]
-    more = page * size < _HASHTAGS
-    return {
-        "list": [
-            {"hashtag_id": str(7000 + rank), "hashtag_name": f"tag{rank}", "rank": rank}
-            for rank in ranks
-        ],
-        "pagination": {"page": page, "size": size, "total": _HASHTAGS, "has_more": more},
-    }
+    rows = [{"hashtag_id": f"{7000 + n}", "hashtag_name": f"tag{n}", "rank": n} for n in ranks]
+    paging = {"page": page, "size": size, "total": _HASHTAGS, "has_more": page * size < _HASHTAGS}
+    return {"data": {"list": rows, "pagination": paging}}

@@ -4,6 +4,7 @@
 `outside.json` has a path that openapi.json lacks, for clients that reach any path.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -63,26 +64,21 @@ class Operation:
 
     def check(self, query: Sequence[tuple[str, str]]) -> None:
         """Refuse a query that the specification does not allow."""
-        params = dict(query)
-        names = [name for name, _ in query]
+        params, names = dict(query), [name for name, _ in query]
+        needed = [[name] for name, schema in self.parameters.items() if schema["required"]]
         for name in names:
             if name not in self.parameters:
                 raise _bad(f"Unknown parameter: {name}")
             if names.count(name) > 1:
                 raise _bad(f"Repeated parameter: {name}")
-        for name, schema in self.parameters.items():
-            if schema["required"] and not params.get(name):
-                raise _bad(f"Missing required parameter: {name}")
-        if self.one_of and not any(params.get(name) for name in self.one_of):
-            raise _bad(f"Missing required parameter: {' or '.join(self.one_of)}")
-        if self.one_of and all(name in params for name in self.one_of):
+        for some in [*needed, self.one_of] if self.one_of else needed:
+            if not any(params.get(name) for name in some):
+                raise _bad(f"Missing required parameter: {' or '.join(some)}")
+        if self.one_of and params.keys() >= {*self.one_of}:
             raise _bad(f"Only one of these parameters is allowed: {', '.join(self.one_of)}")
         for name, value in params.items():
-            many, most = value.count(",") + 1, self.ids_per_call.get(name)
-            if most is not None and many > most:
-                raise _bad(f"Invalid parameter: {name} has {many} ids, and takes {most}")
-            if must_be := _demand(self.parameters[name], value):
-                raise _bad(f"Invalid parameter: {name} must be {must_be}")
+            if must := _demand(self.parameters[name], value, self.ids_per_call.get(name)):
+                raise _bad(f"Invalid parameter: {name} {must}")
 
     @cached_property
     def subject(self) -> str:
@@ -110,10 +106,11 @@ class Operation:
         return meaning
 
 
-def _demand(schema: Schema, value: str) -> str | None:
-    """What a parameter of that schema must be, in words; `None` if the value is."""
-    codes = [str(code) for code in schema.get("enum", ())]
-    whole = schema["type"] == "integer"
+def _demand(schema: Schema, value: str, most_ids: int | None) -> str | None:
+    """What the value of a parameter should be, in words; `None` if it is."""
+    codes, whole = [str(code) for code in schema.get("enum", ())], schema["type"] == "integer"
+    if most_ids is not None and (many := value.count(",") + 1) > most_ids:
+        return f"has {many} ids, and takes {most_ids}"
     if codes:
         words = (
             f"an integer from {codes[0]} to {codes[-1]}" if whole else f"one of {', '.join(codes)}"
@@ -124,19 +121,18 @@ def _demand(schema: Schema, value: str) -> str | None:
         words = _WORDS.get(pattern, f"of the form {pattern}")
         allows = re.fullmatch(pattern, value, re.ASCII) is not None
     else:
-        least, most = schema["minimum"], schema.get("maximum")
-        words = "an integer " if whole else "a number "
-        words += f"of {least} or more" if most is None else f"from {least} to {most}"
-        form = "-?[0-9]{1,18}" if whole else r"-?[0-9]{1,18}(\.[0-9]{1,18})?"
-        limits = re.fullmatch(form, value) and least <= float(value) <= (most or float("inf"))
-        allows = bool(limits)
-    if allows and (form := schema.get("x-format")):
-        words = f"a date of the calendar, {form}"
+        least, most = schema["minimum"], schema.get("maximum", math.inf)
+        limits = f"of {least} or more" if most == math.inf else f"from {least} to {most}"
+        words = f"{'an integer' if whole else 'a number'} {limits}"
+        number = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,18})?", value)
+        allows = number is not None and not (whole and number[2]) and least <= float(value) <= most
+    if allows and "x-format" in schema:
+        words = f"a date of the calendar, {schema['x-format']}"
         try:
-            datetime.strptime(value, _DATES[form])  # noqa: DTZ007  # a day has no zone
+            datetime.strptime(value, _DATES[schema["x-format"]])  # noqa: DTZ007  # a day has no zone
         except ValueError:
             allows = False
-    return None if allows else words
+    return None if allows else f"must be {words}"
 
 
 def singular(name: str) -> str:
