@@ -60,41 +60,38 @@ def _known() -> Mapping[tuple[str, str], dict[str, Any]]:
     return known
 
 
-class Ids:
-    """The ids of one kind, some in each market, those of the examples first."""
+class Ids(list[str]):
+    """The ids of one kind, market by market in turn; those of the examples come first."""
 
     def __init__(self, kind: str, base: int, modulus: int) -> None:
-        self._base, self._modulus = base, modulus
-        self._back = pow(_FACTOR, -1, modulus)
-        self.size: int = IN_MARKET[kind] * len(MARKETS)
-        self._given: dict[int, str] = {}
-        for one in (one for field, one in _known() if field == kind):
+        size = IN_MARKET[kind] * len(MARKETS)
+        super().__init__(str(base + at * _FACTOR % modulus) for at in range(1, size + 1))
+        self.given: list[str] = [one for field, one in _known() if field == kind]
+        taken: set[int] = set()
+        for one in self.given:
             market = MARKETS.index(_known()[kind, one].get("region") or "US")
-            free = itertools.count(market, len(MARKETS))
-            self._given[next(index for index in free if index not in self._given)] = one
-        self._index = {one: index for index, one in self._given.items()}
+            place = next(at for at in range(market, size, len(MARKETS)) if at not in taken)
+            taken.add(place)
+            self[place] = one
+        self._places = {one: place for place, one in enumerate(self)}
 
-    def at(self, market: int, position: int) -> str:
-        """The id at that place."""
-        index = market + len(MARKETS) * position
-        made_up = self._base + (index + 1) * _FACTOR % self._modulus
-        return self._given.get(index) or str(made_up)
-
-    def place(self, one: str) -> tuple[int, int]:
-        """Market and position of an id; for one that is nobody's, those of another."""
-        index = self._index.get(one, -1)
-        if index < 0 and len(one) < 20:
-            index = (int(one) - self._base) * self._back % self._modulus - 1
-        if not 0 <= index < self.size:
-            index = zlib.crc32(one.encode()) % self.size
-        return index % len(MARKETS), index // len(MARKETS)
+    def place(self, one: str) -> int:
+        """The place of an id; for one that is nobody's, that of another."""
+        return self._places.get(one, zlib.crc32(one.encode()) % len(self))
 
     def walk(self) -> Iterator[str]:
         """All ids, those of the examples first, the others from all markets."""
-        spread = (number * 7919 % self.size for number in range(self.size))
-        all_ids = (self.at(index % len(MARKETS), index // len(MARKETS)) for index in spread)
-        others = (one for one in all_ids if one not in self._index)
-        return itertools.chain(self._index, others)
+        all_ids = (self[at * 7919 % len(self)] for at in range(len(self)))
+        return itertools.chain(self.given, (one for one in all_ids if one not in self.given))
+
+
+@cache
+def _ids() -> Mapping[str, Ids]:
+    return {
+        "user_id": Ids("user_id", 6_500 * 10**15, 10**18 - 11),
+        "product_id": Ids("product_id", 1_729 * 10**15, 10**15 - 11),
+        "seller_id": Ids("seller_id", 7_494 * 10**15, 10**15 - 11),
+    }
 
 
 class Facts(dict[str, Any]):
@@ -142,16 +139,12 @@ class Data:
     def __init__(self, seed: int, rules: Mapping[str, Mapping[str, Rule]]) -> None:
         self.seed: int = seed
         self.rules: Mapping[str, Mapping[str, Rule]] = rules
-        self.ids: Mapping[str, Ids] = {
-            "user_id": Ids("user_id", 6_500 * 10**15, 10**18 - 11),
-            "product_id": Ids("product_id", 1_729 * 10**15, 10**15 - 11),
-            "seller_id": Ids("seller_id", 7_494 * 10**15, 10**15 - 11),
-        }
+        self.ids: Mapping[str, Ids] = _ids()
         self.facts: Callable[[str, str], Facts] = lru_cache(8192)(
             lambda kind, one: Facts(kind, one, self)
         )
         self.products_of_user: Callable[[str], Sequence[str]] = lru_cache(4096)(self._of_user)
-        self.of_region: Callable[[str, str], Sequence[str]] = lru_cache(64)(self._of_region)
+        self.of_region: Callable[[str, str], Sequence[str]] = lru_cache(64)(self._in_region)
         self._market: Callable[[int], Sequence[Facts]] = cache(self._products_of_market)
 
     def is_collected(self, kind: str, one: str) -> bool:
@@ -191,55 +184,53 @@ class Data:
 
     def products_of_shop(self, seller_id: str) -> Sequence[str]:
         """The products of a shop."""
-        market, position = self.ids["seller_id"].place(seller_id)
-        seller_id = self.ids["seller_id"].at(market, position)
-        return [facts.id for facts in self._market(market) if facts["seller_id"] == seller_id]
+        place = self.ids["seller_id"].place(seller_id)
+        return [one.id for one in self._market(place % len(MARKETS)) if one["_seller"] == place]
 
     def products_in(self, media: Facts) -> Sequence[str]:
         """The products that a video or stream shows, of those that its creator promotes."""
         products = self.products_of_user(media["user_id"])
         return [products[place] for place in _shown(media["_serial"], len(products))]
 
+    def media_of_user(self, kind: str, user_id: str) -> Iterator[str]:
+        """A creator's videos or live streams, the latest first."""
+        count = self._count(kind, user_id)
+        return (self._media(kind, user_id, serial, count) for serial in range(count))
+
     def owner(self, media_id: str) -> tuple[str, int]:
         """The creator of a video or stream, and its number there."""
         code = int(media_id[-19:]) * _INVERSE & 0xFFFFFFFF
-        index, serial = divmod(code >> 1, 1 << _SERIAL_BITS)
-        position, market = divmod(index, len(MARKETS))
-        return self.ids["user_id"].at(market, position % IN_MARKET["user_id"]), serial
+        place, serial = divmod(code >> 1, 1 << _SERIAL_BITS)
+        return self.ids["user_id"][place % len(self.ids["user_id"])], serial
 
     def _products_of_market(self, market: int) -> Sequence[Facts]:
-        ids = (self.ids["product_id"].at(market, at) for at in range(IN_MARKET["product_id"]))
-        return [self.facts("product_id", one) for one in ids]
+        return [
+            self.facts("product_id", one) for one in self.ids["product_id"][market :: len(MARKETS)]
+        ]
 
     def _creators(self, product_id: str) -> Iterator[str]:
         """The creators who promote a product: they stand in a row, in its market."""
-        facts = self.facts("product_id", product_id)
-        market, _ = self.ids["product_id"].place(product_id)
-        for position in range(facts["_first"], facts["_first"] + facts["total_ifl_cnt"]):
-            yield self.ids["user_id"].at(market, position % IN_MARKET["user_id"])
+        facts, users = self.facts("product_id", product_id), self.ids["user_id"]
+        for step in range(facts["total_ifl_cnt"]):
+            yield users[(facts["_first"] + step * len(MARKETS)) % len(users)]
 
     def _of_user(self, user_id: str) -> Sequence[str]:
         """The products that a creator promotes: all whose creators he is one of."""
-        market, position = self.ids["user_id"].place(user_id)
+        place, size = self.ids["user_id"].place(user_id), len(self.ids["user_id"])
         return [
-            facts.id
-            for facts in self._market(market)
-            if (position - facts["_first"]) % IN_MARKET["user_id"] < facts["total_ifl_cnt"]
+            one.id
+            for one in self._market(place % len(MARKETS))
+            if (place - one["_first"]) % size < one["total_ifl_cnt"] * len(MARKETS)
         ]
 
     def _media_of_product(self, kind: str, product_id: str) -> Iterator[str]:
-        ours = self.ids["product_id"].at(*self.ids["product_id"].place(product_id))
+        ours = self.ids["product_id"][self.ids["product_id"].place(product_id)]
         for user_id in itertools.islice(self._creators(ours), _LOOKED_AT):
             products, count = self.products_of_user(user_id), self._count(kind, user_id)
             place = products.index(ours)
             for serial in range(min(60, count)):
                 if place in _shown(serial, len(products)):
                     yield self._media(kind, user_id, serial, count)
-
-    def media_of_user(self, kind: str, user_id: str) -> Iterator[str]:
-        """A creator's videos or live streams, the latest first."""
-        count = self._count(kind, user_id)
-        return (self._media(kind, user_id, serial, count) for serial in range(count))
 
     def _count(self, kind: str, user_id: str) -> int:
         name = "total_post_video_cnt" if kind == "video_id" else "total_live_cnt"
@@ -248,8 +239,7 @@ class Data:
 
     def _media(self, kind: str, user_id: str, serial: int, count: int) -> str:
         """The id of a video or stream: its time, whose it is, and which of his."""
-        market, position = self.ids["user_id"].place(user_id)
-        code = (market + len(MARKETS) * position) << _SERIAL_BITS | serial
+        code = self.ids["user_id"].place(user_id) << _SERIAL_BITS | serial
         late = (serial + (code * 40_503 % 1009) / 1009) / count
         seconds = NOW - 1 - int(900 * 86_400 * late**1.5)
         return str(seconds << 32 | ((code << 1 | (kind == "room_id")) * _ODD & 0xFFFFFFFF))
@@ -259,13 +249,11 @@ class Data:
             low = zlib.crc32(f"{product_id}:{serial}".encode())
             yield str(1_740_000_000 - 9_973 * serial << 32 | low)
 
-    def _of_region(self, kind: str, region: str) -> Sequence[str]:
+    def _in_region(self, kind: str, region: str) -> Sequence[str]:
         """What the lists of a region hold: for videos and streams, two of each creator."""
         source = kind if kind in self.ids else "user_id"
-        count = min(_LISTED, IN_MARKET[source])
-        markets = [market for market, one in enumerate(MARKETS) if one == region]
-        places = itertools.product(range(count), markets)
-        found = [self.ids[source].at(market, position) for position, market in places]
+        listed = self.ids[source][: _LISTED * len(MARKETS)]
+        found = [one for at, one in enumerate(listed) if MARKETS[at % len(MARKETS)] == region]
         if source == kind:
             return found
         media = (itertools.islice(self.media_of_user(kind, one), 2) for one in found)

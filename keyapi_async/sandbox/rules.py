@@ -87,6 +87,11 @@ def _paths(f: Facts, _: float) -> Sequence[Sequence[str]]:
     return [*dict.fromkeys(tuple(one[name] for name in levels) for one in found)]
 
 
+def _near(f: Facts, kind: str, luck: float) -> int:
+    """The place of a creator or of a shop in the same market."""
+    return f["_place"] % len(MARKETS) + len(MARKETS) * int(luck * IN_MARKET[kind])
+
+
 def _create_time(f: Facts, luck: float) -> int:
     seconds = int(f.id[-19:]) >> 32
     return seconds if _EARLIEST <= seconds < NOW else NOW - 1 - int(luck * 900 * 86_400)
@@ -98,7 +103,8 @@ def _categories_shown(f: Facts, _: float) -> str:
 
 
 _SELLING: Final[Mapping[str, Rule]] = {
-    "region": lambda f, _: MARKETS[f.data.ids[f.kind].place(f.id)[0]],
+    "_place": lambda f, _: f.data.ids[f.kind].place(f.id),
+    "region": lambda f, _: MARKETS[f["_place"] % len(MARKETS)],
     "total_live_sale_cnt": lambda f, luck: int(luck**2 * f["total_sale_cnt"]),
     "total_video_sale_cnt": lambda f, _: f["total_sale_cnt"] - f["total_live_sale_cnt"],
     "sales_flag": lambda f, luck: (f["total_sale_cnt"] > 0) * (1 + (luck > 0.7)),
@@ -140,19 +146,18 @@ _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
     },
     "product_id": {
         **_SELLING,
-        "seller_id": lambda f, luck: f.data.ids["seller_id"].at(
-            f.data.ids["product_id"].place(f.id)[0], int(IN_MARKET["seller_id"] * luck**3)
-        ),
+        "_first": lambda f, luck: _near(f, "user_id", luck),
+        "_seller": lambda f, luck: _near(f, "seller_id", luck**3),
+        "seller_id": lambda f, _: f.data.ids["seller_id"][f["_seller"]],
         "product_name": lambda f, _: f"{f['_adjective']} {f['_kind']}",
         "category_name": lambda f, _: ", ".join(CATEGORIES[i][1] for i in f["_path"][:2]),
         "cover_url": lambda f, _: _json(url=url("product_cover", f), index=0),
         "desc_detail": lambda f, _: _json(type="text", text=f["product_name"]),
-        "_first": lambda _, luck: int(luck * IN_MARKET["user_id"]),
     },
     "seller_id": {
         **_SELLING,
         "seller_name": lambda f, luck: f"{_local('names', f, luck)} {f['_kind'].split()[0]}",
-        "user_id": lambda f, _: f.data.ids["user_id"].at(*f.data.ids["seller_id"].place(f.id)),
+        "user_id": lambda f, _: f.data.ids["user_id"][f["_place"]],
         "product_category_list": lambda f, _: _categories([f["category_id"]]),
         "most_product_category_list": lambda f, _: _categories([f["category_id"]]),
         "total_product_cnt": lambda f, _: len(f.data.products_of_shop(f.id)),

@@ -124,8 +124,8 @@ class Service:
 
     def _sample(self, kind: str, count: int) -> list[str]:
         ids = self._data.ids[kind]
-        if not 0 <= count <= ids.size:
-            raise ValueError(f"there are 0 to {ids.size} ids to sample, not {count}")
+        if not 0 <= count <= len(ids):
+            raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
         return list(islice(ids.walk(), count))
 
     def rows(self, path: str, **params: object) -> list[Row]:
