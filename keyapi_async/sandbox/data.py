@@ -28,6 +28,7 @@ _MOST: Final = 4000
 _FEWEST: Final = 320
 """The lists of what the documentation shows have at least so many rows."""
 _LENGTHS: Final = {"total_ifl_cnt", "total_post_video_cnt", "total_live_cnt", "review_count"}
+_COUNTED: Final = {"video_id": "total_post_video_cnt", "room_id": "total_live_cnt"}
 _LISTED: Final = 400
 """How many creators of each market are in the lists of a region."""
 _LOOKED_AT: Final = 200
@@ -185,7 +186,9 @@ class Data:
     def products_of_shop(self, seller_id: str) -> Sequence[str]:
         """The products of a shop."""
         place = self.ids["seller_id"].place(seller_id)
-        return [one.id for one in self._market(place % len(MARKETS)) if one["_seller"] == place]
+        seller_id = self.ids["seller_id"][place]
+        products = self._market(place % len(MARKETS))
+        return [one.id for one in products if one["seller_id"] == seller_id]
 
     def products_in(self, media: Facts) -> Sequence[str]:
         """The products that a video or stream shows, of those that its creator promotes."""
@@ -194,7 +197,7 @@ class Data:
 
     def media_of_user(self, kind: str, user_id: str) -> Iterator[str]:
         """A creator's videos or live streams, the latest first."""
-        count = self._count(kind, user_id)
+        count = self.facts("user_id", user_id)[_COUNTED[kind]]
         return (self._media(kind, user_id, serial, count) for serial in range(count))
 
     def owner(self, media_id: str) -> tuple[str, int]:
@@ -226,16 +229,12 @@ class Data:
     def _media_of_product(self, kind: str, product_id: str) -> Iterator[str]:
         ours = self.ids["product_id"][self.ids["product_id"].place(product_id)]
         for user_id in itertools.islice(self._creators(ours), _LOOKED_AT):
-            products, count = self.products_of_user(user_id), self._count(kind, user_id)
+            count = self.facts("user_id", user_id)[_COUNTED[kind]]
+            products = self.products_of_user(user_id)
             place = products.index(ours)
             for serial in range(min(60, count)):
                 if place in _shown(serial, len(products)):
                     yield self._media(kind, user_id, serial, count)
-
-    def _count(self, kind: str, user_id: str) -> int:
-        name = "total_post_video_cnt" if kind == "video_id" else "total_live_cnt"
-        count: int = self.facts("user_id", user_id)[name]
-        return count
 
     def _media(self, kind: str, user_id: str, serial: int, count: int) -> str:
         """The id of a video or stream: its time, whose it is, and which of his."""

@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from functools import cache, cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from keyapi_async.sandbox.data import NOW, SNAPSHOT, Data, Facts, chance
-from keyapi_async.sandbox.rules import RULES, url
+from keyapi_async.sandbox.rules import RULES
 from keyapi_async.sandbox.specification import Operation, Schema, operations, singular
 
 __all__ = ["Entry", "Row", "shape_of"]
@@ -51,11 +51,7 @@ class Shape:
         if subject in {"video_id", "room_id"}:
             kinds |= {"user_id"}
         self._kinds: list[str] = [subject, *sorted(kinds)]
-        self._field: Callable[[str], Reader] = cache(self._make_field)
-
-    @cached_property
-    def _fields(self) -> Sequence[tuple[str, Reader]]:
-        return [(name, self._field(name)) for name in self.properties]
+        self._fields: dict[str, Reader] = {name: self._field(name) for name in properties}
 
     def row(self, entry: Entry) -> Row:
         """One row as it goes over the wire; shared: never to be changed."""
@@ -63,7 +59,7 @@ class Shape:
             shown: Row = entry[1]["_row"]
             return shown
         about = self._about(entry)
-        row = {name: read(about) for name, read in self._fields}
+        row = {name: self._fields[name](about) for name in self.properties}
         if None in row.values():
             may = {name for name, schema in self.properties.items() if "null" in schema["type"]}
             row = {name: row[name] for name in row if row[name] is not None or name in may}
@@ -73,19 +69,19 @@ class Shape:
         """One field of a row, also one that the row does not show."""
         if "_row" in entry[1]:
             return entry[1]["_row"].get(name)
-        return self._field(name)(self._about(entry))
+        if name not in self._fields:
+            self._fields[name] = self._field(name)
+        return self._fields[name](self._about(entry))
 
     def _about(self, entry: Entry) -> About:
         one, said = entry
-        about: dict[str, Any] = {"": said, self._subject: self._data.facts(self._subject, one)}
-        for kind in self._kinds[1:]:
-            known = kind in said
-            about[kind] = (
-                self._data.facts(kind, said[kind]) if known else about[self._subject]["_owner"]
-            )
-        return about
+        own = self._data.facts(self._subject, one)
+        about = {kind: self._data.facts(kind, said[kind]) for kind in self._kinds if kind in said}
+        if "_owner" in self._data.rules[self._subject]:
+            about.setdefault("user_id", own["_owner"])
+        return {"": said, **about, self._subject: own}
 
-    def _make_field(self, name: str) -> Reader:
+    def _field(self, name: str) -> Reader:
         schema = self.properties.get(name, _INTEGER)
         read, write = self._reader(name, schema), _writer(schema)
         return lambda about: None if (value := read(about)) is None else write(value)
@@ -127,7 +123,7 @@ class Shape:
         if name == "per_product_ifl_sale_cnt":
             return _sold
         if name == "cover_url" and kind == "text":  # what search makes of several
-            return lambda about: f"[{{index=0, url={url(name, about[subject])}}}]"
+            return lambda about: f"[{{index=0, url={_url(name, about[subject])}}}]"
         for source in self._kinds:
             if name == source or name in RULES[source]:
                 return lambda about: about[source][name]
@@ -147,15 +143,14 @@ def shape_of(operation: Operation, subject: str, searched: int, data: Data) -> S
     return Shape(operation, subject, properties or next(listed), data)
 
 
+def _url(name: str, facts: Facts) -> str:
+    return f"https://v16.tiktokcdn.com/{name}/{facts.id}"
+
+
 def _sold(about: About) -> int:
     """What a creator sold of a product: nothing, for half of them."""
     luck = chance(about["product_id"].id + about["user_id"].id)
     return 0 if luck < 0.5 else int(3 * (2 - 2 * luck + 1e-5) ** -0.7)
-
-
-def _choice(luck: float, _: Facts, __: str, schema: Schema) -> int:
-    codes = list(schema["x-names"])
-    return int(codes[int(luck**2 * len(codes))])
 
 
 _MADE_UP: Final[Mapping[str, Callable[[float, Facts, str, Schema], Any]]] = {
@@ -165,10 +160,12 @@ _MADE_UP: Final[Mapping[str, Callable[[float, Facts, str, Schema], Any]]] = {
     "amount": lambda luck, *_: 100 * luck,
     "rate": lambda luck, *_: luck,
     "flag": lambda luck, *_: luck > 0.7,
-    "choice": _choice,
+    "choice": lambda luck, _, __, schema: int(
+        [*schema["x-names"]][int(luck**2 * len(schema["x-names"]))]
+    ),
     "date": lambda luck, *_: SNAPSHOT - timedelta(int(700 * luck)),
     "moment": lambda luck, *_: NOW - int(10**8 * luck),
-    "url": lambda _, facts, name, __: url(name, facts),
+    "url": lambda _, facts, name, __: _url(name, facts),
     "json": lambda *_: "[]",
 }
 """A value of each kind, for a field that nothing is known of."""

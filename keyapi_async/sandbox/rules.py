@@ -1,11 +1,11 @@
 """The rules that make the facts: plausible values, one that follows from another among them.
 
-`facts.json` holds what needs no program: the texts, the values to pick from, and the amounts, each
-with its median, its spread, and the other amounts that it is a multiple of.
+`facts.json` holds what needs no program: values to pick from, by language where that matters, with
+other facts in braces; and counts and prices, each with its median, its spread, and the others that
+it is a multiple of.
 """
 
 import math
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, Final
@@ -15,7 +15,7 @@ import orjson
 from keyapi_async.sandbox.data import IN_MARKET, MARKETS, NOW, Facts, Rule
 from keyapi_async.sandbox.specification import read
 
-__all__ = ["CATEGORIES", "RULES", "url"]
+__all__ = ["CATEGORIES", "RULES"]
 
 _TABLES: Final = read("facts.json")
 CATEGORIES: Final[Mapping[str, Sequence[Any]]] = {one[0]: one for one in _TABLES["categories"]}
@@ -40,30 +40,13 @@ def _count(*amount: Any) -> Rule:
     return lambda f, luck: int(rule(f, luck))
 
 
-def _pick(values: Sequence[Any]) -> Rule:
-    return lambda _, luck: values[int(luck * len(values))]
+def _pick(values: Sequence[Any] | Mapping[str, Sequence[Any]]) -> Rule:
+    def rule(f: Facts, luck: float) -> Any:
+        some = values[f["language"]] if isinstance(values, Mapping) else values
+        value = some[int(luck * len(some))]
+        return value.format_map(f) if isinstance(value, str) and "{" in value else value
 
-
-def _local(name: str, f: Facts, luck: float) -> str:
-    """One of the texts of that name, in the language of the region."""
-    texts: Sequence[str] = _TABLES[name][_TABLES["languages"][f["region"]]]
-    return texts[int(luck * len(texts))]
-
-
-def _nick_name(f: Facts, luck: float) -> str:
-    form: str = f["_form"]
-    names = (_local("names", f, luck), _local("names", f, f.luck("second name")))
-    return form.format(*names, f["category"], f["_emoji"])
-
-
-def url(name: str, f: Facts) -> str:
-    """The address of a picture or of a video."""
-    place = f"{name.replace('_', '-')}/{zlib.crc32(f.id.encode()) % 900}/{f.id}.jpeg"
-    return f"https://echosell-images.tos-ap-southeast-1.volces.com/{place}"
-
-
-def _json(**value: object) -> str:
-    return orjson.dumps([value]).decode()
+    return rule
 
 
 def _categories(ids: Iterable[str]) -> str:
@@ -89,7 +72,8 @@ def _paths(f: Facts, _: float) -> Sequence[Sequence[str]]:
 
 def _near(f: Facts, kind: str, luck: float) -> int:
     """The place of a creator or of a shop in the same market."""
-    return f["_place"] % len(MARKETS) + len(MARKETS) * int(luck * IN_MARKET[kind])
+    place: int = f["_place"]
+    return place % len(MARKETS) + len(MARKETS) * int(luck * IN_MARKET[kind])
 
 
 def _create_time(f: Facts, luck: float) -> int:
@@ -112,13 +96,14 @@ _SELLING: Final[Mapping[str, Rule]] = {
     "category_id": lambda f, _: f["_path"][0],
     "category_l2_id": lambda f, luck: f["_path"][1] if luck > 0.2 else "0",
     "category_l3_id": lambda f, luck: f["_path"][2] if luck > 0.3 else "0",
+    "_first_name": lambda f, _: CATEGORIES[f["_path"][0]][1],
+    "_second_name": lambda f, _: CATEGORIES[f["_path"][1]][1],
     "_kind": lambda f, _: CATEGORIES[f["_path"][2]][1],
 }
 _SHOWING: Final[Mapping[str, Rule]] = {
     "user_id": lambda f, _: f.data.owner(f.id)[0],
     "_serial": lambda f, _: f.data.owner(f.id)[1],
     "_owner": lambda f, _: f.data.facts("user_id", f["user_id"]),
-    "region": lambda f, _: f["_owner"]["region"],
     "create_time": _create_time,
     "finish_time": lambda f, _: f["create_time"] + f["duration"],
     "total_views_cnt": lambda f, luck: _count(0.4, 1.4, "per_views_avg_cnt")(f["_owner"], luck),
@@ -126,19 +111,10 @@ _SHOWING: Final[Mapping[str, Rule]] = {
 _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
     "user_id": {
         **_SELLING,
-        "language": lambda f, _: _TABLES["languages"][f["region"]],
-        "nick_name": _nick_name,
-        "unique_id": lambda f, _: f"{f['_handle']}_{f.id}",
-        "avatar": lambda f, _: url("user_avatar", f),
-        "signature": lambda f, luck: _local("phrases", f, luck),
-        "contact_email": lambda f, luck: f"hello{f.id[:6]}@example.com" * (luck < 0.25),
         "total_product_cnt": lambda f, _: len(f.data.products_of_user(f.id)),
         "most_views_video": lambda f, _: next(f.data.media_of_user("video_id", f.id), ""),
         "_paths": _paths,
         "_path": lambda f, _: (*f["_paths"], ("0", "0", "0"))[0],
-        "most_category_id": lambda f, _: f["_path"][0],
-        "most_category_l2_id": lambda f, _: f["_path"][1],
-        "most_category_l3_id": lambda f, _: f["_path"][2],
         "most_category_product": lambda f, _: _categories(path[0] for path in f["_paths"][:3]),
         "product_category_list": lambda f, _: ",".join(
             f"{'-'.join(path)}:{rank}" for rank, path in enumerate(f["_paths"], 1)
@@ -149,31 +125,21 @@ _MADE: Final[Mapping[str, Mapping[str, Rule]]] = {
         "_first": lambda f, luck: _near(f, "user_id", luck),
         "_seller": lambda f, luck: _near(f, "seller_id", luck**3),
         "seller_id": lambda f, _: f.data.ids["seller_id"][f["_seller"]],
-        "product_name": lambda f, _: f"{f['_adjective']} {f['_kind']}",
-        "category_name": lambda f, _: ", ".join(CATEGORIES[i][1] for i in f["_path"][:2]),
-        "cover_url": lambda f, _: _json(url=url("product_cover", f), index=0),
-        "desc_detail": lambda f, _: _json(type="text", text=f["product_name"]),
     },
     "seller_id": {
         **_SELLING,
-        "seller_name": lambda f, luck: f"{_local('names', f, luck)} {f['_kind'].split()[0]}",
         "user_id": lambda f, _: f.data.ids["user_id"][f["_place"]],
-        "product_category_list": lambda f, _: _categories([f["category_id"]]),
-        "most_product_category_list": lambda f, _: _categories([f["category_id"]]),
         "total_product_cnt": lambda f, _: len(f.data.products_of_shop(f.id)),
     },
     "video_id": {
         **_SHOWING,
-        "hash_tag": lambda f, _: f"#{f['_owner']['category'].split()[0].lower()} #ttshop",
-        "video_desc": lambda f, luck: f"{_local('phrases', f, luck)} {f['hash_tag']}",
         "sales_flag": lambda f, _: int(f["total_video_sale_cnt"] > 0),
         "product_category_list": _categories_shown,
         "video_products": lambda f, _: f"[{','.join(f.data.products_in(f))}]",
     },
-    "room_id": {**_SHOWING, "cover_url": lambda f, _: url("live_cover", f)},
+    "room_id": _SHOWING,
     "review_id": {"review_timestamp": lambda f, _: int(f.id) >> 32},
     "category_id": {
-        "category_name": lambda f, _: CATEGORIES[f.id][1],
         "category_level": lambda f, _: CATEGORIES[f.id][2],
         "parent_id": lambda f, _: CATEGORIES[f.id][3],
     },
@@ -182,6 +148,7 @@ RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
     kind: {
         "_rate": lambda _, luck: 1 / (60 + 2000 * luck**2),  # the share that a total gains a day
         "_drift": lambda f, luck: f["_rate"] * (1.2 * luck - 0.2),  # followers may leave, too
+        "language": lambda f, _: _TABLES["languages"][f["region"]],
         **{name: _pick(values) for name, values in _TABLES["values"][kind].items()},
         **{name: _count(*amount) for name, amount in _TABLES["counts"][kind].items()},
         **{name: _amount(*amount) for name, amount in _TABLES["prices"].items()},

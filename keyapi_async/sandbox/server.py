@@ -5,7 +5,6 @@ import contextlib
 import ipaddress
 import socket
 import struct
-from types import TracebackType
 from typing import Final, Self
 
 import attrs
@@ -57,12 +56,7 @@ class Sandbox(Service):
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self) -> None:
