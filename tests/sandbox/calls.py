@@ -27,7 +27,7 @@ def service(**options: Any) -> Service:
 def _known(number: int) -> dict[str, str]:
     box = service()
     return {
-        "region": "GB",
+        "region": "BR",
         "date": "2026-01-12",
         "start_date": "2025-12-01",
         "end_date": "2026-01-19",
