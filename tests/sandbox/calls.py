@@ -12,7 +12,7 @@ from keyapi_async.sandbox.specification import Operation, operations
 
 TODAY = date(2026, 1, 20)
 OPERATIONS = {path: one for path, one in operations().items() if one.paging != "page_limit"}
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 def path_of(name: str) -> str:

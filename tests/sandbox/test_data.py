@@ -13,6 +13,7 @@ from keyapi_async.sandbox.lists import data_of, list_of
 from keyapi_async.sandbox.rows import shape_of
 from keyapi_async.sandbox.specification import examples, singular
 from tests.sandbox.calls import OPERATIONS, TODAY, Row, ask, envelope, path_of, required, service
+from tests.sandbox.calls import rows as rows_of
 
 BOX = service()
 LISTS = {path: one for path, one in OPERATIONS.items() if one.paging == "page_num"}
@@ -51,21 +52,27 @@ def assert_plausible(name: str, schema: Mapping[str, Any], value: Any) -> None:
 
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_rows_are_what_the_specification_says(path: str) -> None:
-    """Types, codes, JSON in strings; identity; no row twice; the same for ever, by the seed."""
+    """Types, codes, JSON in strings; identity; no row twice; others by another seed."""
     operation = OPERATIONS[path]
-    rows = [BOX.rows(path, **required(operation, number)) for number in (3, 60)]
-    assert rows[0]
-    for row in [*rows[0][:25], *rows[1][:25]]:
+    lists = [rows_of(ask(BOX, path, required(operation, number))) for number in (3, 20, 60)]
+    assert lists[0]
+    for row in itertools.chain(*lists):
         for name, value in row.items():
             assert_plausible(name, operation.properties[name], value)
         assert row.keys() >= set(operation.identity)
-    keys = [tuple(row[name] for name in operation.row_key) for row in rows[1]]
+    keys = [tuple(row[name] for name in operation.row_key) for row in lists[0]]
     assert len(set(keys)) == len(keys) or not operation.row_key
-    for remembered in (data_of, list_of, shape_of):
-        remembered.cache_clear()
-    params = required(operation, 60)
-    assert service().rows(path, **params)[:9] == rows[1][:9]
-    assert service(seed=1).rows(path, **params)[:9] != rows[1][:9] or "category" in path
+    other = rows_of(ask(service(seed=1), path, required(operation, 3)))
+    assert other != lists[0] or "category" in path
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    """In another process too, so after all is forgotten."""
+    for path in (path_of("product/creators"), path_of("video/ranking"), path_of("shop/trends")):
+        rows = rows_of(ask(BOX, path, required(OPERATIONS[path])))
+        for remembered in (data_of, list_of, shape_of):
+            remembered.cache_clear()
+        assert rows_of(ask(service(), path, required(OPERATIONS[path]))) == rows
 
 
 @pytest.mark.parametrize("path", [path for path in OPERATIONS if path not in TRENDS])
@@ -80,8 +87,9 @@ def test_the_examples_are_served_as_they_are(path: str) -> None:
         if operation.one_of:
             params = {operation.one_of[0]: example["user_id"]}
         params["sk"] = example.get("nick_name", "")
-        answer = BOX.rows(path, **{k: v for k, v in params.items() if k in operation.parameters})
-        assert example in (answer if operation.sorting else answer[:3])
+        params = {name: params[name] for name in params.keys() & operation.parameters}
+        ranked = "date" in operation.key
+        assert example in (BOX.rows(path, **params) if ranked else rows_of(ask(BOX, path, params)))
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -148,10 +156,10 @@ def test_filters_that_are_not_called_as_a_field() -> None:
 
 def test_lists_have_all_lengths() -> None:
     """From none to thousands, most of them short."""
-    lengths = [len(listed("product/creators", product_id=one)) for one in BOX.product_ids(400)]
+    lengths = [len(listed("product/creators", product_id=one)) for one in BOX.product_ids(200)]
     assert min(lengths) == 0
     assert max(lengths) > 1000
-    assert sorted(lengths)[200] < 50
+    assert sorted(lengths)[100] < 50
     assert listed("product/list", region="ZZ") == []
 
 
@@ -184,7 +192,7 @@ def test_a_product_is_the_same_everywhere() -> None:
 
 def test_creators_of_a_product_lead_on() -> None:
     """Each promotes it, and has a detail, a handle, and as many videos and streams as he says."""
-    for product_id in BOX.product_ids(130)[100:]:
+    for product_id in BOX.product_ids(115)[100:]:
         for row in listed("product/creators", product_id=product_id)[:2]:
             user_id = row["user_id"]
             for detail in listed("influencer/detail", user_ids=user_id):
@@ -201,7 +209,7 @@ def test_creators_of_a_product_lead_on() -> None:
 
 def test_videos_and_shops_lead_on() -> None:
     """A video to its products, and those back to it; a shop's lists are those of its products."""
-    users = BOX.user_ids(70)[60:]
+    users = BOX.user_ids(66)[60:]
     for video in (v for one in users for v in listed("influencer/videos", user_id=one)[:3]):
         video_id = video["video_id"]
         shown = [row["product_id"] for row in listed("video/products", video_ids=video_id)]
@@ -212,7 +220,7 @@ def test_videos_and_shops_lead_on() -> None:
             back = listed("product/videos", product_id=product_id)
             assert video_id in {row["video_id"] for row in back} or len(back) > 200
         assert int(video_id) >> 32 == int(video["create_time"])
-    for seller_id in BOX.seller_ids(36)[30:]:
+    for seller_id in BOX.seller_ids(33)[30:]:
         products = [row["product_id"] for row in listed("shop/products", seller_id=seller_id)][:5]
         for name, field in (
             ("creators", "user_id"),
@@ -284,7 +292,7 @@ def test_rankings_are_of_periods_that_are_over(path: str) -> None:
 
     for day, rank_type in (("2026-01-19", 1), ("2026-01-12", 2), ("2025-12-01", 3)):
         rows = ranked(day, rank_type)
-        assert 90 < len(rows) <= 153
+        assert 50 < len(rows) <= 153
         assert {row["region"] for row in rows} == {"BR"}
         assert rows != ranked(day, rank_type, region="US") != []
     for day, rank_type in (
@@ -329,7 +337,7 @@ def test_samples_come_from_everywhere() -> None:
     assert "1729492547846767618" in BOX.product_ids(20)
     handles = ",".join(BOX.unique_ids(50)[40:])
     found = {row["user_id"] for row in listed("influencer/detail", unique_ids=handles)}
-    assert 7 < len(found & {*BOX.user_ids(50)})
+    assert len(found & {*BOX.user_ids(50)}) > 7
     assert BOX.user_ids(0) == BOX.video_ids(0) == []
     with pytest.raises(ValueError, match="there are 0 to 9600 ids to sample, not 9601"):
         BOX.product_ids(9601)

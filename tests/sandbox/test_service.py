@@ -96,7 +96,7 @@ def test_credits_run_out() -> None:
 
 
 def test_paths_outside_the_specification() -> None:
-    """Hashtags: pages by `page` and `limit` for two credits, a search without pages for one."""
+    """Hashtags: pages by `page` and `limit` for two credits."""
     box = service()
     found: list[Any] = []
     for page in range(1, 10):
@@ -107,9 +107,6 @@ def test_paths_outside_the_specification() -> None:
     assert data["pagination"] == {"page": 4, "size": 20, "total": 64, "has_more": False}
     assert [row["rank"] for row in found] == list(range(1, 65))
     assert box.billed == 8
-    search = asked(box, "/v1/tiktok/hashtag/search", {"keyword": "gloss"})
-    assert len(envelope(search)["data"]["list"]) == 20
-    assert search.billed == 1
 
 
 def test_every_request_is_on_record() -> None:
@@ -211,5 +208,5 @@ def test_answers_in_odd_shapes() -> None:
 
 def test_latency_is_not_negative() -> None:
     """A clear error at construction."""
-    with pytest.raises(ValueError, match="latency must be 0 seconds or more"):
+    with pytest.raises(ValueError, match="latency"):
         Service(latency=-1)
