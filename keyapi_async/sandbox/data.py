@@ -47,10 +47,9 @@ def chance(text: str) -> float:
 def _known() -> Mapping[tuple[str, str], dict[str, Any]]:
     """What the examples say of each id; where they contradict each other, what a source shows."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    found = [(operations()[path], one["shown"], one["rows"]) for path, one in examples().items()]
-    shown = [(operation, row) for operation, many, rows in found for row in rows[:many]]
-    made_up = [(operation, row) for operation, many, rows in found for row in rows[many:]]
-    for operation, row in shown + made_up:
+    found = [(path, one, row) for path, one in examples().items() for row in one["rows"]]
+    for path, _, row in sorted(found, key=lambda f: f[1]["rows"].index(f[2]) >= f[1]["shown"]):
+        operation = operations()[path]
         subject = operation.subject or "user_id"
         for kind in {subject, *IN_MARKET} & {name for name in row if row[name]}:
             facts = known.setdefault((kind, row[kind]), {})
@@ -96,13 +95,7 @@ def _ids() -> Mapping[str, Ids]:
 
 
 class Facts(dict[str, Any]):
-    """What is known of one id, by the names of the API: made when asked for, by the rules.
-
-    Args:
-        kind: the field whose id it is: "user_id", "product_id" ...
-        one: the id.
-        data: where what it leads to is known.
-    """
+    """What is known of one id, by the names of the API: made when asked for, by the rules."""
 
     __slots__ = ("data", "id", "kind", "least")
 
@@ -130,12 +123,7 @@ Rule = Callable[[Facts, float], Any]
 
 
 class Data:
-    """All that there is, a function of the seed: any id of digits has facts, always the same.
-
-    Args:
-        seed: other seeds know other facts.
-        rules: what makes the facts, by kind and name.
-    """
+    """All that there is, by the seed: any id of digits has facts, made by the rules of its kind."""
 
     def __init__(self, seed: int, rules: Mapping[str, Mapping[str, Rule]]) -> None:
         self.seed: int = seed

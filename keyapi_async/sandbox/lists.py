@@ -37,12 +37,6 @@ _CONTAINED: Final = {"product_category_list", "video_products"}
 class List:
     """The answer to one question, whole: what the documentation shows of it first.
 
-    Args:
-        operation: what is asked.
-        params: how it is asked, without the page.
-        today: the day on which it is asked.
-        data: what there is.
-
     Raises:
         RefusedError: a handle is nobody's.
     """

@@ -30,12 +30,6 @@ class Shape:
     Every total grows by one law, so that a total over so many days, what a ranking's period added,
     and the days of a trend agree; an amount is a price times a count. A property that nothing is
     known of gets a value of its kind that depends on the id alone.
-
-    Args:
-        operation: whose rows.
-        subject: the kind of id that a row is about.
-        properties: what a row shows.
-        data: the facts.
     """
 
     def __init__(
@@ -117,17 +111,14 @@ class Shape:
 
     def _total(self, name: str, schema: Schema) -> Reader:
         """What reads a field from the facts that have it, or makes it up."""
-        kind, subject = schema["x-kind"], self._subject
+        subject, make = self._subject, _MADE_UP[schema["x-kind"]]
         if name in self._said:
             return lambda about: about[""][name]
         if name == "per_product_ifl_sale_cnt":
             return _sold
-        if name == "cover_url" and kind == "text":  # what search makes of several
-            return lambda about: f"[{{index=0, url={_url(name, about[subject])}}}]"
         for source in self._kinds:
             if name == source or name in RULES[source]:
                 return lambda about: about[source][name]
-        make = _MADE_UP[kind]
         return lambda about: make(about[subject].luck(name), about[subject], name, schema)
 
 
@@ -141,10 +132,6 @@ def shape_of(operation: Operation, subject: str, searched: int, data: Data) -> S
     }
     listed = (one.properties for one in operations().values() if one.row_key == [subject])
     return Shape(operation, subject, properties or next(listed), data)
-
-
-def _url(name: str, facts: Facts) -> str:
-    return f"https://v16.tiktokcdn.com/{name}/{facts.id}"
 
 
 def _sold(about: About) -> int:
@@ -165,7 +152,7 @@ _MADE_UP: Final[Mapping[str, Callable[[float, Facts, str, Schema], Any]]] = {
     ),
     "date": lambda luck, *_: SNAPSHOT - timedelta(int(700 * luck)),
     "moment": lambda luck, *_: NOW - int(10**8 * luck),
-    "url": lambda _, facts, name, __: _url(name, facts),
+    "url": lambda _, facts, name, __: f"https://v16.tiktokcdn.com/{name}/{facts.id}",
     "json": lambda *_: "[]",
 }
 """A value of each kind, for a field that nothing is known of."""

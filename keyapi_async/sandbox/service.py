@@ -108,14 +108,12 @@ class Service:
 
     def unique_ids(self, count: int) -> list[str]:
         """The handles of `user_ids(count)`."""
-        facts = self._data.facts
-        return [facts("user_id", one)["unique_id"] for one in self.user_ids(count)]
+        return [self._data.facts("user_id", one)["unique_id"] for one in self.user_ids(count)]
 
     def video_ids(self, count: int) -> list[str]:
         """Some videos, at most five of one creator."""
-        data = self._data
-        users = data.ids["user_id"].walk()
-        found = (islice(data.related("user_id", one, "video_id"), 5) for one in users)
+        users = self._data.ids["user_id"].walk()
+        found = (islice(self._data.media_of_user("video_id", one), 5) for one in users)
         return list(islice(chain.from_iterable(found), count))
 
     def category_ids(self, count: int) -> list[str]:
@@ -182,10 +180,10 @@ class Service:
     ) -> Operation:
         if authorization != f"Bearer {self.api_key}":
             raise RefusedError(401, 401, f"apiKey is {'invalid' if authorization else 'null'}")
-        if path not in operations():
+        if (operation := operations().get(path)) is None:
             raise RefusedError(404, 404, f"No such endpoint: {path}")
-        operations()[path].check(pairs)
-        return operations()[path]
+        operation.check(pairs)
+        return operation
 
     def _answer(
         self, operation: Operation, params: Mapping[str, str], fault: Fault | None, now: float
