@@ -111,7 +111,7 @@ class Shape:
 
     def _total(self, name: str, schema: Schema) -> Reader:
         """What reads a field from the facts that have it, or makes it up."""
-        subject, make = self._subject, _MADE_UP[schema["x-kind"]]
+        subject = self._subject
         if name in self._said:
             return lambda about: about[""][name]
         if name == "per_product_ifl_sale_cnt":
@@ -119,6 +119,7 @@ class Shape:
         for source in self._kinds:
             if name == source or name in RULES[source]:
                 return lambda about: about[source][name]
+        make = _MADE_UP[schema["x-kind"]]
         return lambda about: make(about[subject].luck(name), about[subject], name, schema)
 
 
