@@ -47,9 +47,10 @@ def chance(text: str) -> float:
 def _known() -> Mapping[tuple[str, str], dict[str, Any]]:
     """What the examples say of each id; where they contradict each other, what a source shows."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    found = [(path, one, row) for path, one in examples().items() for row in one["rows"]]
-    for path, _, row in sorted(found, key=lambda f: f[1]["rows"].index(f[2]) >= f[1]["shown"]):
-        operation = operations()[path]
+    found = [(operations()[path], one["shown"], one["rows"]) for path, one in examples().items()]
+    shown = [(operation, row) for operation, many, rows in found for row in rows[:many]]
+    made_up = [(operation, row) for operation, many, rows in found for row in rows[many:]]
+    for operation, row in shown + made_up:
         subject = operation.subject or "user_id"
         for kind in {subject, *IN_MARKET} & {name for name in row if row[name]}:
             facts = known.setdefault((kind, row[kind]), {})

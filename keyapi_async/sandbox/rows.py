@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -90,13 +90,10 @@ class Shape:
         total = self._total(name.replace(window[0], "") if window else name, schema)
         rate = "_drift" if "followers" in name else "_rate"
 
-        def at(about: About, passed: float) -> int:
-            growth = about[subject][rate] * passed
-            return int(total(about) * (math.exp(growth) if growth < 0 else 1 + growth))
-
         def on(about: About, when: str) -> int:
-            day: date = about[""][when]
-            return at(about, (day - SNAPSHOT).days + 0.9 * about[subject].luck(str(day)))
+            facts, day = about[subject], about[""][when]
+            growth = facts[rate] * ((day - SNAPSHOT).days + 0.9 * facts.luck(str(day)))
+            return int(total(about) * (math.exp(growth) if growth < 0 else 1 + growth))
 
         if not name.startswith("total_") or (self._ranks and window):
             return total
