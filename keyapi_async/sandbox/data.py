@@ -137,6 +137,13 @@ class Data:
         self.of_region: Callable[[str, str], Sequence[str]] = lru_cache(64)(self._in_region)
         self._market: Callable[[int], Sequence[Facts]] = cache(self._products_of_market)
 
+        self._leads: Mapping[tuple[str, str], Callable[[str], Iterable[str]]] = {
+            ("product_id", "user_id"): self._creators,
+            ("product_id", "review_id"): self._reviews,
+            ("seller_id", "product_id"): self.products_of_shop,
+            ("user_id", "product_id"): self.products_of_user,
+        }
+
     def is_collected(self, kind: str, one: str) -> bool:
         """Whether there is a detail: three ids in a hundred have none."""
         return (kind, one) in _known() or chance(f"{self.seed} collected {one}") >= 0.03
@@ -151,26 +158,17 @@ class Data:
 
     def related(self, name: str, one: str, wanted: str) -> Iterable[str]:
         """The ids of a kind that an id of another kind leads to, or a region."""
-        match name, wanted:
-            case "region", _:
-                found: Iterable[str] = self.of_region(wanted, one)
-            case "product_id", "user_id":
-                found = self._creators(one)
-            case "product_id", "review_id":
-                found = self._reviews(one)
-            case "product_id", _:
-                found = self._media_of_product(wanted, one)
-            case "seller_id", "product_id":
-                found = self.products_of_shop(one)
-            case "seller_id", _:
-                products = self.products_of_shop(one)[:5]
-                each = (self.related("product_id", product, wanted) for product in products)
-                found = itertools.islice(dict.fromkeys(itertools.chain(*each)), _MOST)
-            case _, "product_id":
-                found = self.products_of_user(one)
-            case _:
-                found = self.media_of_user(wanted, one)
-        return found
+        if name == "region":
+            return self.of_region(wanted, one)
+        if (name, wanted) in self._leads:
+            return self._leads[name, wanted](one)
+        if name == "user_id":
+            return self.media_of_user(wanted, one)
+        if name == "product_id":
+            return self._media_of_product(wanted, one)
+        products = self.products_of_shop(one)[:5]
+        each = (self.related("product_id", product, wanted) for product in products)
+        return itertools.islice(dict.fromkeys(itertools.chain(*each)), _MOST)
 
     def products_of_shop(self, seller_id: str) -> Sequence[str]:
         """The products of a shop."""
