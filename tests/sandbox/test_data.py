@@ -18,6 +18,8 @@ from tests.sandbox.calls import rows as rows_of
 BOX = service()
 LISTS = {path: one for path, one in OPERATIONS.items() if one.paging == "page_num"}
 SORTED = [path for path, one in OPERATIONS.items() if one.sorting]
+SEARCH = path_of("search")
+PAGES: list[dict[str, object]] = [{"page_num": 1}, {"page_num": 2}, {"page_num": 9}]
 RANKINGS = [path for path, one in OPERATIONS.items() if "date" in one.key]
 TRENDS = [path for path, one in OPERATIONS.items() if "dt" in one.row_key]
 MOST = {"interaction_rate": 1, "rating": 5, "product_rating": 5, "ec_score": 10}
@@ -99,7 +101,8 @@ def test_every_id_of_the_examples_has_a_list(path: str) -> None:
     if name.endswith("_id"):
         rows = itertools.chain(*(one["rows"] for one in examples().values()))
         for one in {row[field] for row in rows if row.get(field)}:
-            assert BOX.rows(path, **required(LISTS[path]) | {name: one}) or field == "video_id"
+            params = required(LISTS[path]) | {name: one}
+            assert rows_of(ask(BOX, path, params)) or field == "video_id"
 
 
 @pytest.mark.parametrize("path", SORTED)
@@ -110,9 +113,13 @@ def test_a_list_is_sorted_as_asked(path: str) -> None:
     for code, field in operation.parameters[operation.sorting]["x-names"].items():
         for sort_type in [{"sort_type": 0}, {}] if "sort_type" in operation.parameters else [{}]:
             params = required(operation) | {operation.sorting: code, **sort_type}
-            if path == path_of("search"):
+            if path == SEARCH:
                 params["type"] = "2"
-            values = [float(r[field]) for r in BOX.rows(path, **params) if field in r]
+            pages = (
+                rows_of(ask(BOX, path, params | page))
+                for page in (PAGES if path in LISTS else [{}])
+            )
+            values = [float(row[field]) for page in pages for row in page if field in row]
             assert values == sorted(values, reverse=not sort_type), field
 
 
@@ -128,14 +135,13 @@ def test_filters_leave_what_they_allow(path: str) -> None:
         if not values or field not in operation.properties or name in params:
             continue
         middle = sorted(values)[len(values) // 2]
-        kept = BOX.rows(path, **params, **{name: middle})
         if name.startswith("min_"):
-            assert kept == [row for row in rows if float(row.get(field) or 0) >= float(middle)]
+            allowed = [row for row in rows if float(row.get(field) or 0) >= float(middle)]
         elif name.startswith("max_"):
-            assert kept == [row for row in rows if float(row.get(field) or 0) <= float(middle)]
+            allowed = [row for row in rows if float(row.get(field) or 0) <= float(middle)]
         else:
-            assert kept == [row for row in rows if str(row.get(field)) == str(middle)]
-        assert kept
+            allowed = [row for row in rows if str(row.get(field)) == str(middle)]
+        assert rows_of(ask(BOX, path, params | {name: middle})) == allowed[:10] != [], name
 
 
 def test_filters_that_are_not_called_as_a_field() -> None:
@@ -156,10 +162,10 @@ def test_filters_that_are_not_called_as_a_field() -> None:
 
 def test_lists_have_all_lengths() -> None:
     """From none to thousands, most of them short."""
-    lengths = [len(listed("product/creators", product_id=one)) for one in BOX.product_ids(200)]
+    lengths = [len(listed("product/creators", product_id=one)) for one in BOX.product_ids(150)]
     assert min(lengths) == 0
     assert max(lengths) > 1000
-    assert sorted(lengths)[100] < 50
+    assert sorted(lengths)[75] < 50
     assert listed("product/list", region="ZZ") == []
 
 
@@ -175,7 +181,7 @@ def assert_agree(one: Row, other: Row) -> None:
 
 def test_a_product_is_the_same_everywhere() -> None:
     """List, detail, shop and the products of a creator say the same of it, whatever they show."""
-    rows = listed("product/list", region="US")[40:60]
+    rows = listed("product/list", region="BR")[40:60]
     ids = [row["product_id"] for row in rows]
     details = [
         row
@@ -209,7 +215,7 @@ def test_creators_of_a_product_lead_on() -> None:
 
 def test_videos_and_shops_lead_on() -> None:
     """A video to its products, and those back to it; a shop's lists are those of its products."""
-    users = BOX.user_ids(66)[60:]
+    users = BOX.user_ids(63)[60:]
     for video in (v for one in users for v in listed("influencer/videos", user_id=one)[:3]):
         video_id = video["video_id"]
         shown = [row["product_id"] for row in listed("video/products", video_ids=video_id)]
