@@ -11,7 +11,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
-def read_json(text: bytes) -> JSON:
+def read_json(text: bytes | str) -> JSON:
     """Read JSON, raw control characters in its strings included, as product descriptions have them.
 
     Raises:
@@ -20,7 +20,8 @@ def read_json(text: bytes) -> JSON:
     try:
         return cast("JSON", orjson.loads(text))
     except orjson.JSONDecodeError:
-        return cast("JSON", orjson.loads(_STRING.sub(_escaped, text)))
+        raw = text.encode() if isinstance(text, str) else text
+        return cast("JSON", orjson.loads(_STRING.sub(_escaped, raw)))
 
 
 def _escaped(string: re.Match[bytes]) -> bytes:

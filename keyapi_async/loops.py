@@ -1,13 +1,13 @@
-"""The running loop, time limits and slots in it, at a small part of their usual price.
+"""The running loop and time limits in it, at a small part of their usual price.
 
-Before Python 3.12, asyncio makes a system call whenever it is asked for the running loop; a timer
-for each time limit costs as much as a tenth of a page, and a semaphore needs a coroutine even where
-it is free.
+Before Python 3.12, asyncio makes a system call whenever it is asked for the running loop. A
+``Limit`` costs 0.7 µs, where ``asyncio.timeout_at`` costs 4.6 on Python 3.11 and 3.6 on 3.13: four
+per cent of a page, which would break the promise of 1.20 times bare aiohttp. Other parts of asyncio
+are used as they are: a semaphore costs 0.6 µs more than one of our own would.
 """
 
 import asyncio
 import math
-from collections import deque
 from threading import get_ident
 from types import TracebackType
 from typing import Self
@@ -27,41 +27,6 @@ class RunningLoop:
             loop = self._loop = asyncio.get_running_loop()
             self._thread = get_ident()
         return loop
-
-
-class Slots:
-    """A number of slots: first come, first served, and a free one is taken without a coroutine."""
-
-    def __init__(self, number: int) -> None:
-        self._free = number
-        self._waiters: deque[asyncio.Future[None]] = deque()
-
-    def take(self) -> bool:
-        """Take a slot; say whether one was free."""
-        if not self._free:
-            return False
-        self._free -= 1
-        return True
-
-    async def wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for a slot where none is free, and take it."""
-        waiter = loop.create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if not waiter.cancelled():
-                self.give_back()  # it was handed over just before
-            raise
-
-    def give_back(self) -> None:
-        """Hand a slot to the first who waits, so that no newcomer overtakes, or leave it free."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._free += 1
 
 
 class Limit:

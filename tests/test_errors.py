@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -103,14 +104,12 @@ def test_an_error_knows_nothing_before_it_is_told(cls: type[KeyAPIError]) -> Non
 
 
 @every_error
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_an_error_survives_pickle_with_all_it_carries(
-    cls: type[KeyAPIError], protocol: int
-) -> None:
+def test_an_error_survives_pickle_with_all_it_carries(cls: type[KeyAPIError]) -> None:
     error = filled(cls)
     error.add_note("seen on the way")
+    protocols = range(2, pickle.HIGHEST_PROTOCOL + 1)
     for other in (
-        pickle.loads(pickle.dumps(error, protocol)),  # noqa: S301
+        *(pickle.loads(pickle.dumps(error, protocol)) for protocol in protocols),  # noqa: S301
         copy.copy(error),
         copy.deepcopy(error),
     ):
@@ -226,8 +225,9 @@ def test_any_value_is_shown_in_one_short_line(value: object, begins: str) -> Non
 
 
 def test_a_number_that_python_refuses_to_write_is_named_by_its_type() -> None:
-    assert shown(10**5000) == "<int too large to show>"
-    assert shown([10**5000]) == "<list too large to show>"
+    # Python 3.14 has words of its own for it.
+    assert re.match("<int (too large to show|instance with roughly 5001 digits)", shown(10**5000))
+    assert re.match("<list too large to show|.<int instance with roughly", shown([10**5000]))
 
 
 def test_what_an_object_shows_of_itself_is_escaped() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
+from keyapi_async.loops import Limit, RunningLoop, Watch
 from tests import virtual
 
 # Which loop is running
@@ -54,106 +54,6 @@ def test_without_a_running_loop_there_is_none_to_give() -> None:
     virtual.run(ask)
     with pytest.raises(RuntimeError, match="no running event loop"):
         running()
-
-
-# Slots
-
-
-async def hold(slots: Slots, seconds: float) -> None:
-    if not slots.take():
-        await slots.wait(asyncio.get_running_loop())
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        slots.give_back()
-
-
-def free(slots: Slots) -> int:
-    """Count what is free, by taking it all."""
-    number = 0
-    while slots.take():
-        number += 1
-    for _ in range(number):
-        slots.give_back()
-    return number
-
-
-def test_slots_go_to_those_who_wait_in_their_order_and_no_newcomer_overtakes() -> None:
-    async def main() -> None:
-        slots, order = Slots(1), list[int]()
-
-        async def one(number: int) -> None:
-            await hold(slots, 1.0)
-            order.append(number)
-
-        async def newcomer() -> None:
-            await asyncio.sleep(1.0)  # the instant at which the slot is given back
-            await one(9)
-
-        await asyncio.gather(*(one(number) for number in range(3)), newcomer())
-        assert order == [0, 1, 2, 9]
-        assert free(slots) == 1
-
-    virtual.run(main)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    number=st.integers(1, 3),
-    holders=st.lists(
-        st.tuples(
-            st.integers(0, 5),  # when it comes
-            st.integers(0, 3),  # for how long it holds a slot
-            st.none() | st.integers(0, 9),  # when it is cancelled
-        ),
-        max_size=12,
-    ),
-)
-def test_no_slot_is_lost_or_given_twice_whoever_is_cancelled_when(
-    number: int, holders: list[tuple[int, int, int | None]]
-) -> None:
-    async def main() -> None:
-        loop, slots = asyncio.get_running_loop(), Slots(number)
-        held = 0
-
-        async def holder(begin: int, seconds: int) -> None:
-            nonlocal held
-            await asyncio.sleep(begin)
-            if not slots.take():
-                await slots.wait(loop)
-            held += 1
-            assert held <= number
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                held -= 1
-                slots.give_back()
-
-        tasks = []
-        for begin, seconds, cancelled in holders:
-            tasks.append(task := asyncio.create_task(holder(begin, seconds)))
-            if cancelled is not None:
-                loop.call_later(cancelled, task.cancel)
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        assert all(o is None or isinstance(o, asyncio.CancelledError) for o in outcomes)
-        assert free(slots) == number
-
-    virtual.run(main)
-
-
-def test_a_slot_handed_to_one_who_is_cancelled_goes_to_the_next() -> None:
-    async def main() -> None:
-        slots = Slots(1)
-        assert slots.take()
-        first, second = (asyncio.create_task(hold(slots, 1.0)) for _ in "ab")
-        await asyncio.sleep(1)
-        slots.give_back()
-        first.cancel()
-        await second
-        assert first.cancelled()
-        assert free(slots) == 1
-
-    virtual.run(main)
 
 
 # Time limits

@@ -27,7 +27,7 @@ from keyapi_async.errors import (
 )
 from keyapi_async.limiter import Limiter, Permit, QpsLimiter
 from keyapi_async.limiter.protocol import Connected
-from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
+from keyapi_async.loops import Limit, RunningLoop, Watch
 from keyapi_async.secret import Secret
 
 __all__ = ["Stats"]
@@ -67,6 +67,50 @@ class Options(NamedTuple):
     meter: Meter
 
 
+class _Call:
+    """One call: what is asked for, and until when."""
+
+    __slots__ = ("deadline", "loop", "options", "price", "request")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, request: Request, options: Options, price: int
+    ) -> None:
+        self.loop = loop
+        self.request = request
+        self.options = options
+        self.price = price
+        self.deadline = None if options.deadline is None else loop.time() + options.deadline
+
+    def ends(self, begun: float) -> float:
+        """Say when an attempt must be over."""
+        end = begun + self.options.timeout
+        return end if self.deadline is None else min(end, self.deadline)
+
+    def is_late(self, wait: float = 0.0) -> bool:
+        """Say whether a wait would end behind the deadline."""
+        return self.deadline is not None and self.loop.time() + wait + _TICK >= self.deadline
+
+    def late(self) -> DeadlineExceededError:
+        """Make the error of a call that is late."""
+        return DeadlineExceededError(
+            f"the call would take longer than its {self.options.deadline:g} s"
+        )
+
+
+class _Turn:
+    """One attempt: what it holds, and what came of it."""
+
+    __slots__ = ("begun", "connected", "cost", "outcome", "permit", "reserved", "status")
+
+    def __init__(self) -> None:
+        self.reserved = self.connected = False
+        self.permit: Permit | None = None
+        self.begun = 0.0
+        self.outcome: Envelope | KeyAPIError | None = None
+        self.status = 0
+        self.cost = Cost.FREE
+
+
 class Core:
     """What all views of a client share: transport, gate, circuit, connections and counters."""
 
@@ -89,7 +133,7 @@ class Core:
         self._transport = transport
         self.limiter = limiter
         self._secret = secret
-        self._connections = Slots(max_connections)
+        self._connections = asyncio.Semaphore(max_connections)
         self._watch: Watch
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -101,13 +145,12 @@ class Core:
 
         A success costs ``price`` credits.
         """
-        loop = self.enter()
-        deadline = None if options.deadline is None else loop.time() + options.deadline
+        call = _Call(self.enter(), request, options, price)
         failure: KeyAPIError | None = None
         outcome: Envelope | KeyAPIError | None = None
         attempts, delay, repeatable = 0, 0.0, True
         while True:
-            outcome, sent = await self._attempt(loop, request, options, price, deadline, delay)
+            outcome, sent = await self._attempt(call, delay)
             if isinstance(outcome, Envelope):
                 return outcome, attempts + 1
             if not sent:
@@ -119,9 +162,9 @@ class Core:
                 # One more try may bring a better answer; a third would only cost another credit.
                 outcome.repeatable, repeatable = outcome.repeatable and repeatable, False
             failure, wait = outcome, options.retry(attempts, outcome)
-            late = deadline is not None and loop.time() + (wait or 0.0) + _TICK >= deadline
+            late = call.is_late(wait or 0.0)
             if late and (wait is not None or isinstance(outcome, AttemptTimeoutError)):
-                failure = _late(options)
+                failure = call.late()
                 failure.__cause__ = outcome
                 break
             if wait is None:
@@ -146,78 +189,78 @@ class Core:
             raise UsageError("this client is closed: make another")
         return loop
 
-    async def _attempt(  # noqa: C901, PLR0912, PLR0915, PLR0917  # one attempt, told in its order
-        self,
-        loop: asyncio.AbstractEventLoop,
-        request: Request,
-        options: Options,
-        price: int,
-        deadline: float | None,
-        delay: float,
-    ) -> tuple[Envelope | KeyAPIError, bool]:
+    async def _attempt(self, call: "_Call", delay: float) -> tuple[Envelope | KeyAPIError, bool]:
         """Wait for all that a request needs, and send it; say whether it was sent.
 
         One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
         waits; the sending by the attempt's timeout.
         """
-        limit = Limit(self._watch, loop, deadline)
-        outcome: Envelope | KeyAPIError | None = None
-        permit: Permit | None = None
-        reserved = connected = False
-        cost, status, now = Cost.FREE, 0, 0.0
+        turn = _Turn()
+        limit = Limit(self._watch, call.loop, call.deadline)
         try:
             with limit:
-                if (outcome := self._refusal()) is not None:
-                    return outcome, False
+                if (refusal := self._refusal()) is not None:
+                    return refusal, False
                 if delay > 0:
                     await asyncio.sleep(delay)
-                if not options.meter.reserve_at_once(price):
-                    await options.meter.reserve(price)
-                reserved = True
-                if not self._connections.take():
-                    await self._connections.wait(loop)
-                connected = True
-                asked = now = loop.time()
-                if (permit := self._at_once(now)) is None:
-                    try:
-                        permit = await self.limiter.acquire()
-                    finally:
-                        now = loop.time()
-                        self.waited += now - asked
-                end = now + options.timeout
-                limit.move(end if deadline is None else min(end, deadline))
-                cost = Cost.UNCERTAIN
+                if not call.options.meter.reserve_at_once(call.price):
+                    await call.options.meter.reserve(call.price)
+                turn.reserved = True
+                await self._connections.acquire()
+                turn.connected = True
+                turn.begun = call.loop.time()
+                turn.permit = self._at_once(turn.begun) or await self._permit(turn, call.loop)
+                limit.move(call.ends(turn.begun))
+                turn.cost = Cost.UNCERTAIN
                 self.requests += 1
-                answer = await self._transport.send(request, options.timeout)
-                if isinstance(answer, Answer):
-                    status = answer.status
-                    outcome = classify(answer, self._secret.hide)
-                else:
-                    outcome = answer
-                cost = _cost_of(outcome)
-            if outcome is None and permit is not None:
-                outcome = AttemptTimeoutError(f"no whole answer within {options.timeout:g} s")
+                answer = await self._transport.send(call.request, call.options.timeout)
+                self._read(turn, answer)
+            if turn.outcome is None and turn.permit is not None:
+                late = f"no whole answer within {call.options.timeout:g} s"
+                turn.outcome = AttemptTimeoutError(late)
         except CreditBudgetError as error:
             return error.with_traceback(None), False
         finally:
-            if permit is not None:
-                if isinstance(outcome, APIError):
-                    self._learn(outcome, permit)
-                self.limiter.answered(permit)
-                if log.isEnabledFor(logging.DEBUG):
-                    log.debug("%s", _line(request, status, outcome, loop.time() - now))
-            if connected:
-                self._connections.give_back()
-            if reserved:
-                options.meter.settle(cost, price)
-        if outcome is not None:
-            return outcome, not isinstance(outcome, ConfigurationError)
+            self._give_back(turn, call)
+        if turn.outcome is not None:
+            return turn.outcome, not isinstance(turn.outcome, ConfigurationError)
         if (refusal := self._refusal()) is not None:
             return refusal, False
-        if deadline is not None and loop.time() + _TICK >= deadline:
-            return _late(options), False
+        if call.is_late():
+            return call.late(), False
         # It was interrupted by a circuit that is closed again.
-        return await self._attempt(loop, request, options, price, deadline, 0.0)
+        return await self._attempt(call, 0.0)
+
+    async def _permit(self, turn: "_Turn", loop: asyncio.AbstractEventLoop) -> Permit:
+        """Wait for the gate."""
+        asked = turn.begun
+        try:
+            return await self.limiter.acquire()
+        finally:
+            turn.begun = loop.time()
+            self.waited += turn.begun - asked
+
+    def _read(self, turn: "_Turn", answer: Answer | KeyAPIError) -> None:
+        """Read an answer, and say what it costs."""
+        if isinstance(answer, Answer):
+            turn.status = answer.status
+            turn.outcome = classify(answer, self._secret.hide)
+        else:
+            turn.outcome = answer
+        turn.cost = _cost_of(turn.outcome)
+
+    def _give_back(self, turn: "_Turn", call: "_Call") -> None:
+        """Tell gate, circuit and meter what became of an attempt, and free what it held."""
+        if turn.permit is not None:
+            if isinstance(turn.outcome, APIError):
+                self._learn(turn.outcome, turn.permit)
+            self.limiter.answered(turn.permit)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s", _line(call, turn))
+        if turn.connected:
+            self._connections.release()
+        if turn.reserved:
+            call.options.meter.settle(turn.cost, call.price)
 
     def _refusal(self) -> KeyAPIError | None:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
@@ -273,10 +316,6 @@ def _never(_: float) -> None:
     """Stand in for ``at_once`` where a gate has none."""
 
 
-def _late(options: Options) -> DeadlineExceededError:
-    return DeadlineExceededError(f"the call would take longer than its {options.deadline:g} s")
-
-
 def _cost_of(outcome: Envelope | KeyAPIError) -> Cost:
     if isinstance(outcome, Envelope):
         return Cost.SPENT
@@ -291,14 +330,13 @@ def _named(request: Request) -> str:
     return f"GET {request.path} page {printable(request.params.get('page_num', '-'), 80)}"
 
 
-def _line(
-    request: Request, status: int, outcome: Envelope | KeyAPIError | None, seconds: float
-) -> str:
+def _line(call: _Call, turn: _Turn) -> str:
+    outcome = turn.outcome
     if isinstance(outcome, Envelope):
         request_id = printable(outcome.request_id or "-", 80)
-        told = f"HTTP {status}, code {outcome.code}, request id {request_id}"
+        told = f"HTTP {turn.status}, code {outcome.code}, request id {request_id}"
     elif outcome is None:
         told = "cancelled"
     else:
         told = f"{type(outcome).__name__}: {outcome}"
-    return f"{_named(request)}: {told}, {seconds * 1000:.0f} ms"
+    return f"{_named(call.request)}: {told}, {(call.loop.time() - turn.begun) * 1000:.0f} ms"

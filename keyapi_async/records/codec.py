@@ -107,12 +107,12 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
     }
     for name, kind in kinds.items():
         names[f"read_{name}"], names[f"passes_{name}"] = kind.read, kind.passes
-        names[f"widens_{name}"] = kind.widens
+        names[f"again_{name}"], names[f"widens_{name}"] = kind.read_again, kind.widens
 
-    def filled(get: str, extra: str) -> list[str]:
+    def filled(get: str, extra: str, read: str = "read") -> list[str]:
         lines = ["r = new(mutable)"]
         for name, kind in kinds.items():
-            value = f"read_{name}(v)"
+            value = f"{read}_{name}(v)"
             if kind.widens is not None:
                 value = f"passes_{name}(v) if v.__class__ is widens_{name} else {value}"
             if kind.passes is not None:
@@ -141,7 +141,7 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         "    records = []",
         "    for position, row in enumerate(rows, first):",
         "        try:",
-        *_indented(3, [*filled("row['{}']", whole), "records.append(r)", "continue"]),
+        *_indented(3, [*filled("row['{}']", whole, "again"), "records.append(r)", "continue"]),
         "        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):",
         "            pass",
         "        records.append(read(row, position))",

@@ -138,7 +138,7 @@ def _structured(into: type[T]) -> ReadRow[T]:
             reason = "; ".join(cattrs.transform_error(error))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-        name = getattr(into, "__name__", into)
+        name = into.__name__ if isinstance(into, type) else into
         raise DecodeError(None, row, f"cannot become {name}: {printable(reason)}")
 
     return read

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
-from typing import Annotated, Any
+from functools import cache, lru_cache
+from typing import Annotated, Any, cast
 
 import attrs
 import orjson
@@ -65,6 +66,7 @@ class Kind:
         name: what the specification calls it.
         becomes: the type of the field in the record, for signatures.
         read: makes the Python value; raises ValueError with the reason.
+        repeats: whether the same few values come again and again, and are worth remembering.
         passes: the class of the wire values that are the Python value already.
         widens: the class of the wire values that calling ``passes`` makes the Python value.
         write: makes the wire value again, or None where both are the same.
@@ -80,6 +82,20 @@ class Kind:
     write: Callable[..., object] | None = None
     required: bool = False
     on_wire: bool = True
+    repeats: bool = False
+
+    @property
+    def read_again(self) -> Callable[[object], object]:
+        """Read as ``read`` does, from memory where the same value came before.
+
+        Raises TypeError besides, where a value cannot be remembered.
+        """
+        return _remembered(self.read) if self.repeats else self.read
+
+
+@cache
+def _remembered(read: Callable[[object], object]) -> Callable[[object], object]:
+    return cast("Callable[[object], object]", lru_cache(1024, typed=True)(read))
 
 
 @attrs.frozen
@@ -188,7 +204,7 @@ def _day(value: object) -> date | None:
 def _json(value: object) -> JSON:
     if isinstance(value, str):
         try:
-            said = read_json(value.encode())
+            said = read_json(value)
         except ValueError:  # it says nothing, so it stays as it is
             return value
         return value if isinstance(said, str) else said
@@ -203,7 +219,7 @@ def choice(enum: type[IntEnum], write: Callable[..., object] = int) -> Kind:
         code = _count(value)
         return code if code is None else members.get(code, code)
 
-    return Kind("choice", enum | int | None, read, write=write)
+    return Kind("choice", enum | int | None, read, write=write, repeats=True)
 
 
 _FLAGS = {"": None, "-": None, "0": False, "1": True, "false": False, "true": True}
@@ -314,11 +330,17 @@ MomentText = Annotated[
 MomentMs = Annotated[
     datetime | None, Kind("moment_ms", datetime | None, _moment_ms, write=_write_moment_ms)
 ]
-Day = Annotated[date | None, Kind("date", date | None, _day, write=date.isoformat)]
-DayNumber = Annotated[date | None, Kind("date", date | None, _day, write=_write_day_number)]
-Flag = Annotated[bool | None, Kind("flag", bool | None, _flag, write=int)]
-FlagText = Annotated[bool | None, Kind("flag", bool | None, _flag, write=_write_flag_text)]
-Sales = Annotated[SalesFlag | None, Kind("choice", SalesFlag | None, _sales_flag, write=int)]
+Day = Annotated[date | None, Kind("date", date | None, _day, write=date.isoformat, repeats=True)]
+DayNumber = Annotated[
+    date | None, Kind("date", date | None, _day, write=_write_day_number, repeats=True)
+]
+Flag = Annotated[bool | None, Kind("flag", bool | None, _flag, write=int, repeats=True)]
+FlagText = Annotated[
+    bool | None, Kind("flag", bool | None, _flag, write=_write_flag_text, repeats=True)
+]
+Sales = Annotated[
+    SalesFlag | None, Kind("choice", SalesFlag | None, _sales_flag, write=int, repeats=True)
+]
 Categories = Annotated[
     tuple[CategoryRank, ...] | None,
     Kind("categories", tuple[CategoryRank, ...] | None, _categories, write=_write_categories),
