@@ -3,16 +3,12 @@
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING
 
 from keyapi_async.errors import ConfigurationError
-from keyapi_async.limiter.belief import Belief
+from keyapi_async.limiter.estimate import RateEstimate
 from keyapi_async.limiter.protocol import Permit
-from keyapi_async.limiter.window import Window
+from keyapi_async.limiter.slots import Slots
 from keyapi_async.loops import RunningLoop
-
-if TYPE_CHECKING:
-    from aiolimiter import AsyncLimiter
 
 log = logging.getLogger("keyapi_async")
 
@@ -22,8 +18,8 @@ DEFAULT_PAUSE = 0.5
 MAX_PAUSE = 120.0
 """Seconds of Retry-After that the gate obeys at most."""
 
-_BURST = 0.055
-"""Of a second's permits may go at once: what a late timer loses with a burst of one is lost."""
+_LATENESS = 0.055
+"""Seconds that a busy event loop may make up for by sending permits closer together."""
 
 
 def checked_qps(qps: float | None) -> float | None:
@@ -44,39 +40,39 @@ def pause_of(retry_after: float | None) -> float:
     return DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
 
 
+_WAITED_FOR = 0.25
+"""Of the spacing of permits, for which a late answer holds back the next one."""
+
+
 class QpsLimiter:
     """The gate of one process: first come first served, one pause for all.
 
-    Permits are paced at 95 % of the limit in bursts of a twentieth of a second, and never more than
-    the limit are granted in any second. A 429 pauses everyone, and lowers the limit believed in; it
-    rises again while there is demand, never above ``qps``.
+    Permits are spaced evenly at 95 % of the limit, closer only where a timer came late, and never
+    more than the limit are granted in any second. A 429 pauses everyone; it spaces permits
+    strictly, or lowers the limit, which rises again while there is demand, never above ``qps``.
 
     Args:
         qps: queries a second that the plan allows; None where that is unknown: find it.
 
     Raises:
-        ConfigurationError: ``qps`` is no positive number.
+        ConfigurationError: ``qps`` is not a positive number.
     """
 
     def __init__(self, qps: float | None = 10.0) -> None:
         self.qps = checked_qps(qps)
-        # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Lock()  # one waits for a permit, the others for their turn
         self._queue = 0
         self._running = RunningLoop()
-        self._belief = Belief(qps)
-        self._window = Window()
-        # The bucket that paces is one number, when it will have run empty; it is aiolimiter's where
-        # somebody has to wait.
-        self._empty_at = 0.0
-        self._pace: AsyncLimiter | None = None
-        self._set_pace()
+        self._estimate = RateEstimate(qps)
+        self._slots = Slots()
+        self._due = 0.0  # when the next permit is
+        self._last = Permit(-math.inf, landed=True)
         self._paused_until = 0.0
 
     @property
     def limit(self) -> float:
         """Queries a second that the gate believes are allowed."""
-        return self._belief.limit
+        return self._estimate.limit
 
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
@@ -87,47 +83,39 @@ class QpsLimiter:
         self._queue += 1
         try:
             async with self._turn:
-                await self._wait(loop)
-                now = loop.time()
-                return self._grant(now, waited=now > asked)
+                while (wait := self._opens_at(now := loop.time()) - now) > 0:
+                    await asyncio.sleep(wait)
+                ready = max(asked, self._due, self._paused_until)
+                return self._grant(now, ready, waited=now > asked)
         finally:
             self._queue -= 1
 
     def at_once(self, now: float) -> Permit | None:
         """Grant a permit where nobody has to wait, which costs no coroutine; None elsewhere."""
-        if self._queue or self._belief.rate != self._pace_of:
+        if self._queue or self._opens_at(now) > now:
             return None
-        if self._empty_at > now + self._slack or self._opens_at(now) > now:
-            return None
-        self._pour(now)
-        self._pace = None  # it knows nothing of this permit
-        return self._grant(now, waited=False)
+        return self._grant(now, now, waited=False)
 
-    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        if self._belief.rate != self._pace_of:
-            self._set_pace()
-            # The new bucket is full, or each change of pace would grant a burst for nothing.
-            self._empty_at = now + self._burst / self._pace_of
-        if self._pace is None:
-            self._pace = await self._paced(self._empty_at - now)
-        await self._pace.acquire()
-        self._pour(loop.time())
-        while (wait := self._opens_at(now := loop.time()) - now) > 0:
-            await asyncio.sleep(wait)
-
-    def _grant(self, now: float, *, waited: bool) -> Permit:
-        self._belief.granted(now, waited=waited)
-        permit = Permit(now)
-        self._window.enter(permit)
+    def _grant(self, now: float, ready: float, *, waited: bool) -> Permit:
+        """Grant a permit that could have been granted when it was ready, had no timer been late."""
+        estimate = self._estimate
+        estimate.granted(now, waited=waited)
+        begin = now if estimate.spaced else max(ready, now - _LATENESS)
+        self._due = begin + 1.0 / estimate.rate
+        permit = self._last = Permit(now)
+        self._slots.enter(permit)
         return permit
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there: the server has counted the request."""
         now = self._running().time()
-        self._window.leave(permit, now)
+        self._slots.leave(permit, now)
+        if permit is self._last and self._estimate.spaced:
+            # It may have arrived as late as its answer says, and the next one must not be close.
+            late = min(now - permit.at - self._slots.shortest, _WAITED_FOR / self.limit)
+            self._due = max(self._due, permit.at + late + 1.0 / self.limit)
         if not permit.throttled:
-            self._belief.succeeded(now)
+            self._estimate.succeeded(now)
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request for ``retry_after`` seconds, half a second where it is None."""
@@ -135,30 +123,18 @@ class QpsLimiter:
         permit.throttled = True
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
-        if self._belief.refused(permit.at, now):
+        if self._estimate.refused(permit.at, now):
             log.info(
-                "throttled: waiting %.1f s, then %.3g queries a second", pause, self._belief.rate
+                "throttled: waiting %.1f s, then %.3g queries a second", pause, self._estimate.rate
             )
 
-    def _set_pace(self) -> None:
-        self._pace, self._pace_of = None, self._belief.rate
-        self._burst = max(1, math.ceil(_BURST * self._belief.limit))
-        self._each = 1 / self._pace_of
-        self._slack = (self._burst - 1) / self._pace_of
-
-    def _pour(self, now: float) -> None:
-        """Put a permit into the bucket."""
-        self._empty_at = max(self._empty_at, now) + self._each
-
-    async def _paced(self, left: float) -> "AsyncLimiter":
-        """Make the bucket of those who wait: it is empty in so many seconds."""
-        from aiolimiter import AsyncLimiter  # noqa: PLC0415  # as dear as a tenth of aiohttp
-
-        pace = AsyncLimiter(self._burst, self._burst / self._pace_of)
-        await pace.acquire(min(max(0.0, left) * self._pace_of, self._burst))  # this does not wait
-        return pace
-
     def _opens_at(self, now: float) -> float:
-        """Say when pause and window may be over; a time not after now means that they are."""
-        room = self._window.room_at(now, self._belief.places)
-        return max(room, self._paused_until)
+        """Say when a permit may be granted; a time not after now means now."""
+        if self._due > now:
+            return max(self._due, self._paused_until)
+        if self._estimate.spaced and not self._last.landed:  # it has not arrived yet, perhaps
+            spacing = 1.0 / self.limit
+            latest = self._last.at + (1.0 + _WAITED_FOR) * spacing
+            if now < latest and self._slots.shortest < spacing / 2:
+                return max(latest, self._paused_until)
+        return max(self._slots.room_at(now, self._estimate.slots), self._paused_until)

@@ -13,7 +13,7 @@ import attrs
 
 from keyapi_async.call.wire import Secret
 from keyapi_async.errors import ConfigurationError, UsageError
-from keyapi_async.limiter.belief import UNKNOWN, Belief
+from keyapi_async.limiter.estimate import UNKNOWN, Belief
 from keyapi_async.limiter.link import Link, LinkError
 from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit

@@ -11,7 +11,7 @@ FLIGHT = 0.3
 _TRIPS = 20  # answers before the shortest round trip is believed
 
 
-class Window:
+class Slots:
     """Counts what a server may still count into the second that is running.
 
     A request reached the server before its answer came, and the one that takes its place will
@@ -26,6 +26,11 @@ class Window:
         self._trips = 0
         self._shortest = math.inf
 
+    @property
+    def shortest(self) -> float:
+        """Seconds of the shortest round trip; 0 until there were enough of them."""
+        return self._shortest if self._trips > _TRIPS else 0.0
+
     def enter(self, permit: Permit) -> None:
         """Take note of a permit granted."""
         self._flying.append(permit)
@@ -39,7 +44,7 @@ class Window:
         trip = min(now - permit.at, FLIGHT)
         self._trips += 1
         self._shortest = min(self._shortest, trip)
-        certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
+        certain = self.shortest / 2
         when = permit.at + trip + 1.0 - certain
         flying, leaving = self._flying, self._leaving
         if leaving and leaving[-1] > when:
