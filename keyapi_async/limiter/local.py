@@ -72,7 +72,7 @@ class QpsLimiter:
     @property
     def limit(self) -> float:
         """Queries a second that the gate believes are allowed."""
-        return self._estimate.limit
+        return self._estimate.state.limit
 
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
@@ -100,8 +100,8 @@ class QpsLimiter:
         """Grant a permit that could have been granted when it was ready, had no timer been late."""
         estimate = self._estimate
         estimate.granted(now, waited=waited)
-        begin = now if estimate.spaced else max(ready, now - _LATENESS)
-        self._due = begin + 1.0 / estimate.rate
+        begin = now if estimate.state.spaced else max(ready, now - _LATENESS)
+        self._due = begin + 1.0 / estimate.state.rate
         permit = self._last = Permit(now)
         self._slots.enter(permit)
         return permit
@@ -110,7 +110,7 @@ class QpsLimiter:
         """Take note that the answer is there: the server has counted the request."""
         now = self._running().time()
         self._slots.leave(permit, now)
-        if permit is self._last and self._estimate.spaced:
+        if permit is self._last and self._estimate.state.spaced:
             # It may have arrived as late as its answer says, and the next one must not be close.
             late = min(now - permit.at - self._slots.shortest, _WAITED_FOR / self.limit)
             self._due = max(self._due, permit.at + late + 1.0 / self.limit)
@@ -125,14 +125,14 @@ class QpsLimiter:
         self._paused_until = max(self._paused_until, now + pause)
         if self._estimate.refused(permit.at, now):
             log.info(
-                "throttled: waiting %.1f s, then %.3g queries a second", pause, self._estimate.rate
+                "throttled: waiting %.1f s, then %.3g queries a second", pause, self._estimate.state.rate
             )
 
     def _opens_at(self, now: float) -> float:
         """Say when a permit may be granted; a time not after now means now."""
         if self._due > now:
             return max(self._due, self._paused_until)
-        if self._estimate.spaced and not self._last.landed:  # it has not arrived yet, perhaps
+        if self._estimate.state.spaced and not self._last.landed:  # it has not arrived yet, perhaps
             spacing = 1.0 / self.limit
             latest = self._last.at + (1.0 + _WAITED_FOR) * spacing
             if now < latest and self._slots.shortest < spacing / 2:
