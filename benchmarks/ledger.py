@@ -22,11 +22,12 @@ from pathlib import Path
 
 import orjson
 
+from benchmarks.serving import PATH as CREATORS
 from keyapi_async.harvest import Harvest, Job
 from keyapi_async.harvest.intake import Entry, Intake
 from keyapi_async.harvest.keeper import Keeper
 from keyapi_async.harvest.ledger import Bought, Unread
-from keyapi_async.sandbox.data import World
+from keyapi_async.sandbox import Service
 
 A_LIST = 50
 """Pages of one list."""
@@ -34,8 +35,8 @@ A_LIST = 50
 
 def pages_of_ten() -> list[bytes]:
     """Give some thousand different pages."""
-    world = World(seed=0)
-    rows = [row for one in world.product_ids(300) for row in world.product_creators(one)]
+    box = Service()
+    rows = [row for one in box.product_ids(300) for row in box.rows(CREATORS, product_id=one)]
     return [orjson.dumps(rows[i : i + 10]) for i in range(0, len(rows) - 9, 10)]
 
 

@@ -14,9 +14,11 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from benchmarks.serving import PATH as CREATORS
+from benchmarks.serving import PRODUCT
 from keyapi_async import KeyAPIError, ProductCreator, RecordStream, fan_out
 from keyapi_async.call.wire import Answer, Request
-from keyapi_async.sandbox.data import World
+from keyapi_async.sandbox import Service
 from tests import virtual
 
 PATH = "/v1/rows"
@@ -28,7 +30,7 @@ class Rows:
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._row = World().product_creators("1729492547846767618")[0]
+        self._row = Service().rows(CREATORS, product_id=PRODUCT)[0]
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         """Answer one page after a moment."""

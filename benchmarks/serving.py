@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from keyapi_async.sandbox.data import World
+from keyapi_async.sandbox import Service
 
 PRODUCT = "1729492547846767618"
 PATH = "/v1/tiktok/product/creators/analytics"
@@ -74,7 +74,7 @@ def nginx(lists: Mapping[str, int]) -> Iterator[str]:
 
 
 def _write(folder: Path, pages: int) -> None:
-    rows = World(seed=0).product_creators(PRODUCT)
+    rows = Service().rows(PATH, product_id=PRODUCT)
     folder.mkdir()
     for page in range(1, pages + 1):
         page_rows = [rows[(page * 10 + i) % len(rows)] for i in range(10 - (page == pages))]

@@ -3,8 +3,8 @@
 The sandbox serves from a second process, and spoils a share of its answers in every way that leaves
 the rows as they are: refusals, resets, truncations, hangs, answers that are no JSON, odd types and
 so on. One client reads from it by streams with prefetch and by a fan-out at once. The rows are
-compared with the world by their number and by a checksum that knows no order, the meter with the
-bill. The exit code is 1 where a promise is broken.
+compared with the sandbox's by their number and by a checksum that knows no order, the meter with
+the bill. The exit code is 1 where a promise is broken.
 
     python -m benchmarks.soak [--pages 200000] [--faults 0.05] [--minutes 10]
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import attrs
 
+from benchmarks.serving import PATH as CREATORS
 from keyapi_async import (
     Bookmark,
     KeyAPI,
@@ -31,8 +32,7 @@ from keyapi_async import (
     RetryPolicy,
     fan_out,
 )
-from keyapi_async.sandbox import Faults, Sandbox
-from keyapi_async.sandbox.data import World
+from keyapi_async.sandbox import Faults, Sandbox, Service
 from keyapi_async.sandbox.faults import Fault
 
 STREAMS, PREFETCH, CONCURRENCY = 8, 4, 40
@@ -74,7 +74,7 @@ class Soak:
     api: KeyAPI
     pages: int
     until: float
-    world: World = attrs.field(factory=World)
+    box: Service = attrs.field(factory=Service)
     drawn: list[str] = attrs.field(factory=list)
     rows: int = 0
     checksum: int = 0
@@ -83,7 +83,7 @@ class Soak:
 
     def keys(self) -> Iterator[str]:
         """Give products until the pages are enough or the time is over; all readers share it."""
-        for product_id in _products(self.world):
+        for product_id in _products(self.box):
             if self.api.credits.spent >= self.pages or time.monotonic() >= self.until:
                 return
             self.drawn.append(product_id)
@@ -157,19 +157,19 @@ class Soak:
         await asyncio.wait((watcher,))
 
     def wanted(self) -> tuple[int, int]:
-        """Give the number and the checksum of the rows that the world has for what was drawn."""
+        """Give the number and the checksum of the rows that the sandbox has for what was drawn."""
         rows = checksum = 0
         for key in self.drawn:
-            for row in self.world.product_creators(key):
+            for row in self.box.rows(CREATORS, product_id=key):
                 rows += 1
                 names = ("product_id", "user_id", "nick_name", "total_followers_cnt")
                 checksum += hash(tuple(row[name] for name in names))
         return rows, checksum
 
 
-def _products(world: World) -> Iterator[str]:
-    """List the products of the world, and after them any other ids: they have lists, too."""
-    known = world.product_ids(20_000)
+def _products(box: Service) -> Iterator[str]:
+    """List the products of the sandbox, and after them any other ids: they have lists, too."""
+    known = box.product_ids(9_600)
     yield from known
     yield from (str(int(max(known)) + number) for number in itertools.count(1))
 
@@ -232,10 +232,10 @@ def main() -> int:
     rows, checksum = run.wanted()
     print(f"{len(run.drawn):,} lists, {stats.requests:,} requests, {faults:,} of them struck")
     same = run.checksum == checksum
-    print(f"rows {run.rows:,}, the world's {rows:,}, checksums {'equal' if same else 'differ'}")
+    print(f"rows {run.rows:,}, the sandbox's {rows:,}, checksums {'equal' if same else 'differ'}")
     print(f"credits {spent:,} spent and {uncertain:,} uncertain, billed {billed:,}")
     if run.rows != rows or not same:
-        broken.append("the rows are not those of the world")
+        broken.append("the rows are not those of the sandbox")
     if not spent <= billed <= spent + uncertain:
         broken.append("the meter is not the bill")
     for promise in broken:

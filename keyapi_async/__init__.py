@@ -10,12 +10,96 @@ from typing import TYPE_CHECKING
 from keyapi_async.version import __version__
 
 if TYPE_CHECKING:
-    from keyapi_async.bookmark import Bookmark
-    from keyapi_async.call.core import Stats
-    from keyapi_async.call.credits import Credits
-    from keyapi_async.call.retry import RetryPolicy
-    from keyapi_async.call.wire import Envelope
-    from keyapi_async.client import KeyAPI
+    from keyapi_async.api.category import (
+        Category,
+        CategoryLevel,
+    )
+    from keyapi_async.api.declaration import (
+        Endpoint,
+        Parameter,
+    )
+    from keyapi_async.api.influencer import (
+        Influencer,
+        InfluencerLivestream,
+        InfluencerProduct,
+        InfluencerProductSortField,
+        InfluencerRankField,
+        InfluencerSalesFlag,
+        InfluencerSortField,
+        InfluencerTrend,
+        InfluencerVideoSortField,
+        RankedInfluencer,
+    )
+    from keyapi_async.api.params import (
+        RankType,
+        SortType,
+    )
+    from keyapi_async.api.product import (
+        ProductCreator,
+        ProductInfluencerSortField,
+        ProductLiveSortField,
+        ProductLivestream,
+        ProductRankField,
+        ProductReview,
+        ProductSortField,
+        ProductTrend,
+        ProductVideoSortField,
+        RankedProduct,
+        VideoProduct,
+    )
+    from keyapi_async.api.product_record import (
+        Product,
+    )
+    from keyapi_async.api.search import (
+        FoundInfluencer,
+        SearchSortType,
+        SearchType,
+    )
+    from keyapi_async.api.shared import (
+        FromFlag,
+        ProductSalesFlag,
+        SalesTrendFlag,
+    )
+    from keyapi_async.api.shop import (
+        RankedShop,
+        SellerInfluencerSortField,
+        SellerLiveSortField,
+        SellerProductSortField,
+        SellerRankField,
+        SellerSortField,
+        SellerVideoSortField,
+        Shop,
+        ShopCreator,
+        ShopLivestream,
+        ShopTrend,
+        ShopVideo,
+    )
+    from keyapi_async.api.video import (
+        RankedVideo,
+        Video,
+        VideoRankField,
+        VideoSalesFlag,
+        VideoSortField,
+        VideoTrend,
+    )
+    from keyapi_async.bookmark import (
+        Bookmark,
+    )
+    from keyapi_async.call.core import (
+        Stats,
+    )
+    from keyapi_async.call.credits import (
+        Credits,
+    )
+    from keyapi_async.call.retry import (
+        RetryPolicy,
+    )
+    from keyapi_async.call.wire import (
+        Envelope,
+    )
+    from keyapi_async.client import (
+        KeyAPI,
+    )
     from keyapi_async.errors import (
         APIError,
         AttemptTimeoutError,
@@ -38,27 +122,40 @@ if TYPE_CHECKING:
         TransportError,
         UsageError,
     )
-    from keyapi_async.limiter import Limiter, Permit, QpsLimiter, RedisLimiter
-    from keyapi_async.params import (
-        InfluencerRankField,
-        InfluencerVideoSortField,
-        ProductInfluencerSortField,
-        RankType,
-        SortType,
-        Until,
+    from keyapi_async.limiter import (
+        Limiter,
+        Permit,
+        QpsLimiter,
+        RedisLimiter,
     )
     from keyapi_async.records.converter import (
-        InfluencerLivestream,
-        InfluencerVideo,
-        ProductCreator,
-        RankedInfluencer,
-        VideoProduct,
         converter,
         unstructure,
     )
-    from keyapi_async.records.fields import CategoryRank, SalesFlag
-    from keyapi_async.streams.fanout import Failure, FanOut, fan_out
-    from keyapi_async.streams.stream import Page, RecordStream, Reject
+    from keyapi_async.records.fields import (
+        CategoryRank,
+        SalesFlag,
+    )
+    from keyapi_async.streams.fanout import (
+        Failure,
+        FanOut,
+        fan_out,
+    )
+    from keyapi_async.streams.listing import (
+        PageLimit,
+        PageNum,
+    )
+    from keyapi_async.streams.page import (
+        Page,
+        Reject,
+    )
+    from keyapi_async.streams.paging import (
+        Paging,
+        Until,
+    )
+    from keyapi_async.streams.stream import (
+        RecordStream,
+    )
 
 __all__ = [
     "APIError",
@@ -66,6 +163,8 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Bookmark",
+    "Category",
+    "CategoryLevel",
     "CategoryRank",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -73,12 +172,20 @@ __all__ = [
     "Credits",
     "DeadlineExceededError",
     "DecodeError",
+    "Endpoint",
     "Envelope",
     "Failure",
     "FanOut",
+    "FoundInfluencer",
+    "FromFlag",
+    "Influencer",
     "InfluencerLivestream",
+    "InfluencerProduct",
+    "InfluencerProductSortField",
     "InfluencerRankField",
-    "InfluencerVideo",
+    "InfluencerSalesFlag",
+    "InfluencerSortField",
+    "InfluencerTrend",
     "InfluencerVideoSortField",
     "InvalidParameterError",
     "KeyAPI",
@@ -86,15 +193,31 @@ __all__ = [
     "Limiter",
     "NotFoundError",
     "Page",
+    "PageLimit",
+    "PageNum",
     "PaginationError",
+    "Paging",
+    "Parameter",
     "PermissionDeniedError",
     "Permit",
+    "Product",
     "ProductCreator",
     "ProductInfluencerSortField",
+    "ProductLiveSortField",
+    "ProductLivestream",
+    "ProductRankField",
+    "ProductReview",
+    "ProductSalesFlag",
+    "ProductSortField",
+    "ProductTrend",
+    "ProductVideoSortField",
     "QpsLimiter",
     "QuotaExceededError",
     "RankType",
     "RankedInfluencer",
+    "RankedProduct",
+    "RankedShop",
+    "RankedVideo",
     "RateLimitError",
     "RecordStream",
     "RedisLimiter",
@@ -102,13 +225,32 @@ __all__ = [
     "ResponseError",
     "RetryPolicy",
     "SalesFlag",
+    "SalesTrendFlag",
+    "SearchSortType",
+    "SearchType",
+    "SellerInfluencerSortField",
+    "SellerLiveSortField",
+    "SellerProductSortField",
+    "SellerRankField",
+    "SellerSortField",
+    "SellerVideoSortField",
     "ServerError",
+    "Shop",
+    "ShopCreator",
+    "ShopLivestream",
+    "ShopTrend",
+    "ShopVideo",
     "SortType",
     "Stats",
     "TransportError",
     "Until",
     "UsageError",
+    "Video",
     "VideoProduct",
+    "VideoRankField",
+    "VideoSalesFlag",
+    "VideoSortField",
+    "VideoTrend",
     "__version__",
     "converter",
     "fan_out",
@@ -116,31 +258,48 @@ __all__ = [
 ]
 
 _HOMES = {
+    "api.category": "Category CategoryLevel",
+    "api.declaration": "Endpoint Parameter",
+    "api.influencer": (
+        "Influencer InfluencerLivestream InfluencerProduct InfluencerProductSortField "
+        "InfluencerRankField InfluencerSalesFlag InfluencerSortField InfluencerTrend "
+        "InfluencerVideoSortField RankedInfluencer "
+    ),
+    "api.params": "RankType SortType",
+    "api.product": (
+        "ProductCreator ProductInfluencerSortField ProductLiveSortField ProductLivestream "
+        "ProductRankField ProductReview ProductSortField ProductTrend ProductVideoSortField "
+        "RankedProduct VideoProduct "
+    ),
+    "api.product_record": "Product",
+    "api.search": "FoundInfluencer SearchSortType SearchType",
+    "api.shared": "FromFlag ProductSalesFlag SalesTrendFlag",
+    "api.shop": (
+        "RankedShop SellerInfluencerSortField SellerLiveSortField SellerProductSortField "
+        "SellerRankField SellerSortField SellerVideoSortField Shop ShopCreator ShopLivestream "
+        "ShopTrend ShopVideo "
+    ),
+    "api.video": "RankedVideo Video VideoRankField VideoSalesFlag VideoSortField VideoTrend",
     "bookmark": "Bookmark",
-    "client": "KeyAPI",
     "call.core": "Stats",
     "call.credits": "Credits",
     "call.retry": "RetryPolicy",
     "call.wire": "Envelope",
+    "client": "KeyAPI",
     "errors": (
         "APIError AttemptTimeoutError AuthenticationError BadRequestError ConfigurationError "
         "ConnectionFailedError CreditBudgetError DeadlineExceededError DecodeError "
-        "InvalidParameterError KeyAPIError NotFoundError PaginationError "
-        "PermissionDeniedError QuotaExceededError RateLimitError ResponseError ServerError "
-        "TransportError UsageError"
+        "InvalidParameterError KeyAPIError NotFoundError PaginationError PermissionDeniedError "
+        "QuotaExceededError RateLimitError ResponseError ServerError TransportError UsageError "
     ),
     "limiter": "Limiter Permit QpsLimiter RedisLimiter",
-    "params": (
-        "InfluencerRankField InfluencerVideoSortField ProductInfluencerSortField RankType "
-        "SortType Until"
-    ),
-    "records.converter": (
-        "InfluencerLivestream InfluencerVideo ProductCreator RankedInfluencer VideoProduct "
-        "converter unstructure"
-    ),
+    "records.converter": "converter unstructure",
     "records.fields": "CategoryRank SalesFlag",
     "streams.fanout": "Failure FanOut fan_out",
-    "streams.stream": "Page RecordStream Reject",
+    "streams.listing": "PageLimit PageNum",
+    "streams.page": "Page Reject",
+    "streams.paging": "Paging Until",
+    "streams.stream": "RecordStream",
 }
 
 

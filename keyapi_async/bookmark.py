@@ -5,7 +5,7 @@ import attrs
 
 @attrs.frozen(kw_only=False)
 class Bookmark:
-    """The place of the next item of a list; plain integers, so that JSON can keep it.
+    """The place of the next item of a list; plain values, so that JSON can keep it.
 
     ``Bookmark(**json.loads(json.dumps(attrs.asdict(bookmark))))`` gives an equal one back.
 
@@ -13,10 +13,12 @@ class Bookmark:
         page_num: the page that holds the next item, from 1.
         offset: how many rows of that page are behind the reader.
         page_size: rows a page; a bookmark is true for this size only.
-        part: which group of ten ids (``iter_products``), from 0; 0 for every other list.
+        part: which group of ten ids, from 0; 0 for every list that is asked for by one call.
+        listing: which listing it belongs to, or "" where nobody said; it is not compared.
     """
 
     page_num: int
     offset: int = 0
     page_size: int = 10
     part: int = 0
+    listing: str = attrs.field(default="", eq=False)

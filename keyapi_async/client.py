@@ -1,28 +1,48 @@
 """The client: owns the session, and puts gate, meter, circuit and endpoints together."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from copy import copy
 from types import TracebackType
-from typing import Self, TypeVar, overload
+from typing import Final, Self, TypeVar, Unpack, overload
 
-from keyapi_async import params as checks
 from keyapi_async.api import TikTok
-from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller, Core, Options, Stats
 from keyapi_async.call.credits import Credits, Meter
 from keyapi_async.call.retry import Retry, RetryPolicy
 from keyapi_async.call.transport import ClientSession, HttpTransport, TraceConfig
-from keyapi_async.call.wire import JSON, Envelope, Request, Secret, query_of
-from keyapi_async.errors import ConfigurationError, shown
+from keyapi_async.call.wire import Envelope, Request, query_of
+from keyapi_async.checks import number, seconds, setting
+from keyapi_async.errors import ConfigurationError, InvalidParameterError, shown
+from keyapi_async.jsontext import JSON
 from keyapi_async.limiter import Limiter, QpsLimiter
-from keyapi_async.params import Until
-from keyapi_async.streams.stream import Listing, RecordStream
+from keyapi_async.secret import Secret
+from keyapi_async.streams.listing import Listing, PageLimit, PageNum
+from keyapi_async.streams.paging import Paging
+from keyapi_async.streams.stream import RecordStream
 
 T = TypeVar("T")
 
 DEFAULT_BASE_URL = "https://api.keyapi.ai"
+
+_TWO_CREDITS: Final = frozenset(
+    f"/v1/tiktok/{name}"
+    for name in (
+        "insights/ads",
+        "insights/product/detail",
+        "insights/products",
+        "shop/products",
+        "trending/hashtags",
+        "trending/music",
+        "trending/music/detail",
+        "trending/videos",
+        "video/comments/keywords",
+        "video/trends",
+    )
+)
+"""What is known to cost two credits; everything else is taken to cost one."""
+
+_OF_PAGING: Final = ("page_num", "page_size", "page", "limit")
 
 
 class KeyAPI:
@@ -79,8 +99,8 @@ class KeyAPI:
             raise ConfigurationError("trace_configs: give them to the session that you pass")
         if limiter is not None and not isinstance(limiter, Limiter):
             raise ConfigurationError(f"limiter={shown(limiter)}: what the protocol Limiter says")
-        _seconds("quota_cooldown", quota_cooldown, least=0.0)
-        _whole("max_connections", max_connections, 1)
+        seconds("quota_cooldown", quota_cooldown, least=0.0)
+        setting("max_connections", max_connections, 1)
         transport = HttpTransport(
             base_url or os.environ.get("KEYAPI_BASE_URL") or DEFAULT_BASE_URL,
             secret,
@@ -102,7 +122,7 @@ class KeyAPI:
     def _assemble(self, core: Core, options: Options, *, owner: bool) -> None:
         self._caller = Caller(core, options)
         self._owner = owner
-        self.tiktok = TikTok(self._caller)
+        self.tiktok: TikTok = TikTok(self._caller)
 
     def with_options(
         self,
@@ -132,19 +152,32 @@ class KeyAPI:
         return view
 
     async def get(
-        self, path: str, params: Mapping[str, str | float | None] | None = None
+        self,
+        path: str,
+        params: Mapping[str, str | float | None] | None = None,
+        *,
+        credits: int | None = None,  # noqa: A002
     ) -> Envelope:
         """Get any endpoint of the API, with the same gate, retries and metering.
 
+        Args:
+            path: such as ``/v1/tiktok/video/captions``.
+            params: the query; None is left out.
+            credits: what it costs; where None, the known price, else one credit.
+
         Cost:
-            One credit, where the answer is a success.
+            Its price, where the answer is a success.
 
         Raises:
             InvalidParameterError: the path or a parameter is refused; nothing was sent.
             KeyAPIError: no success came back.
         """
+        # The checks are imported where they are used: making a client is cheap.
+        from keyapi_async.api import params as checks  # noqa: PLC0415
+
         request = Request(checks.path(path), query_of(checks.query(params or {})))
-        return await self._caller.call(request)
+        envelope, _ = await self._caller.call(request, _price(path, credits))
+        return envelope
 
     @overload
     def iter_records(
@@ -152,42 +185,23 @@ class KeyAPI:
         path: str,
         params: Mapping[str, str | float | None] | None = None,
         *,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
+        credits: int | None = None,
+        rows: str = "data",
+        pages: PageNum | PageLimit | None = ...,
+        **paging: Unpack[Paging],
     ) -> RecordStream[dict[str, JSON]]: ...
 
     @overload
     def iter_records(
         self,
         path: str,
-        params: Mapping[str, str | float | None] | None,
-        into: type[T],
-        *,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
-    ) -> RecordStream[T]: ...
-
-    @overload
-    def iter_records(
-        self,
-        path: str,
         params: Mapping[str, str | float | None] | None = None,
+        into: type[T] = ...,
         *,
-        into: type[T],
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
+        credits: int | None = None,
+        rows: str = "data",
+        pages: PageNum | PageLimit | None = ...,
+        **paging: Unpack[Paging],
     ) -> RecordStream[T]: ...
 
     def iter_records(
@@ -196,36 +210,51 @@ class KeyAPI:
         params: Mapping[str, str | float | None] | None = None,
         into: type[T] = dict,  # type: ignore[assignment]  # a default for a type variable
         *,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
+        credits: int | None = None,  # noqa: A002
+        rows: str = "data",
+        pages: PageNum | PageLimit | None = PageNum(),  # noqa: B008  # it is frozen
+        **paging: Unpack[Paging],
     ) -> RecordStream[T] | RecordStream[dict[str, JSON]]:
-        """Stream any paginated endpoint of the API; rows become dicts, or what ``into`` names.
+        """Stream any list of the API; rows become dicts, or what ``into`` names.
 
-        ``into`` is a record class of this package, or any class that cattrs can structure. The
-        paging parameters are those of every ``iter_*``.
+        Args:
+            path: such as ``/v1/tiktok/trending/hashtags``.
+            params: the query, paging left out; None is left out.
+            into: a record class of this package, or any class that cattrs can structure.
+            credits: what a page costs; where None, the known price, else one credit.
+            rows: where the rows stand in the answer, such as ``data.list``.
+            pages: how it is paged: ``PageNum()``, or ``PageLimit()`` for ``page`` and ``limit``;
+                None where there is one answer.
+            paging: the options of every ``iter_*``.
 
         Cost:
-            One credit a page.
+            The price a page.
 
         Raises:
             InvalidParameterError: at once, before anything is sent.
         """
+        from keyapi_async.api import params as checks  # noqa: PLC0415  # as above
+
         query = checks.query(params or {})
-        checks.no_paging(query)
-        return RecordStream(
-            self._caller,
-            Listing(checks.path(path), into, (query_of(query),)),
-            page_size=page_size,
-            start=start,
-            limit=limit,
-            prefetch=prefetch,
-            until=until,
-            skip_invalid=skip_invalid,
+        for name in _OF_PAGING:
+            if name in query and pages is not None:
+                allowed = "it belongs to the paging: say page_size, page_num or start"
+                raise InvalidParameterError(name, query[name], allowed)
+        if pages is not None and not isinstance(pages, (PageNum, PageLimit)):
+            raise InvalidParameterError("pages", pages, "PageNum(), PageLimit() or None")
+        if not isinstance(rows, str) or rows.split(".", maxsplit=1)[0] != "data":
+            raise InvalidParameterError("rows", rows, "names from data on, such as 'data.list'")
+        listing = Listing(
+            name=path,
+            path=checks.path(path),
+            into=into,
+            queries=(query_of(query),),
+            key=query,
+            pages=pages,
+            rows=rows,
+            credits=_price(path, credits),
         )
+        return RecordStream(self._caller, listing, **paging)
 
     @property
     def credits(self) -> Credits:
@@ -271,28 +300,19 @@ class KeyAPI:
 
 
 def _checked(options: Options) -> Options:
-    _seconds("timeout", options.timeout)
+    seconds("timeout", options.timeout)
     if options.deadline is not None:
-        _seconds("deadline", options.deadline)
+        seconds("deadline", options.deadline)
     if not callable(options.retry):
         raise ConfigurationError(f"retry={options.retry!r}: a RetryPolicy, or a function like it")
     return options
 
 
-def _seconds(name: str, value: float, *, least: float | None = None) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and (0 < value < math.inf or value == least):
-        return
-    bound = "above 0" if least is None else "0 or more"
-    raise ConfigurationError(f"{name}={value!r}: seconds, {bound}")
-
-
-def _whole(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{name}={value!r}: a whole number, {least} or more")
-
-
 def _budget(max_credits: int | None) -> int | None:
-    if max_credits is not None:
-        _whole("max_credits", max_credits, 0)
-    return max_credits
+    return None if max_credits is None else setting("max_credits", max_credits, 0)
+
+
+def _price(path: str, price: int | None) -> int:
+    if price is None:
+        return 2 if path in _TWO_CREDITS else 1
+    return number("credits", price, 0)

@@ -11,7 +11,7 @@
     │   └── ConnectionFailedError
     ├── DeadlineExceededError (TimeoutError)
     ├── ResponseError                      no envelope, too large, not JSON
-    │   └── DecodeError                    a row that is no record
+    │   └── DecodeError                    an invalid row
     ├── PaginationError
     ├── CreditBudgetError                  max_credits would be passed: nothing was sent
     └── APIError                           the API said no
@@ -105,7 +105,7 @@ class InvalidParameterError(KeyAPIError, ValueError):
     def __init__(self, parameter: str = "", value: object = None, allowed: str = "") -> None:
         """Name the parameter, the value and what is allowed."""
         super().__init__(f"{parameter}={shown(value)} is not accepted: {allowed}")
-        self.args = (parameter, value, allowed)
+        self.args: tuple[object, ...] = (parameter, value, allowed)
         self.parameter = parameter
         self.value = value
         self.allowed = allowed
@@ -151,7 +151,7 @@ class ResponseError(KeyAPIError):
 
 
 class DecodeError(ResponseError):
-    """A row cannot be a record.
+    """A row is invalid: it cannot be a record.
 
     Attributes:
         field: the field that is wrong, or None where the row itself is.
@@ -164,7 +164,7 @@ class DecodeError(ResponseError):
     def __init__(self, field: str | None = None, value: object = None, reason: str = "") -> None:
         """Name the field, its value and what is wrong with it."""
         super().__init__(f"{field or 'row'}: {shown(value)} {reason}")
-        self.args = (field, value, reason)
+        self.args: tuple[object, ...] = (field, value, reason)
         self.field = field
         self.value = value
 

@@ -80,9 +80,9 @@ class Limit:
         self._task = task
         self._watch = watch
         self._cancelling = 0
-        self.end = math.inf if end is None else end
-        self.expired = False
-        self.waits = True
+        self.end: float = math.inf if end is None else end
+        self.expired: bool = False
+        self.waits: bool = True
 
     def __enter__(self) -> Self:
         self._cancelling = self._task.cancelling()
@@ -129,7 +129,7 @@ class Watch:
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self.limits: set[Limit] = set()
-        self.rings_at = math.inf
+        self.rings_at: float = math.inf
 
     def ring_at(self, when: float) -> None:
         """Set the timer."""

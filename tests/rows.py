@@ -1,36 +1,75 @@
 """Rows as the API documents them, and as the wild sends them: strategies for both."""
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, TypeAlias, get_args, get_origin
 
+import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    InfluencerLivestream,
-    InfluencerVideo,
-    ProductCreator,
-    RankedInfluencer,
-    VideoProduct,
-)
+from keyapi_async.api import endpoints
+from keyapi_async.api.declaration import Endpoint
 from keyapi_async.records import fields as kinds
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.records.fields import Kind
-from keyapi_async.sandbox import examples
 
 Row: TypeAlias = dict[str, Any]
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 """Hypothesis, the same on every run."""
 
-DOCUMENTED: Mapping[type, Row] = {
-    ProductCreator: dict(examples.PRODUCT_CREATOR),
-    InfluencerVideo: dict(examples.VIDEO),
-    RankedInfluencer: dict(examples.RANKED),
-    InfluencerLivestream: dict(examples.LIVESTREAM),
-    VideoProduct: dict(examples.VIDEO_PRODUCT),
+_HERE = Path(__file__).parent
+_PATHS = json.loads((_HERE / "openapi.json").read_text(encoding="utf-8"))["paths"]
+OPERATIONS: Mapping[str, Row] = {path: about["get"] for path, about in _PATHS.items()}
+"""What the specification says of each path."""
+
+
+def answer_of(path: str) -> Row:
+    """Give the documented example of an answer."""
+    file = _HERE / "examples" / f"{OPERATIONS[path]['operationId']}.json"
+    answer: Row = json.loads(file.read_text(encoding="utf-8"))
+    return answer
+
+
+def fields_of(path: str) -> Mapping[str, Mapping[str, Any]]:
+    """Give what the specification says of a row's fields."""
+    answer = OPERATIONS[path]["responses"]["200"]["content"]["application/json"]["schema"]
+    found: Mapping[str, Mapping[str, Any]] = answer["properties"]["data"]["items"]["properties"]
+    return found
+
+
+DECLARED: Mapping[type, list[Endpoint]] = {
+    one.record: [other for other in endpoints() if other.record is one.record]
+    for one in endpoints()
+    if one.record is not dict
 }
+"""Which endpoints answer with rows of which record."""
+
+
+def _whole(cls: type) -> Row:
+    row: Row = {}
+    for one in DECLARED[cls]:
+        known = kinds_of(cls) if one.resource == "search" else fields_of(one.path)
+        for name, value in answer_of(one.path)["data"][0].items():
+            if name in known and row.get(name) is None:
+                row[name] = value
+    return row
+
+
+DOCUMENTED: Mapping[type, Row] = {cls: _whole(cls) for cls in DECLARED}
+"""A row of each shape with every field that any of its examples has."""
+
 RECORDS = list(DOCUMENTED)
+STRICT = {
+    cls
+    for cls, found in DECLARED.items()
+    if any(OPERATIONS[one.path]["x-evidence"] == "documented" for one in found)
+}
+"""Shapes that are documented, so that a misfit makes a row invalid."""
 
 MISSING: Any = object()
 """In a row: the field is not there at all."""
@@ -46,15 +85,28 @@ def kind_of(annotated: Any) -> Kind:
     return kind
 
 
-ID, TEXT = kind_of(kinds.Id), kind_of(kinds.Text)
-COUNT, COUNT_TEXT = kind_of(kinds.Count), kind_of(kinds.CountText)
-AMOUNT = kind_of(kinds.Amount)
-MOMENT, MOMENT_TEXT = kind_of(kinds.Moment), kind_of(kinds.MomentText)
-FLAG, FLAG_TEXT = kind_of(kinds.Flag), kind_of(kinds.FlagText)
-SALES, CATEGORIES = kind_of(kinds.Sales), kind_of(kinds.Categories)
-KINDS = [
-    ID, TEXT, COUNT, COUNT_TEXT, AMOUNT, MOMENT, MOMENT_TEXT, FLAG, FLAG_TEXT, SALES, CATEGORIES,
-]  # fmt: skip
+KINDS: Mapping[str, Kind] = {
+    name: kind_of(said) for name, said in vars(kinds).items() if get_origin(said) is not None
+    and isinstance(getattr(said, "__metadata__", (None,))[0], Kind)
+}  # fmt: skip
+"""Every kind of field by its name, such as ``CountText``."""
+
+CHOICES: Mapping[Kind, type[IntEnum]] = {
+    kind: next(one for one in get_args(kind.becomes) if isinstance(one, type))
+    for cls in RECORDS
+    for kind in kinds_of(cls).values()
+    if kind.name == "choice" and kind not in KINDS.values()
+}
+"""Every kind of listed code, and its enum."""
+
+_NAMES = {kind: name for name, kind in KINDS.items()}
+ALL_KINDS = [*(kind for kind in KINDS.values() if kind.on_wire), *CHOICES]
+
+
+def name_of(kind: Kind) -> str:
+    """Name a kind."""
+    return _NAMES.get(kind, "choice")
+
 
 _words = st.text(st.characters(codec="utf-8"), max_size=12)
 _ids = st.integers(0, 2**63 - 1).map(str)
@@ -69,70 +121,8 @@ _amounts = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: not x.is_integer()),
 )
 _moments = st.integers(EARLIEST, LATEST)
-
-CANONICAL: Mapping[Kind, st.SearchStrategy[Any]] = {
-    ID: _ids,
-    TEXT: _words,
-    COUNT: st.integers(-(2**70), 2**70),
-    COUNT_TEXT: st.integers(-(2**70), 2**70).map(str),
-    AMOUNT: _amounts,
-    MOMENT: _moments,
-    MOMENT_TEXT: _moments.map(str),
-    FLAG: st.sampled_from((0, 1)),
-    FLAG_TEXT: st.sampled_from(("false", "true")),
-    SALES: st.integers(0, 255),
-    CATEGORIES: _categories,
-}
-"""For each kind, values as the documentation writes them."""
-
-
-def forms(kind: Kind, canonical: Any) -> list[Any]:
-    """List the ways in which the wild writes a value that the documentation writes so."""
-    if canonical is None:
-        blank = ["", "  "] if kind not in {TEXT, CATEGORIES} else []
-        return [None, MISSING, *blank]
-    if kind is ID:
-        return [canonical, int(canonical)] if canonical == str(int(canonical)) else [canonical]
-    if kind is TEXT:
-        return [canonical]
-    if kind in {FLAG, FLAG_TEXT}:
-        yes = canonical in {1, "true"}
-        word = "true" if yes else "false"
-        return [yes, int(yes), str(int(yes)), word, word.title(), word.upper(), f" {word} "]
-    if kind is CATEGORIES:
-        return [canonical, canonical.replace(",", " , "), f" {canonical}\n"]
-    written = str(canonical)
-    listed: list[Any] = [canonical, written, f" {written}\t"]
-    number = float(canonical) if kind is AMOUNT else int(canonical)
-    if not written.startswith("-"):
-        listed.append(f"+{written}")
-    if isinstance(number, int):
-        listed.append(number)
-    if abs(number) < EXACT:
-        listed += [float(number)]
-        listed += [f"{written}.0", f"{written}.", f"{written}e0"] if "." not in repr(number) else []
-    return listed
-
-
-def canonical_rows(cls: type) -> st.SearchStrategy[Row]:
-    """Give rows in the documented form, None where a field is missing."""
-    return st.fixed_dictionaries(
-        {
-            name: CANONICAL[kind] if kind.required else st.none() | CANONICAL[kind]
-            for name, kind in kinds_of(cls).items()
-        }
-    )
-
-
-@st.composite
-def written(draw: st.DrawFn, cls: type, row: Row) -> Row:
-    """Write a documented row in any mixture of the forms that the wild uses."""
-    wild = {
-        name: draw(st.sampled_from(forms(kind, row[name]))) for name, kind in kinds_of(cls).items()
-    }
-    shuffled = draw(st.permutations(list(wild)))
-    return {name: wild[name] for name in shuffled if wild[name] is not MISSING}
-
+_days = st.dates(min_value=date(1000, 1, 1))
+_counts = st.integers(-(2**70), 2**70)
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
@@ -142,7 +132,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
         st.floats(allow_nan=False, allow_infinity=False),
         _words,
         st.sampled_from(
-            ("", "0", "1", "true", "12", "1.5", "1e3", "-", "nan", "7-8-9:1", "2" * 30)
+            ("", "0", "1", "true", "12", "1.5", "1e3", "-", "nan", "7-8-9:1", "2" * 30, "20250104")
         ),
     ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=3),
@@ -150,8 +140,121 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 """Whatever JSON can carry."""
 
+_JSON_TEXTS = json_values.filter(lambda value: value is not None and not isinstance(value, str))
+_PLAIN = ("", "-", "[{index=1, url=https://a.example}]", '"quoted"', "{")
+
+_CANONICAL: Mapping[str, st.SearchStrategy[Any]] = {
+    "Identity": _ids,
+    "OtherId": _words,
+    "Text": _words,
+    "Url": _words,
+    "Count": _counts,
+    "CountText": _counts.map(str),
+    "CountDecimals": st.integers(1 - EXACT, EXACT - 1).map(lambda n: f"{n}.00"),
+    "Code": _counts,
+    "Amount": _amounts,
+    "AmountText": _amounts.map(str),
+    "AmountDecimals": st.integers(-(10**9), 10**9).map(lambda cents: f"{cents / 100:.2f}"),
+    "Rate": _amounts,
+    "Moment": _moments,
+    "MomentText": _moments.map(str),
+    "MomentMs": st.integers(EARLIEST * 1000, LATEST * 1000),
+    "Day": _days.map(date.isoformat),
+    "DayNumber": _days.map(lambda day: int(f"{day:%Y%m%d}")),
+    "Flag": st.sampled_from((0, 1)),
+    "FlagText": st.sampled_from(("false", "true")),
+    "Sales": st.integers(0, 255),
+    "Categories": _categories,
+    "JSONText": _JSON_TEXTS.map(lambda v: orjson.dumps(v).decode()) | st.sampled_from(_PLAIN),
+}
+
+
+def canonical(kind: Kind) -> st.SearchStrategy[Any]:
+    """Give values of a kind as the documentation writes them."""
+    if kind not in CHOICES:
+        return _CANONICAL[_NAMES[kind]]
+    assert kind.write is not None
+    return (st.sampled_from(list(CHOICES[kind])) | st.integers(0, 99)).map(kind.write)
+
+
+def forms(kind: Kind, value: Any) -> list[Any]:
+    """List the ways in which the wild writes a value that the documentation writes so."""
+    return list(_forms(kind, value))
+
+
+def _forms(kind: Kind, value: Any) -> Iterator[Any]:
+    name = name_of(kind)
+    texts = name in {"OtherId", "Text", "Url", "JSONText", "Categories"}
+    if value is None:
+        yield from (None, MISSING)
+        yield from () if texts else ("", "  ", "-")
+        return
+    yield value
+    if name == "Identity" and value == str(int(value)):
+        yield int(value)
+    elif name == "JSONText" and value not in _PLAIN:
+        yield from (json.loads(value), f" {value}\n")
+    elif name == "Categories":
+        yield from (value.replace(",", " , "), f" {value}\n")
+    elif kind.name == "flag":
+        yes = value in {1, "true"}
+        word = "true" if yes else "false"
+        yield from (yes, int(yes), str(int(yes)), word, word.title(), word.upper(), f" {word} ")
+    elif kind.name == "date":
+        day = str(value).replace("-", "")
+        yield from (int(day), day, f"{day[:4]}-{day[4:6]}-{day[6:]}", f" {day}\t")
+    elif not texts and name != "Identity":
+        yield from _numbers(kind, str(value))
+
+
+def _numbers(kind: Kind, written: str) -> Iterator[Any]:
+    yield from (written, f" {written}\t")
+    if not written.startswith("-"):
+        yield f"+{written}"
+    exact = float(written)
+    if not exact.is_integer() or "e" in written:
+        yield exact
+        return
+    whole = int(written.partition(".")[0])
+    yield whole
+    if abs(whole) < EXACT:
+        yield from (exact, f"{whole}.0", f"{whole}.", f"{whole}e0")
+    assert kind.name in {"count", "amount", "rate", "moment", "moment_ms", "choice"}
+
+
+def canonical_rows(cls: type) -> st.SearchStrategy[Row]:
+    """Give rows in the documented form, None where a field is missing."""
+    return st.fixed_dictionaries(
+        {
+            name: canonical(kind) if kind.required else st.none() | canonical(kind)
+            for name, kind in sampled(cls).items()
+        }
+    )
+
+
+def sampled(cls: type) -> Mapping[str, Kind]:
+    """Give three fields of each kind of a record, and all that are required: the rest is equal."""
+    found = kinds_of(cls)
+    seen = dict.fromkeys(found.values(), 0)
+    chosen = {}
+    for name, kind in found.items():
+        seen[kind] += 1
+        if kind.required or seen[kind] <= 3:
+            chosen[name] = kind
+    return chosen
+
+
+@st.composite
+def written(draw: st.DrawFn, cls: type, row: Row) -> Row:
+    """Write a documented row in any mixture of the forms that the wild uses."""
+    kinds_ = kinds_of(cls)
+    wild = {name: draw(st.sampled_from(forms(kinds_[name], row[name]))) for name in row}
+    shuffled = draw(st.permutations(list(wild)))
+    return {name: wild[name] for name in shuffled if wild[name] is not MISSING}
+
+
 extras = st.dictionaries(
-    st.sampled_from(("is_ad", "video_products", "rank", "extra", "", "ß")), json_values, max_size=3
+    st.sampled_from(("new", "products_of_it", "rank", "extra", "", "ß")), json_values, max_size=3
 )
 
 
@@ -159,10 +262,10 @@ extras = st.dictionaries(
 def arbitrary_rows(draw: st.DrawFn, cls: type) -> Row:
     """Give rows in which some fields are good and some are anything."""
     row = dict(draw(extras))
-    for name, kind in kinds_of(cls).items():
+    for name, kind in sampled(cls).items():
         luck = draw(st.integers(0, 40))
         if luck == 0:
             row[name] = draw(json_values)
         elif luck > 2 or kind.required:
-            row[name] = draw(st.sampled_from(forms(kind, draw(CANONICAL[kind]))))
+            row[name] = draw(st.sampled_from(forms(kind, draw(canonical(kind)))))
     return row

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from keyapi_async import ConfigurationError, KeyAPI, KeyAPIError, RetryPolicy
-from keyapi_async.call.wire import Secret
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
+from keyapi_async.secret import Secret
 
 KEY = "sk-very-secret-0123456789"
 

@@ -426,6 +426,53 @@ def test_max_credits_is_never_passed_and_nothing_is_sent_beyond_it() -> None:
     virtual.run(main)
 
 
+def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
+    script = Script()
+
+    async def main() -> None:
+        api = virtual.client(script, max_credits=6)
+        await api.get(PATH, credits=3)
+        assert credits_of(api) == (3, 0)
+        await api.get("/v1/tiktok/trending/hashtags")  # known to cost two
+        await api.get(PATH, credits=0)
+        assert credits_of(api) == (5, 0)
+        with pytest.raises(CreditBudgetError, match="5 spent, 0 uncertain, 2 asked for"):
+            await api.get(PATH, credits=2)
+        with pytest.raises(CreditBudgetError):
+            await api.iter_records("/v1/tiktok/trending/videos").collect()
+        assert len(script.sent) == 3
+        await api.iter_records("/v1/tiktok/trending/videos", credits=1).collect()
+        assert (api.credits.spent, api.credits.remaining, api.stats.credits) == (6, 0, 6)
+
+    virtual.run(main)
+
+
+def test_a_lost_answer_is_uncertain_at_its_price() -> None:
+    async def main() -> None:
+        api = virtual.client(Script(lost()))
+        await api.get(PATH, credits=2)
+        assert credits_of(api) == (2, 2)
+
+    virtual.run(main)
+
+
+def test_who_waits_for_more_than_is_left_is_told_so() -> None:
+    script = Script(latency=1.0)
+
+    async def main() -> None:
+        api = virtual.client(script, max_credits=3)
+        first = asyncio.create_task(api.get(PATH, credits=2))
+        await asyncio.sleep(0.5)
+        dear = asyncio.create_task(api.get(PATH, credits=2))
+        cheap = asyncio.create_task(api.get(PATH))
+        with pytest.raises(CreditBudgetError):
+            await dear
+        await asyncio.gather(first, cheap)
+        assert credits_of(api) == (3, 0)
+
+    virtual.run(main)
+
+
 def test_a_request_waits_while_one_in_flight_may_turn_out_free() -> None:
     script = Script(no(404), latency=1.0)
 
@@ -512,16 +559,19 @@ def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next_in_li
         max_size=40,
     ),
     budgets=st.tuples(st.none() | st.integers(0, 12), st.none() | st.integers(0, 12)),
-    calls=st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=30),
+    calls=st.lists(
+        st.tuples(st.booleans(), st.integers(0, 30), st.sampled_from([1, 1, 1, 0, 2, 3])),
+        max_size=30,
+    ),
     connections=st.integers(1, 5),
 )
 def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
     answers: list[Any],
     budgets: tuple[int | None, int | None],
-    calls: list[tuple[bool, int]],
+    calls: list[tuple[bool, int, int]],
     connections: int,
 ) -> None:
-    """Any answers, two levels of budgets, any cancellations: spent + uncertain + in flight."""
+    """Any answers, budgets on two levels, cancellations, prices: spent + uncertain + in flight."""
     script = Script(*answers, latency=0.3)
 
     async def main() -> None:
@@ -531,11 +581,11 @@ def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
         view = api if budgets[1] is None else api.with_options(max_credits=budgets[1])
         meters = {api._caller.options.meter, view._caller.options.meter}
 
-        async def one(through: KeyAPI, cancel_after: int) -> None:
+        async def one(through: KeyAPI, cancel_after: int, price: int) -> None:
             with_limit = None if cancel_after > 20 else cancel_after / 10
             try:
                 async with asyncio.timeout(with_limit):
-                    await through.get(PATH)
+                    await through.get(PATH, credits=price)
             except (KeyAPIError, TimeoutError):
                 pass
 
@@ -547,7 +597,9 @@ def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
                 await asyncio.sleep(0.05)
 
         watcher = asyncio.create_task(watch())
-        await asyncio.gather(*(one(view if via else api, after) for via, after in calls))
+        await asyncio.gather(
+            *(one(view if via else api, after, price) for via, after, price in calls)
+        )
         watcher.cancel()
         with pytest.raises(asyncio.CancelledError):
             await watcher
@@ -690,6 +742,27 @@ def test_a_client_that_was_never_used_can_be_closed() -> None:
         assert script.closed
         with pytest.raises(UsageError, match="closed"):
             await api.get(PATH)
+
+    virtual.run(main)
+
+
+def test_closing_closes_a_gate_that_holds_a_connection() -> None:
+    class Gate(QpsLimiter):
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    gate = Gate(1000)
+
+    async def main() -> None:
+        api = virtual.client(Script(), limiter=gate)
+        await api.get(PATH)
+        await api.with_options(timeout=1.0).aclose()
+        assert gate.closed == 0
+        await api.aclose()
+        await api.aclose()
+        assert gate.closed == 1
 
     virtual.run(main)
 

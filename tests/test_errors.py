@@ -146,7 +146,7 @@ def test_a_decode_error_names_field_value_page_and_request() -> None:
         "user_id: {'a': [1]} is required [page 4, HTTP 200, request id r-1,"
         " GET /v1/x?a=1&b=ß &, 3 attempts]"
     )
-    assert str(DecodeError(None, 5, "is no object")) == "row: 5 is no object"
+    assert str(DecodeError(None, 5, "is not an object")) == "row: 5 is not an object"
 
 
 def test_a_refused_parameter_is_named_with_its_value_and_what_is_allowed() -> None:

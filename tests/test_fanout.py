@@ -30,12 +30,11 @@ from keyapi_async import (
     RecordStream,
     RetryPolicy,
     ServerError,
-    Until,
     UsageError,
     fan_out,
 )
 from keyapi_async.call.wire import Answer, Request
-from keyapi_async.streams.stream import Listing
+from keyapi_async.streams.listing import Listing
 from tests import virtual
 
 PATH = "/v1/list"
@@ -452,7 +451,7 @@ def test_a_second_cancellation_does_not_leave_the_block_before_all_has_ended() -
 
 @pytest.mark.parametrize("taken", range(1, 21))
 def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
-    """The first part ends with a full page, and some rows are no records."""
+    """The first part ends with a full page, and some rows are invalid."""
     rows: list[list[object]] = [
         [
             7,
@@ -479,12 +478,13 @@ def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> Non
         def open_stream(_: int, start: Bookmark | None = None) -> RecordStream[Row]:
             return RecordStream(
                 api._caller,
-                Listing(PATH, dict, tuple(f"part={n}" for n in range(3))),
-                page_size=10,
+                Listing(
+                    name="parts",
+                    path=PATH,
+                    into=dict,
+                    queries=tuple(f"part={n}" for n in range(3)),
+                ),
                 start=start,
-                limit=None,
-                prefetch=0,
-                until=Until.SHORT_PAGE,
                 skip_invalid=True,
             )
 

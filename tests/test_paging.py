@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import json
+import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,7 +33,7 @@ from keyapi_async import (
 )
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import ConnectionFailedError
-from keyapi_async.streams.stream import Listing
+from keyapi_async.streams.listing import Listing, PageLimit, PageNum
 from tests import virtual
 
 PATH = "/v1/list"
@@ -85,17 +87,13 @@ def stream(
     api = api or virtual.client(lists, retry=RetryPolicy(attempts=1))
     if len(lists.lengths) == 1:
         return api.iter_records(PATH, **paging)
-    paging = {
-        "page_size": 10,
-        "start": None,
-        "limit": None,
-        "prefetch": 0,
-        "until": Until.SHORT_PAGE,
-        "skip_invalid": False,
-        **paging,
-    }
+    return RecordStream(api._caller, parts_of(lists), **paging)
+
+
+def parts_of(lists: Lists, pages: PageNum | None = PageNum()) -> Listing[dict[str, object]]:  # noqa: B008  # it is frozen
+    """Say what is walked where each list is a part."""
     queries = tuple(f"part={part}" for part in range(len(lists.lengths)))
-    return RecordStream(api._caller, Listing(PATH, dict, queries), **paging)
+    return Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
 
 
 async def read_on(rows: RecordStream[dict[str, object]], seen: list[object]) -> None:
@@ -196,14 +194,12 @@ def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> None:
     async def main() -> None:
         rows = stream(lists)
         assert rows.bookmark == Bookmark(1, 0)
-        marks = [attrs.astuple(rows.bookmark) async for _ in rows]
-        assert marks[:11] == [*((1, n, 10, 0) for n in range(1, 10)), (2, 0, 10, 0), (2, 1, 10, 0)]
+        marks = [rows.bookmark async for _ in rows]
+        assert marks[:11] == [*(Bookmark(1, n) for n in range(1, 10)), Bookmark(2), Bookmark(2, 1)]
         assert marks[18:] == [
-            (2, 9, 10, 0),
-            (3, 0, 10, 0),
-            (1, 1, 10, 2),
-            (1, 2, 10, 2),
-            (1, 3, 10, 2),
+            Bookmark(2, 9),
+            Bookmark(3),
+            *(Bookmark(1, n, 10, 2) for n in range(1, 4)),
         ]
         assert rows.bookmark == Bookmark(1, 3, 10, 2)
 
@@ -211,8 +207,35 @@ def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> None:
 
 
 def test_a_bookmark_survives_json() -> None:
-    mark = Bookmark(page_num=3, offset=4, page_size=7, part=2)
-    assert Bookmark(**json.loads(json.dumps(attrs.asdict(mark)))) == mark
+    mark = Bookmark(page_num=3, offset=4, page_size=7, part=2, listing="a list")
+    again = Bookmark(**json.loads(json.dumps(attrs.asdict(mark))))
+    assert again == mark
+    assert again.listing == "a list"
+
+
+def test_a_bookmark_knows_its_listing_and_is_refused_by_another() -> None:
+    api = virtual.client(Lists([25]))
+
+    def open_list(key: int, start: Bookmark | None = None, **more: Any) -> Any:
+        return api.iter_records(PATH, {"key": key}, start=start, **more)
+
+    async def main() -> None:
+        rows = open_list(1)
+        for _ in range(13):
+            await anext(rows)
+        mark = Bookmark(**json.loads(json.dumps(attrs.asdict(rows.bookmark))))
+        assert ids(await open_list(1, mark).collect()) == all_ids([25])[13:]
+        assert open_list(1, mark).bookmark.listing == mark.listing
+        for wrong in (
+            lambda: open_list(2, mark),
+            lambda: open_list(1, mark, rows="data.list"),
+            lambda: api.iter_records("/v1/other", {"key": 1}, start=mark),
+        ):
+            with pytest.raises(InvalidParameterError, match="belongs to another list") as caught:
+                wrong()
+            assert caught.value.parameter == "start"
+
+    virtual.run(main)
 
 
 def test_a_bookmark_of_another_page_size_or_a_place_that_cannot_be_is_refused() -> None:
@@ -224,11 +247,10 @@ def test_a_bookmark_of_another_page_size_or_a_place_that_cannot_be_is_refused() 
         (Bookmark(1, 11), "start.offset"),
         (Bookmark(1, -1), "start.offset"),
         (Bookmark(1, 0, 10, 1), "start.part"),
-        (0, "start"),
-        (100_001, "start"),
+        (3, "start"),
         ("3", "start"),
         (True, "start"),
-        (1.0, "start"),
+        ({"page_num": 3}, "start"),
     ]
     for start, name in cases:
         with pytest.raises(InvalidParameterError) as caught:
@@ -242,12 +264,30 @@ def test_a_bookmark_of_another_page_size_or_a_place_that_cannot_be_is_refused() 
         ({"page_size": 0}, "page_size"),
         ({"page_size": 11}, "page_size"),
         ({"page_size": "10"}, "page_size"),
+        ({"page_num": 0}, "page_num"),
+        ({"page_num": 100_001}, "page_num"),
+        ({"page_num": "3"}, "page_num"),
+        ({"page_num": True}, "page_num"),
+        ({"page_num": 1.0}, "page_num"),
+        ({"page_num": 2, "start": Bookmark(2)}, "page_num"),
         ({"limit": -1}, "limit"),
         ({"limit": 1.5}, "limit"),
         ({"prefetch": -1}, "prefetch"),
         ({"prefetch": None}, "prefetch"),
         ({"until": "short"}, "until"),
         ({"skip_invalid": 1}, "skip_invalid"),
+        ({"pages": PageLimit(), "page_size": 101}, "page_size"),
+        ({"pages": PageLimit(maximum=5), "page_num": 6}, "page_num"),
+        ({"pages": 3}, "pages"),
+        ({"pages": PageNum}, "pages"),
+        ({"pages": None, "page_num": 2}, "page_num"),
+        ({"pages": None, "page_size": 5}, "page_size"),
+        ({"pages": None, "page_num": True}, "page_num"),
+        ({"pages": None, "prefetch": 1}, "prefetch"),
+        ({"rows": "list"}, "rows"),
+        ({"rows": None}, "rows"),
+        ({"credits": -1}, "credits"),
+        ({"credits": True}, "credits"),
     ],
 )
 def test_paging_parameters_are_checked_at_once(paging: dict[str, Any], name: str) -> None:
@@ -256,11 +296,11 @@ def test_paging_parameters_are_checked_at_once(paging: dict[str, Any], name: str
     assert caught.value.parameter == name
 
 
-def test_start_may_be_a_page_number() -> None:
+def test_page_num_is_the_page_to_begin_with() -> None:
     lists = Lists([25])
 
     async def main() -> list[dict[str, object]]:
-        return await stream(lists, start=3).collect()
+        return await stream(lists, page_num=3).collect()
 
     assert ids(virtual.run(main)) == all_ids([25])[20:]
     assert lists.asked == [(0, 3)]
@@ -299,7 +339,7 @@ def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_failed() 
     virtual.run(main)
 
 
-def test_a_row_that_is_no_record_raises_with_its_own_bookmark_and_is_passed_by_going_on() -> None:
+def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_going_on() -> None:
     lists = Lists([12])
     lists.rows[0, 1] = ["text", *({"id": f"0.{n}"} for n in range(1, 9)), 7]
 
@@ -455,7 +495,11 @@ def test_equal_short_pages_of_two_parts_are_no_repetition_either() -> None:
     assert len(virtual.run(main)) == 6
 
 
-def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk() -> None:
+def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk(
+    request: pytest.FixtureRequest,
+) -> None:
+    request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(1000)  # Hypothesis may have raised it
     deep = b'{"deep":' + b"[" * 1000 + b"]" * 1000 + b"}"
     body = b'{"code":0,"data":[' + b",".join([deep] * 10) + b"]}"
 
@@ -478,7 +522,7 @@ def test_the_need_for_page_100001_is_an_error_not_an_end(prefetch: int) -> None:
     lists = Lists([1_000_000])
 
     async def main() -> None:
-        rows = stream(lists, start=99_999, prefetch=prefetch)
+        rows = stream(lists, page_num=99_999, prefetch=prefetch)
         seen: list[object] = []
         with pytest.raises(PaginationError, match="100000") as caught:
             await read_on(rows, seen)
@@ -529,9 +573,131 @@ def test_data_that_is_no_list_is_an_error_not_an_empty_list() -> None:
             return Answer(200, {}, b'{"code": 0, "data": "maintenance", "requestId": "r"}')
 
     async def main() -> None:
-        with pytest.raises(ResponseError, match="no list of rows, but str") as caught:
+        with pytest.raises(ResponseError, match="data is not a list of rows, but str") as caught:
             await stream(Odd([3]), skip_invalid=True).collect()
         assert (caught.value.path, caught.value.bookmark) == (PATH, Bookmark(1))
+        assert (caught.value.attempts, caught.value.request_id) == (1, "r")
+
+    virtual.run(main)
+
+
+# Other ways of paging
+
+
+class Limited(Lists):
+    """A server that pages by ``page`` and ``limit``, and says whether there is more."""
+
+    says = True
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        query = dict(parse_qsl(request.query))
+        assert query.keys() == {"page", "limit"}
+        page_num, size = int(query["page"]), int(query["limit"])
+        self.asked.append((0, page_num))
+        data: dict[str, Any] = {"list": self.page(0, page_num, size)}
+        if self.says:
+            data["pagination"] = {"has_more": page_num * size < self.lengths[0]}
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+
+
+@pytest.mark.parametrize(
+    ("length", "says", "pages"), [(40, True, 2), (40, False, 3), (45, True, 3), (45, False, 3)]
+)
+def test_page_and_limit_end_where_the_answer_says_so(length: int, says: bool, pages: int) -> None:
+    lists = Limited([length])
+    lists.says = says
+
+    async def main() -> list[dict[str, object]]:
+        rows = stream(lists, pages=PageLimit(), page_size=20, rows="data.list")
+        return await rows.collect()
+
+    assert ids(virtual.run(main)) == all_ids([length])
+    assert len(lists.asked) == pages
+
+
+def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None:
+    lists = Limited([250])
+    lists.says = False
+
+    async def main() -> None:
+        rows = stream(lists, pages=PageLimit(maximum=2), page_size=100, rows="data.list")
+        seen: list[object] = []
+        with pytest.raises(PaginationError, match="no page after 2"):
+            await read_on(rows, seen)
+        assert seen == all_ids([200])
+
+    virtual.run(main)
+
+
+class Whole(Lists):
+    """A server without pages."""
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        query = dict(parse_qsl(request.query))
+        assert query.keys() <= {"part"}
+        part = int(query.get("part", 0))
+        self.asked.append((part, 1))
+        data = self.page(part, 1, 1000)
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+
+
+@pytest.mark.parametrize("until", Until)
+def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: Until) -> None:
+    lists = Whole([30])
+
+    async def main() -> None:
+        rows = stream(lists, pages=None, until=until)
+        assert ids([await anext(rows) for _ in range(25)]) == all_ids([30])[:25]
+        assert rows.bookmark == Bookmark(1, 25)
+        again = stream(lists, pages=None, start=rows.bookmark)
+        assert ids(await again.collect()) == ids(await rows.collect()) == all_ids([30])[25:]
+        (page,) = [page async for page in stream(lists, pages=None).pages()]
+        assert (len(page.records), page.is_last) == (30, True)
+
+    virtual.run(main)
+    assert lists.asked == [(0, 1)] * 3
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_parts_without_pages_are_a_call_each(prefetch: int) -> None:
+    lists = Whole([10, 0, 3, 10])
+
+    async def main() -> list[dict[str, object]]:
+        api = virtual.client(lists)
+        rows = RecordStream(api._caller, parts_of(lists, None), prefetch=prefetch)
+        return await rows.collect()
+
+    assert ids(virtual.run(main)) == all_ids(lists.lengths)
+    assert lists.asked == [(part, 1) for part in range(4)]
+
+
+def test_a_listing_of_nothing_asks_for_nothing() -> None:
+    lists = Whole([])
+
+    async def main() -> list[dict[str, object]]:
+        return await RecordStream(virtual.client(lists)._caller, parts_of(lists)).collect()
+
+    assert virtual.run(main) == []
+    assert lists.asked == []
+
+
+@pytest.mark.parametrize("pages", [PageNum(), None])
+def test_another_stream_walks_other_queries_in_the_same_way(pages: PageNum | None) -> None:
+    lists: Lists = Whole([3, 4]) if pages is None else Lists([8, 9])
+
+    async def main() -> None:
+        api = virtual.client(lists)
+        paging: dict[str, Any] = {} if pages is None else {"page_size": 7}
+        first = RecordStream(api._caller, parts_of(lists, pages), until=Until.EMPTY_PAGE, **paging)
+        other = first.another(("part=1",), into=dict)
+        assert (other.page_size, other.until) == (first.page_size, Until.EMPTY_PAGE)
+        assert other.listing == attrs.evolve(first.listing, queries=("part=1",))
+        assert ids(await other.collect()) == all_ids(lists.lengths)[lists.lengths[0] :]
+        mark = attrs.evolve(other.bookmark, page_num=1, offset=2)
+        rest = first.another(("part=1",), start=mark, into=dict)
+        assert ids(await rest.collect()) == all_ids(lists.lengths)[lists.lengths[0] + 2 :]
+        with pytest.raises(InvalidParameterError, match="another list"):
+            first.another(("part=0",), start=mark, into=dict)
 
     virtual.run(main)
 
@@ -681,7 +847,7 @@ def test_a_path_without_parameters_is_asked_for_without_an_empty_one() -> None:
     assert asked == ["page_num=1&page_size=10"]
 
 
-def test_a_row_that_is_no_record_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_row_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     lists = Lists([12])
     lists.rows[0, 1] = ["text"]
 
@@ -690,7 +856,7 @@ def test_a_row_that_is_no_record_is_warned_of(caplog: pytest.LogCaptureFixture) 
 
     virtual.run(main)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "'text' is no object" in caplog.text
+    assert "invalid row: row: 'text' is not an object" in caplog.text
 
 
 def test_prefetched_pages_survive_an_error_before_them() -> None:

@@ -1,85 +1,37 @@
 """What users program against: the names, their help, the fields, the signatures, the imports."""
 
+import ast
 import inspect
+import json
 import pydoc
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from types import FunctionType, NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Unpack, get_args, get_type_hints
 
 import attrs
 import pytest
+from mypy import api as mypy
 
 import keyapi_async
-from keyapi_async import (
-    InfluencerLivestream,
-    InfluencerVideo,
-    ProductCreator,
-    RankedInfluencer,
-    VideoProduct,
-    records,
-)
-from keyapi_async.api import Influencer, Product, TikTok, Video
+from keyapi_async import Paging
+from keyapi_async.api import RESOURCES, TikTok, endpoints, resource_class
+from keyapi_async.api.declaration import Endpoint
+from keyapi_async.jsontext import JSON
+from keyapi_async.records import converter as converters
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.streams.stream import PageStream
-from tests.rows import DOCUMENTED, RECORDS
 
-NAMES = """
-    APIError AttemptTimeoutError AuthenticationError BadRequestError Bookmark CategoryRank
-    ConfigurationError ConnectionFailedError CreditBudgetError Credits DeadlineExceededError
-    DecodeError Envelope Failure FanOut InfluencerLivestream InfluencerRankField InfluencerVideo
-    InfluencerVideoSortField InvalidParameterError KeyAPI KeyAPIError Limiter NotFoundError Page
-    PaginationError PermissionDeniedError Permit ProductCreator ProductInfluencerSortField
-    QpsLimiter QuotaExceededError RankType RankedInfluencer RateLimitError RecordStream
-    RedisLimiter Reject ResponseError RetryPolicy SalesFlag ServerError SortType Stats
-    TransportError Until UsageError VideoProduct __version__ converter fan_out unstructure
-"""
-
-# The response schema of each endpoint, field by field, as the API documents it.
-FIELDS = {
-    ProductCreator: """
-        avatar category nick_name per_product_ifl_gmv_amt per_product_ifl_sale_cnt product_id
-        region total_digg_cnt total_followers_cnt total_following_cnt total_live_cnt
-        total_live_views_cnt total_post_video_cnt total_views_cnt user_id
-    """,
-    InfluencerVideo: """
-        create_time created_by_ai data_size duration height ratio reflow_cover region sales_flag
-        total_comments_cnt total_digg_1d_cnt total_digg_30d_cnt total_digg_7d_cnt total_digg_cnt
-        total_favorites_cnt total_shares_cnt total_video_sale_cnt total_video_sale_gmv_amt
-        total_views_1d_cnt total_views_30d_cnt total_views_7d_cnt total_views_cnt unique_id user_id
-        video_desc video_id width
-    """,
-    RankedInfluencer: """
-        avatar category ec_score nick_name region sales_flag total_digg_cnt total_digg_history_cnt
-        total_followers_cnt total_followers_history_cnt total_live_cnt total_live_history_cnt
-        total_post_video_cnt total_post_video_history_cnt total_product_cnt
-        total_product_history_cnt total_sale_cnt total_sale_gmv_amt total_sale_gmv_history_amt
-        total_sale_history_cnt user_id unique_id product_category_list most_category_id
-        most_category_l2_id most_category_l3_id
-    """,
-    InfluencerLivestream: """
-        cover_url create_time duration finish_time nick_name region room_id title
-        total_comments_cnt total_digg_cnt total_followers_cnt total_joins_cnt total_product_cnt
-        total_sale_cnt total_sale_gmv_amt total_views_cnt user_id
-    """,
-    VideoProduct: """
-        create_time data_size duration hash_tag height play_addr product_id ratio reflow_cover
-        region total_comments_cnt total_digg_cnt total_favorites_cnt total_shares_cnt
-        total_video_sale_cnt total_video_sale_gmv_amt total_views_cnt user_id video_desc video_id
-        width
-    """,
-}
-IDENTITIES = {
-    ProductCreator: {"product_id", "user_id"},
-    InfluencerVideo: {"user_id", "video_id"},
-    RankedInfluencer: {"user_id"},
-    InfluencerLivestream: {"room_id", "user_id"},
-    VideoProduct: {"product_id", "video_id"},
-}
-COMPUTED: dict[type, set[str]] = {RankedInfluencer: {"rank"}}
+SPECIFIED = json.loads((Path(__file__).parent / "openapi.json").read_text())["paths"]
+DECLARED: dict[type, list[Endpoint]] = {}
+for _one in endpoints():
+    if _one.record is not dict:  # rows that nobody documents
+        DECLARED.setdefault(_one.record, []).append(_one)
+RECORDS = list(DECLARED)
 
 every_record = pytest.mark.parametrize("cls", RECORDS)
 
@@ -88,7 +40,7 @@ def public_classes() -> Iterator[type]:
     for name in keyapi_async.__all__:
         if inspect.isclass(found := getattr(keyapi_async, name)):
             yield found
-    yield from (TikTok, Product, Influencer, Video, PageStream)
+    yield from (TikTok, PageStream, *map(resource_class, RESOURCES))
 
 
 def public_members() -> Iterator[tuple[str, Any]]:
@@ -104,6 +56,12 @@ def public_members() -> Iterator[tuple[str, Any]]:
                     name == "__init__" or not name.startswith("_")
                 ):
                     yield f"{owner.__qualname__}.{name}", function
+
+
+def hints_of(thing: Any) -> dict[str, Any]:
+    """Read annotations, with the names that only type checkers import."""
+    resources = {f"{name.title()}Resource": resource_class(name) for name in RESOURCES}
+    return get_type_hints(thing, localns={**resources, "JSON": JSON})
 
 
 MEMBERS = dict(public_members())
@@ -125,13 +83,61 @@ def test_the_shared_gate_is_found_with_the_others() -> None:
         _ = gates.nothing
 
 
-def test_the_public_names_are_these() -> None:
-    assert keyapi_async.__all__ == NAMES.split()
-    assert all(hasattr(keyapi_async, name) for name in keyapi_async.__all__)
+def in_type_checking_block() -> dict[str, set[str]]:
+    """Read which names the package imports for type checkers, by module."""
+    tree = ast.parse(inspect.getsource(keyapi_async))
+    (block,) = (
+        node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+    )
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    return {
+        node.module.removeprefix("keyapi_async."): {alias.name for alias in node.names}
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+
+
+def test_the_three_lists_of_public_names_are_one() -> None:
+    """What is loaded, what is exported and what type checkers see; each name stands once."""
+    homes = {home: names.split() for home, names in keyapi_async._HOMES.items()}
+    assert {home: set(names) for home, names in homes.items()} == in_type_checking_block()
+    names = [name for names in homes.values() for name in names]
+    assert keyapi_async.__all__ == sorted([*names, "__version__"])
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", keyapi_async.__version__)
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES.split()) - {"__version__"}))
+def test_whatever_an_endpoint_takes_or_gives_is_public() -> None:
+    public = {getattr(keyapi_async, name) for name in keyapi_async.__all__}
+    kinds = [parameter.kind for one in endpoints() for parameter in one.parameters]
+    assert {kind.choices for kind in kinds if kind.choices is not None} <= public
+    assert set(RECORDS) <= public
+
+
+MISSPELT = """
+import keyapi_async
+from keyapi_async import KeyAPI, Video, fan_out
+from keyapi_async.records.converter import converter
+from keyapi_async import KeyApi  # wrong
+from keyapi_async import InfluencerVideos  # wrong
+from keyapi_async.records.converter import convertor  # wrong
+keyapi_async.KeyAPI, keyapi_async.RedisLimiter
+keyapi_async.fanout_  # wrong
+"""
+
+
+def test_a_misspelt_name_is_an_error_for_type_checkers(tmp_path: Path) -> None:
+    (tmp_path / "misspelt.py").write_text(MISSPELT)
+    told, errors, status = mypy.run(
+        ["--strict", "--follow-imports=silent", "--no-pretty", str(tmp_path / "misspelt.py")]
+    )
+    assert (status, errors) == (1, "")
+    wrong = [n for n, line in enumerate(MISSPELT.splitlines(), 1) if line.endswith("# wrong")]
+    found = re.findall(r"misspelt\.py:(\d+): error: .*\[attr-defined\]", told)
+    assert [int(n) for n in found] == wrong, told
+    assert told.count(" error: ") == len(wrong)
+
+
+@pytest.mark.parametrize("name", sorted(set(keyapi_async.__all__) - {"__version__"}))
 def test_every_public_name_has_its_help(name: str) -> None:
     thing = getattr(keyapi_async, name)
     doc = inspect.getdoc(thing)
@@ -157,42 +163,60 @@ def test_every_public_method_has_a_docstring(name: str) -> None:
 
 @every_member
 def test_signatures_are_explicit(name: str) -> None:
-    """No ``**kwargs`` and no ``*args``, so that an editor tells the truth."""
+    """No ``*args``, and no ``**kwargs`` but the paging options, which editors know by name."""
     if name == "Limiter.__init__":  # typing's own, for every protocol
         return
-    kinds = {parameter.kind for parameter in inspect.signature(MEMBERS[name]).parameters.values()}
-    assert inspect.Parameter.VAR_KEYWORD not in kinds
-    assert inspect.Parameter.VAR_POSITIONAL not in kinds
+    parameters = inspect.signature(MEMBERS[name]).parameters.values()
+    assert all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters)
+    loose = [one.annotation for one in parameters if one.kind is one.VAR_KEYWORD]
+    assert loose in ([], [Unpack[Paging]])
+    if "Resource." in name:  # a declared endpoint shows the paging options too, one by one
+        assert loose == []
 
 
 @every_member
 def test_no_public_type_is_any(name: str) -> None:
-    if name.endswith(".__init__"):
+    if name.endswith(".__init__") or name.startswith(
+        "Endpoint."
+    ):  # of an endpoint known at run time
         return
-    for hint in get_type_hints(MEMBERS[name]).values():
+    for hint in hints_of(MEMBERS[name]).values():
         assert "Any" not in str(hint)
 
 
+def schema_of(one: Endpoint) -> dict[str, Any]:
+    operation = SPECIFIED[one.path]["get"]
+    content = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    data = content["properties"]["data"]
+    return dict(data.get("items", data)["properties"])
+
+
 @every_record
-def test_a_record_has_exactly_the_documented_fields(cls: type) -> None:
-    documented = set(FIELDS[cls].split())
-    assert set(kinds_of(cls)) == documented == set(DOCUMENTED[cls])
-    fields = {field.name for field in attrs.fields(cls)}
-    assert fields == documented | COMPUTED.get(cls, set()) | {"extra"}
+def test_a_record_has_exactly_the_specified_fields(cls: type) -> None:
+    """Those of all endpoints with its shape; the search lists those of all its kinds of row."""
+    specified = {name for one in DECLARED[cls] for name in schema_of(one)}
+    wire = set(kinds_of(cls))
+    assert wire <= specified if cls is keyapi_async.FoundInfluencer else wire == specified
+    computed = {"rank"} if cls.__name__.startswith("Ranked") else set()
+    assert {field.name for field in attrs.fields(cls)} == wire | computed | {"extra"}
 
 
 @every_record
 def test_identities_are_required_texts_and_all_else_may_be_none(cls: type) -> None:
-    hints = get_type_hints(cls)
+    """An identity is a field that is one at every endpoint with this shape."""
+    identities = set.intersection(
+        *(set(SPECIFIED[one.path]["get"]["x-identity"]) for one in DECLARED[cls])
+    )
+    hints = hints_of(cls)
     for field in attrs.fields(cls):
         hint = hints[field.name]
-        if field.name in IDENTITIES[cls]:
+        if field.name in identities:
             assert (field.default, hint) == (attrs.NOTHING, str)
         elif field.name == "extra":
             assert hint == dict[str, object]
         else:
             assert field.default is None
-            assert NoneType in get_args(hint)
+            assert hint is object or NoneType in get_args(hint)
         assert field.kw_only
 
 
@@ -208,14 +232,16 @@ UNITS = {
     r"_cnt$": r"\w",
     r"_amt$": r"GMV.*estimated",
     r"sale_(history_)?cnt$": r"(units|Units).*estimated",
-    r"_time$": r"UTC.*Unix seconds",
+    r"_time$": r"Unix seconds",
     r"^duration$": r"seconds",
     r"^(height|width)$": r"pixels",
     r"^data_size$": r"bytes",
-    r"^(avatar|reflow_cover|cover_url|play_addr)$": r"URL",
-    r"_(1|7|30)d_cnt$": r"past \d+ days?",
+    r"^(avatar|reflow_cover|cover_url|play_addr)$": r"picture|address",
+    r"_1d_cnt$": r"in the last day\b",
+    r"_7d_cnt$": r"in the last 7 days\b",
+    r"_30d_cnt$": r"in the last 30 days\b",
     r"_history_(cnt|amt)$": r"all-time",
-    r"_id$": r"id|handle",
+    r"_id$": r"[Ii]d\b|handle|ategory",
 }
 
 
@@ -231,9 +257,20 @@ def test_every_field_is_documented_with_its_unit_or_meaning(cls: type) -> None:
                 assert re.search(unit, meaning), f"{name}: {meaning}"
 
 
-@every_record
-def test_a_record_names_the_documented_endpoint(cls: type) -> None:
-    assert re.search(r"Source: ``GET /v1/tiktok/\w+/\w+/analytics``", inspect.getdoc(cls) or "")
+@pytest.mark.parametrize("one", list(endpoints()), ids=lambda one: f"{one.resource}.{one.name}")
+def test_the_help_of_an_endpoint_names_its_source_its_price_and_every_parameter(
+    one: Endpoint,
+) -> None:
+    cls = resource_class(one.resource)
+    for method, more in ((one.method, set(Paging.__annotations__)), (one.name, set())):
+        function = getattr(cls, method)
+        text = inspect.getdoc(function) or ""
+        assert f"Source: ``GET {one.path}`` ({one.evidence})." in text
+        assert re.search(r"^Cost:\n {4}(One|\d) credit", text, re.MULTILINE)
+        listed = set(re.findall(r"^ {4}(\w+): ", text, re.MULTILINE))
+        parameters = set(inspect.signature(function).parameters) - {"self"}
+        assert parameters <= listed
+        assert more <= parameters
 
 
 @pytest.mark.parametrize(
@@ -259,22 +296,21 @@ def test_every_value_class_describes_its_fields(cls: type) -> None:
 FOREIGN = {"rich", "typer", "click", "pyarrow", "pytest", "hypothesis", "redis", "dask", "sqlite3"}
 
 
-def test_every_public_name_has_one_home_and_is_loaded_from_it() -> None:
+def test_every_public_name_is_loaded_from_its_home() -> None:
     program = (
         "import keyapi_async as k\n"
-        "homes = [name for names in k._HOMES.values() for name in names.split()]\n"
-        "assert sorted([*homes, '__version__']) == sorted(k.__all__) == sorted(dir(k))\n"
+        "assert sorted(k.__all__) == sorted(dir(k))\n"
         "assert all(getattr(k, name) is not None for name in k.__all__)\n"
-        "assert all(getattr(k, home).__name__ == f'keyapi_async.{home}' for home in k._HOMES)\n"
         "from keyapi_async import *\n"
         "assert KeyAPI is k.KeyAPI\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)  # noqa: S603
-    assert keyapi_async.__getattr__("client").KeyAPI is keyapi_async.KeyAPI  # type: ignore[attr-defined]
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = keyapi_async.nothing
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = records.nothing
+    for home, names in keyapi_async._HOMES.items():
+        module = import_module(f"keyapi_async.{home}")
+        assert all(getattr(keyapi_async, name) is getattr(module, name) for name in names.split())
+    for module in (keyapi_async, converters):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            module.nothing  # noqa: B018  # it is refused
 
 
 def test_dir_lists_every_public_name_even_one_that_is_not_loaded_yet() -> None:

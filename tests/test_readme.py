@@ -27,6 +27,8 @@ from mypy import api as mypy
 
 from benchmarks.shared_gate import RedisServer
 from keyapi_async import KeyAPI
+from keyapi_async.api import endpoints, resource_class
+from keyapi_async.api.declaration import Endpoint
 from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
 
@@ -257,7 +259,8 @@ async def test_a_cluster_harvests(
     names["REDIS"] = redis.url
     await asyncio.to_thread(names["harvest"], box.product_ids(3))
     rows = pq.read_table("creators").num_rows
-    assert rows == sum(len(box.world.product_creators(one)) for one in box.product_ids(3))
+    path = "/v1/tiktok/product/creators/analytics"
+    assert rows == sum(len(box.rows(path, product_id=one)) for one in box.product_ids(3))
     assert "flying" in redis.ask("KEYS", "*") or "landed" in redis.ask("KEYS", "*")
 
 
@@ -277,6 +280,22 @@ def test_the_table_of_costs_is_what_estimate_says(
             out = capsys.readouterr().out
             assert f" {cells.split(' | ')[0]} at least" in out
             assert f" {told} at least" in out
+
+
+def shown_call(one: Endpoint) -> str:
+    """Write a call of an endpoint with what it needs: names of keywords end with ``=…``."""
+    function = getattr(resource_class(one.resource), one.method)
+    needed = [
+        name if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else f"{name}=…"
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]
+        if parameter.default is parameter.empty or name in one.one_of[:1]
+    ]
+    return f"{one.resource}.{one.method}({', '.join(needed)})"
+
+
+def test_the_table_of_endpoints_is_the_declarations() -> None:
+    told = re.findall(r"^\| `(\w+\.iter_.+)` \| `(\w+)` \| \S.* \|$", prose(README), re.MULTILINE)
+    assert told == [(shown_call(one), one.record.__name__) for one in endpoints()]
 
 
 def prose(readme: Path) -> str:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from keyapi_async import (
     CategoryRank,
     DecodeError,
+    FoundInfluencer,
     InvalidParameterError,
+    Product,
     ProductCreator,
     RankedInfluencer,
     SalesFlag,
@@ -28,11 +30,13 @@ from keyapi_async.records.converter import reader_of
 from tests.rows import (
     DOCUMENTED,
     RECORDS,
+    STRICT,
     Row,
     arbitrary_rows,
     canonical_rows,
     extras,
     json_values,
+    sampled,
     steady,
     written,
 )
@@ -49,23 +53,21 @@ def read(row: object, cls: type, position: int | None = None) -> Any:
     return reader_of(cls)(row, position)
 
 
+def required_of(cls: type) -> set[str]:
+    return {name for name, kind in kinds_of(cls).items() if kind.required}
+
+
 def without_none(row: Row) -> Row:
     return {name: value for name, value in row.items() if value is not None}
 
 
 @every_record
-def test_each_documented_example_is_given_back_byte_equal(cls: type) -> None:
-    row = DOCUMENTED[cls]
-    back = unstructure(structure(row, cls))
-    assert json.dumps(back, sort_keys=True) == json.dumps(row, sort_keys=True)
-
-
-@every_record
-def test_each_documented_example_fills_every_field(cls: type) -> None:
+def test_each_documented_field_is_read_and_none_is_left(cls: type) -> None:
     record = structure(DOCUMENTED[cls], cls)
     assert record.extra == {}
     assert type(record) is cls
-    assert all(getattr(record, name) is not None for name in kinds_of(cls))
+    told = {name for name, value in DOCUMENTED[cls].items() if value not in (None, "", "null", "-")}
+    assert {name for name in kinds_of(cls) if getattr(record, name) is not None} >= told
 
 
 def test_the_documented_ranking_is_read_into_meaning() -> None:
@@ -91,6 +93,7 @@ def test_any_mixture_of_forms_gives_the_same_record(data: st.DataObject, cls: ty
     one, other = (structure(data.draw(written(cls, row)), cls) for _ in "ab")
     assert one == other
     assert hash(one) == hash(other)
+    assert structure(unstructure(one), cls) == one
 
 
 @given(st.data(), records, extras)
@@ -105,20 +108,12 @@ def test_unstructure_gives_the_documented_form_of_any_row(
     assert json.loads(json.dumps(back)) == back
 
 
-@given(st.data(), records, extras)
-@steady
-def test_structure_undoes_unstructure(data: st.DataObject, cls: type, more: Row) -> None:
-    row = data.draw(canonical_rows(cls))
-    record = structure({**row, **more}, cls)
-    assert structure(unstructure(record), cls) == record
-
-
 @given(st.data(), records)
 @steady
 def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
     data: st.DataObject, cls: type
 ) -> None:
-    """A record with exactly what each kind reads, or an error that names a really wrong field."""
+    """A record with exactly what each kind reads; a misfit is an error, or kept where inferred."""
     row = data.draw(arbitrary_rows(cls))
     before = copy.deepcopy(row)
     values, wrong = {}, set()
@@ -127,17 +122,19 @@ def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
             values[name] = kind.read(row.get(name))
         except ValueError:
             wrong.add(name)
-    if wrong:
+    invalid = wrong if cls in STRICT else wrong & required_of(cls)
+    if invalid:
         with pytest.raises(DecodeError) as caught:
             read(row, cls, 3)
         field = caught.value.field
-        assert field in wrong
+        assert field in invalid
         assert caught.value.value == row.get(field)
         assert str(caught.value).startswith(f"{field}: ")
     else:
         record = read(row, cls, 3)
         assert {name: getattr(record, name) for name in values} == values
         assert all(type(getattr(record, name)) is type(values[name]) for name in values)
+        assert all(getattr(record, name) is None for name in wrong)
         assert record.extra == {name: row[name] for name in row if name not in values}
     assert row == before
 
@@ -147,16 +144,15 @@ def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
 def test_a_row_that_is_no_object_is_no_record(cls: type, row: object) -> None:
     if isinstance(row, dict):
         row = [row]
-    with pytest.raises(DecodeError, match="is no object") as caught:
+    with pytest.raises(DecodeError, match="is not an object") as caught:
         reader_of(cls)(row, 1)
     assert (caught.value.field, caught.value.value) == (None, row)
 
 
 @every_record
 def test_a_row_without_an_identity_is_no_record(cls: type) -> None:
-    required = [name for name, kind in kinds_of(cls).items() if kind.required]
-    assert required
-    for name in required:
+    assert required_of(cls) or cls is FoundInfluencer
+    for name in required_of(cls):
         for lost in (None, "", True, -1, 1.5):
             with pytest.raises(DecodeError, match=f"^{name}: .* is required") as caught:
                 structure({**DOCUMENTED[cls], name: lost}, cls)
@@ -168,10 +164,32 @@ def test_a_row_without_an_identity_is_no_record(cls: type) -> None:
 
 @every_record
 def test_a_row_of_identities_alone_is_a_record(cls: type) -> None:
-    required = {name: "7" for name, kind in kinds_of(cls).items() if kind.required}
+    required = dict.fromkeys(required_of(cls), "7")
     record = structure(required, cls)
     assert record == cls(**required)
     assert unstructure(record) == required
+
+
+@pytest.mark.parametrize("cls", [cls for cls in RECORDS if cls not in STRICT])
+def test_a_misfit_of_an_inferred_shape_costs_no_row(cls: type) -> None:
+    row = DOCUMENTED[cls]
+    for name, kind in sampled(cls).items():
+        if not kind.required and kind.name != "json":
+            for misfit in ([1], {"a": 1}, 10**400 if kind.name in {"amount", "rate"} else 1.5):
+                record = read({**row, name: misfit, "new": 1}, cls, 3)
+                assert getattr(record, name) is None
+                assert record.extra == {name: misfit, "new": 1}
+                assert unstructure(record)[name] == misfit
+                assert structure(unstructure(record), cls).extra == record.extra
+
+
+def test_json_in_texts_says_what_it_says() -> None:
+    row: Row = {"product_id": "1", "cover_url": '[{"url": "a\\nb"}]', "skus": "[{a=1}]"}
+    product = structure({**row, "sale_props": []}, Product)
+    assert product.cover_url == [{"url": "a\nb"}]
+    assert (product.skus, product.sale_props) == ("[{a=1}]", [])
+    assert json.loads(unstructure(product)["cover_url"]) == product.cover_url  # type: ignore[arg-type]
+    assert hash(product) == hash(attrs.evolve(product, cover_url=None))
 
 
 def test_an_amount_too_large_for_a_float_is_named() -> None:
@@ -187,7 +205,7 @@ def without(row: Row, name: str) -> Row:
 
 
 def test_fields_beyond_the_documentation_are_kept_untouched() -> None:
-    more: Row = {"is_ad": 0, "video_products": "[1732322694475518433]", "deep": {"a": [None, 1.0]}}
+    more: Row = {"new": 0, "products": "[1732322694475518433]", "deep": {"a": [None, 1.0]}}
     row = {**DOCUMENTED[VideoProduct], **more}
     for candidate in (row, without(row, "width")):
         record = structure(candidate, VideoProduct)
@@ -220,22 +238,24 @@ def test_a_read_record_is_like_one_made_by_hand(cls: type) -> None:
 @every_record
 def test_a_record_cannot_be_changed(cls: type) -> None:
     record = structure(DOCUMENTED[cls], cls)
+    (name, *_) = kinds_of(cls)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        record.region = "US"
+        setattr(record, name, "7")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        del record.region
+        delattr(record, name)
     with pytest.raises((AttributeError, TypeError)):
         record.other = 1
     assert not hasattr(record, "__dict__")
-    assert attrs.evolve(record, region="DE").region == "DE"
+    assert getattr(attrs.evolve(record, **{name: "7"}), name) == "7"
 
 
 @every_record
 def test_a_record_takes_keywords_only(cls: type) -> None:
     with pytest.raises(TypeError, match="positional"):
         cls("1", "2")
-    with pytest.raises(TypeError, match="missing"):
-        cls()
+    if required_of(cls):
+        with pytest.raises(TypeError, match="missing"):
+            cls()
 
 
 @every_record
@@ -257,8 +277,9 @@ def test_records_are_hashable_and_differ_by_every_field(cls: type) -> None:
     assert richer != record
     assert hash(richer) == hash(record)
     assert len({record, richer}) == 2
-    for name, kind in kinds_of(cls).items():
-        assert attrs.evolve(record, **{name: "0" if kind.required else None}) != record
+    for name, kind in sampled(cls).items():
+        if getattr(record, name) is not None:
+            assert attrs.evolve(record, **{name: "0" if kind.required else None}) != record
 
 
 def test_a_category_rank_is_a_value() -> None:
@@ -267,13 +288,13 @@ def test_a_category_rank_is_a_value() -> None:
     assert {rank: 1}[CategoryRank("1", None, None, 2)] == 1
 
 
-# Rows into other things than the five records: what iter_records(into=…) promises.
+# Rows into other things than the records: what iter_records(into=…) promises.
 
 
 def test_rows_into_dict_are_the_rows_themselves() -> None:
     row = {"a": 1}
     assert reader_of(dict)(row, None) is row
-    with pytest.raises(DecodeError, match="row: 5 is no object"):
+    with pytest.raises(DecodeError, match="row: 5 is not an object"):
         reader_of(dict)(5, None)
 
 
@@ -295,7 +316,7 @@ def test_a_row_that_cannot_be_the_users_class_is_a_decode_error(row: object) -> 
         reader_of(Own)(row, 1)
     assert (caught.value.field, caught.value.value) == (None, row)
     if isinstance(row, dict):
-        assert "is no Own: " in str(caught.value)
+        assert "cannot become Own: " in str(caught.value)
         assert str(caught.value).isprintable()
 
 
@@ -318,7 +339,7 @@ def test_whatever_a_hook_of_the_users_trips_over_is_a_decode_error() -> None:
 
     converter.register_structure_hook(Picky, trip)
     for how in ("key", "index", "attribute", "division", "overflow", "type", "value"):
-        with pytest.raises(DecodeError, match=r"is no Picky: .*Error: "):
+        with pytest.raises(DecodeError, match=r"cannot become Picky: .*Error: "):
             reader_of(Picky)({"how": how}, 1)
 
 
@@ -345,7 +366,7 @@ def test_what_no_row_can_become_is_refused_by_name(into: Any) -> None:
 
 def test_a_union_that_cattrs_structures_needs_no_name() -> None:
     assert reader_of(Own | None)({"user_id": "5"}, 1) == Own("5")  # type: ignore[arg-type]
-    with pytest.raises(DecodeError, match=r"is no .*Own"):
+    with pytest.raises(DecodeError, match=r"cannot become .*Own"):
         reader_of(Own | None)({}, 1)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -30,15 +31,15 @@ from keyapi_async import (
     __version__,
 )
 from keyapi_async.call.wire import (
-    JSON,
     Answer,
     Request,
-    Secret,
     classify,
     query_of,
     readable,
     retry_after,
 )
+from keyapi_async.jsontext import JSON
+from keyapi_async.secret import Secret
 from tests.rows import json_values, steady
 
 KEY = "kid/9+secret=="
@@ -77,6 +78,12 @@ def test_the_key_shows_itself_to_nobody() -> None:
     assert all("secret" not in text.replace("Secret", "") for text in shown)
     assert not hasattr(secret, "__dict__")
     assert secret != Secret(KEY)
+
+
+def test_a_fingerprint_is_the_keys_own_and_does_not_show_it() -> None:
+    assert Secret(KEY).fingerprint() == Secret(f" {KEY} ").fingerprint()
+    assert Secret(KEY).fingerprint() != Secret(KEY + "x").fingerprint()
+    assert re.fullmatch(r"[0-9a-f]{32}", Secret(KEY).fingerprint())
 
 
 @pytest.mark.parametrize("copying", [pickle.dumps, copy.copy, copy.deepcopy])
@@ -177,7 +184,7 @@ def test_data_of_any_shape_is_rows(document: dict[str, object], rows: list[objec
     """Null or nothing is no row, a single object is one."""
     envelope = meaning(200, document)
     assert isinstance(envelope, Envelope)
-    assert envelope.rows == rows
+    assert envelope.rows() == rows
     assert (envelope.message, envelope.request_id) == ("", None)
 
 
@@ -194,9 +201,63 @@ def test_data_that_is_neither_list_nor_object_is_data_but_no_rows(data: object) 
     envelope = meaning(200, {"code": 0, "data": data, "requestId": "r-1"})
     assert isinstance(envelope, Envelope)
     assert envelope.data == data
-    with pytest.raises(ResponseError, match="no list of rows") as caught:
-        _ = envelope.rows
+    with pytest.raises(ResponseError, match="data is not a list of rows") as caught:
+        envelope.rows()
     assert (caught.value.status, caught.value.request_id) == (200, "r-1")
+
+
+@pytest.mark.parametrize(
+    ("data", "where", "rows"),
+    [
+        ({"list": [ROW, 5]}, "data.list", [ROW, 5]),
+        ({"list": ROW}, "data.list", [ROW]),
+        ({"list": None}, "data.list", []),
+        (None, "data.list", []),
+        ({}, "data.list", []),
+        ({"a": {"b": [ROW]}}, "data.a.b", [ROW]),
+        ({"a": None}, "data.a.b", []),
+        ([ROW], "data.list", "the answer has no data.list"),
+        (
+            {"items": [], "total": 3},
+            "data.list",
+            "the answer has no data.list; it has items, total",
+        ),
+        ({"a": "text"}, "data.a", "the answer's data.a is not a list of rows, but str"),
+        ({"a\x1b[2J": 1}, "data.list", r"the answer has no data.list; it has a\x1b[2J"),
+    ],
+)
+def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object) -> None:
+    envelope = Envelope(0, "", data, "r-1")
+    if isinstance(rows, list):
+        assert envelope.rows(where) == rows
+        return
+    with pytest.raises(ResponseError) as caught:
+        envelope.rows(where)
+    assert caught.value.message == rows
+    assert (caught.value.status, caught.value.request_id) == (200, "r-1")
+
+
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [
+        ({"pagination": {"has_more": True}}, True),
+        ({"pagination": {"has_more": False}}, False),
+        ({"pagination": {"has_more": 0}}, False),
+        ({"pagination": {"has_more": 1}}, True),
+        ({"pagination": {"has_more": None}}, None),
+        ({"pagination": {"has_more": "no"}}, None),
+        ({"pagination": {}}, None),
+        ({"pagination": None}, None),
+        ({"pagination": [False]}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_whether_there_is_more_is_said_by_a_flag_or_by_nobody(
+    data: JSON, more: bool | None
+) -> None:
+    assert Envelope(0, "", data, None).has_more is more
 
 
 # Errors.
@@ -262,8 +323,8 @@ def test_every_envelope_gets_the_class_of_the_rule(
         assert "redirect" in found.message
         assert not found.repeatable
     elif status < 300 and code in {0, 200}:
-        good = data is None or isinstance(data, (list, dict))
-        assert type(found) is (Envelope if good else ResponseError)
+        assert type(found) is Envelope
+        assert found.data == data
     else:
         assert type(found) is (known(code) or known(status) or APIError)
         assert (found.status, found.code) == (status, code)

@@ -15,8 +15,7 @@ from keyapi_async.errors import (
     KeyAPIError,
     ResponseError,
 )
-from keyapi_async.sandbox.desk import Desk
-from keyapi_async.sandbox.faults import Fault
+from keyapi_async.sandbox import Fault, Service
 
 T = TypeVar("T")
 
@@ -65,13 +64,13 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(watched())
 
 
-class DeskTransport:
-    """Carries requests to a sandbox desk in memory; the network's own faults are acted out."""
+class SandboxTransport:
+    """Carries requests to a sandbox in memory; the network's own faults are acted out."""
 
     def __init__(
-        self, desk: Desk, latency: tuple[float, float] = (0.01, 0.01), seed: int = 0
+        self, service: Service, latency: tuple[float, float] = (0.01, 0.01), seed: int = 0
     ) -> None:
-        self.desk = desk
+        self.service = service
         self.open = 0
         self.most_open = 0
         self.sent: list[float] = []
@@ -86,21 +85,24 @@ class DeskTransport:
         try:
             there, back = (self._dice.uniform(*self._latency) for _ in "ab")
             await asyncio.sleep(there)
-            reply = self.desk.answer(
-                request.path, parse_qsl(request.query), f"Bearer {self.desk.api_key}", loop.time()
+            response = self.service.answer(
+                request.path,
+                parse_qsl(request.query),
+                f"Bearer {self.service.api_key}",
+                loop.time(),
             )
-            late = reply.fault in ENDLESS or there + reply.delay + back > within
+            late = response.fault in ENDLESS or there + response.delay + back > within
             if late:
                 await asyncio.sleep(max(0.0, within - there))
                 return AttemptTimeoutError(f"no whole answer within {within:g} s")
-            await asyncio.sleep(reply.delay + back)
-            if reply.fault in LOST:
+            await asyncio.sleep(response.delay + back)
+            if response.fault in LOST:
                 return ConnectionFailedError("the connection broke")
-            if reply.fault is Fault.ZEROS:
+            if response.fault is Fault.ZEROS:
                 error = ResponseError("the answer is larger than 8 MiB")
                 error.status = 200
                 return error
-            return Answer(reply.status, reply.headers, reply.body)
+            return Answer(response.status, response.headers, response.body)
         finally:
             self.open -= 1
 

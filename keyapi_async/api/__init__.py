@@ -1,23 +1,80 @@
-"""The endpoints, one file for each resource of the API: parameters in, a stream or a page out."""
+"""What the API is: one file a resource, with its enums, records and declarations side by side."""
 
-from keyapi_async.api.influencer import Influencer
-from keyapi_async.api.product import Product
-from keyapi_async.api.video import Video
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
 from keyapi_async.call.core import Caller
 
-__all__ = ["Influencer", "Product", "TikTok", "Video"]
+if TYPE_CHECKING:
+    from keyapi_async.api.category import CategoryResource
+    from keyapi_async.api.declaration import Endpoint, Resource
+    from keyapi_async.api.influencer import InfluencerResource
+    from keyapi_async.api.product import ProductResource
+    from keyapi_async.api.search import SearchResource
+    from keyapi_async.api.shop import ShopResource
+    from keyapi_async.api.video import VideoResource
+
+RESOURCES = ("product", "influencer", "video", "shop", "category", "search")
 
 
 class TikTok:
-    """The TikTok part of the API.
-
-    Attributes:
-        product: what is known of a product.
-        influencer: what is known of an influencer.
-        video: what is known of a video.
-    """
+    """The TikTok part of the API; a resource is imported when it is first asked for."""
 
     def __init__(self, caller: Caller) -> None:
-        self.product = Product(caller)
-        self.influencer = Influencer(caller)
-        self.video = Video(caller)
+        self._caller = caller
+        self._made: dict[str, Resource] = {}
+
+    def _resource(self, name: str) -> "Resource":
+        if name not in self._made:
+            self._made[name] = resource_class(name)(self._caller)
+        return self._made[name]
+
+    @property
+    def product(self) -> "ProductResource":
+        """Products: what sells, who promotes it, and how it goes."""
+        return cast("ProductResource", self._resource("product"))
+
+    @property
+    def influencer(self) -> "InfluencerResource":
+        """Influencers: who they are, what they publish and what they sell."""
+        return cast("InfluencerResource", self._resource("influencer"))
+
+    @property
+    def video(self) -> "VideoResource":
+        """Videos: what they show, and how they go."""
+        return cast("VideoResource", self._resource("video"))
+
+    @property
+    def shop(self) -> "ShopResource":
+        """Shops: what they sell, and who sells for them."""
+        return cast("ShopResource", self._resource("shop"))
+
+    @property
+    def category(self) -> "CategoryResource":
+        """Product categories, three levels of them."""
+        return cast("CategoryResource", self._resource("category"))
+
+    @property
+    def search(self) -> "SearchResource":
+        """The search: one answer of up to thirty rows."""
+        return cast("SearchResource", self._resource("search"))
+
+    @staticmethod
+    def endpoints() -> "tuple[Endpoint, ...]":
+        """List the declared endpoints."""
+        return tuple(endpoints())
+
+
+def resource_class(name: str) -> "type[Resource]":
+    """Import the class that declares the endpoints of a resource."""
+    module = import_module(f"{__name__}.{name}")
+    return cast("type[Resource]", getattr(module, f"{name.title()}Resource"))
+
+
+def endpoints() -> "Iterator[Endpoint]":
+    """List the declared endpoints, resource by resource."""
+    from keyapi_async.api.declaration import declared_in  # noqa: PLC0415  # it costs where unused
+
+    for name in RESOURCES:
+        yield from declared_in(resource_class(name))

@@ -1,192 +1,444 @@
-"""What is known of an influencer."""
+"""Influencers: who they are, what they publish and what they sell."""
 
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
+from enum import IntEnum
+from typing import Annotated, Final, Unpack
 
-from keyapi_async import params
-from keyapi_async.bookmark import Bookmark
-from keyapi_async.call.core import Caller
-from keyapi_async.call.wire import query_of
-from keyapi_async.params import (
-    Id,
-    InfluencerRankField,
-    InfluencerVideoSortField,
-    RankType,
-    SortType,
-    Until,
+import attrs
+
+from keyapi_async.api.declaration import Resource, endpoint, page_of
+from keyapi_async.api.params import Count as CountParam
+from keyapi_async.api.params import Day as DayParam
+from keyapi_async.api.params import Flag as FlagParam
+from keyapi_async.api.params import Handle, Handles, Id, Ids, RankType, Region, SortType
+from keyapi_async.api.params import Rate as RateParam
+from keyapi_async.api.params import Text as TextParam
+from keyapi_async.api.shared import (
+    latest_date,
 )
-from keyapi_async.records.converter import InfluencerLivestream, InfluencerVideo, RankedInfluencer
-from keyapi_async.streams.stream import Listing, Page, RecordStream, one_page
+from keyapi_async.api.video import Video
+from keyapi_async.records.codec import documented, inferred
+from keyapi_async.records.fields import (
+    Amount,
+    Categories,
+    Code,
+    Count,
+    Day,
+    DayNumber,
+    Flag,
+    Identity,
+    JSONText,
+    Moment,
+    OtherId,
+    Position,
+    Rate,
+    Sales,
+    Text,
+    Url,
+    doc,
+)
+from keyapi_async.streams.listing import PageNum
+from keyapi_async.streams.paging import Paging
+from keyapi_async.streams.stream import RecordStream
 
 
+class InfluencerSortField(IntEnum):
+    """What ``influencer_sort_field_v2`` sorts influencers by."""
+
+    TOTAL_FOLLOWERS_CNT = 1
+    TOTAL_FOLLOWERS_30D_CNT = 2
+    TOTAL_POST_VIDEO_CNT = 3
+    PER_VIEWS_AVG_CNT = 4
+    INTERACTION_RATE = 5
+    TOTAL_PRODUCT_CNT = 6
+
+
+class InfluencerSalesFlag(IntEnum):
+    """Main way of selling of an influencer, as a filter."""
+
+    VIDEO = 1
+    LIVE = 2
+    VIDEO_AND_LIVE = 3
+    SHOWCASE = 4
+
+
+class InfluencerVideoSortField(IntEnum):
+    """What ``influencer_video_sort_field`` sorts the videos of an influencer by."""
+
+    TOTAL_VIEWS_CNT = 1
+    TOTAL_VIDEO_SALE_CNT = 2
+    TOTAL_VIDEO_SALE_GMV_AMT = 3
+    CREATE_TIME = 4
+
+
+class InfluencerProductSortField(IntEnum):
+    """What ``influencer_product_sort_field`` sorts the products of an influencer by."""
+
+    TOTAL_SALE_CNT = 1
+    TOTAL_SALE_GMV_AMT = 2
+    SPU_AVG_PRICE = 3
+    TOTAL_VIDEO_SALE_CNT = 4
+    TOTAL_VIDEO_SALE_GMV_AMT = 5
+
+
+class InfluencerRankField(IntEnum):
+    """What ``influencer_rank_field`` ranks by: the increment within the period."""
+
+    TOTAL_FOLLOWERS_CNT = 1
+    TOTAL_SALE_CNT = 2
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
 class Influencer:
+    """An influencer as they stand now."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
+    avg_30d_price: Amount = doc(
+        "Mean price of products sold in the last 30 days; currency unstated."
+    )
+    category: Text = doc("Field of the creator, such as Beauty.")
+    contact_email: Text = doc("Address shown on the profile; personal data.")
+    ec_score: Rate = doc("The vendor's own score of an influencer; scale unstated.")
+    first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
+    gender: Text = doc("Guessed from picture and videos; only for the US market.")
+    influencer_video_duration_level: JSONText = doc(
+        "Number of videos by length class, as JSON object."
+    )
+    influencer_video_publish_hour: JSONText = doc(
+        "Number of videos by hour of day, as JSON object."
+    )
+    influencer_video_publish_week: JSONText = doc(
+        "Number of videos by weekday 1 to 7, as JSON object."
+    )
+    interaction_rate: Rate = doc("How much viewers react; its formula and unit are unstated.")
+    language: Text = doc("Language code, such as en or en-US.")
+    most_category_product: JSONText = doc("Category that sells best, as JSON list.")
+    most_views_video: OtherId = doc("Id of the account's most viewed video.")
+    nick_name: Text = doc("Display name of the account.")
+    off_mark: Code = doc("0 is active; higher can mean taken down or closed.")
+    per_video_product_views_avg_7d_cnt: Count = doc(
+        "Mean views of a promoting video in the last 7 days."
+    )
+    region: Text = doc("Market as a two-letter code.")
+    sales_flag: Sales = doc("Main way of selling.")
+    seller_id: OtherId = doc("Numeric id of the shop; not its shop code.")
+    show_case_flag: Flag = doc("Product showcase is open.")
+    signature: Text = doc("Text of the profile.")
+    total_comments_cnt: Count = doc("Comments; all-time.")
+    total_digg_1d_cnt: Count = doc("Likes gained in the last day.")
+    total_digg_30d_cnt: Count = doc("Likes gained in the last 30 days.")
+    total_digg_7d_cnt: Count = doc("Likes gained in the last 7 days.")
+    total_digg_90d_cnt: Count = doc("Likes gained in the last 90 days.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_followers_1d_cnt: Count = doc("Followers gained in the last day; can be negative.")
+    total_followers_30d_cnt: Count = doc("Followers gained in the last 30 days; can be negative.")
+    total_followers_7d_cnt: Count = doc("Followers gained in the last 7 days; can be negative.")
+    total_followers_90d_cnt: Count = doc("Followers gained in the last 90 days; can be negative.")
+    total_followers_cnt: Count = doc("Followers.")
+    total_following_cnt: Count = doc("Accounts that this one follows.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_live_sale_gmv_30d_amt: Amount = doc(
+        "GMV from livestreams in the last 30 days, estimated; currency unstated."
+    )
+    total_post_video_cnt: Count = doc("Videos published; all-time.")
+    total_product_30d_cnt: Count = doc("Products promoted in the last 30 days.")
+    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_30d_amt: Amount = doc("GMV of the last 30 days, estimated; currency unstated.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_shares_cnt: Count = doc("Shares; all-time.")
+    total_video_product_30d_cnt: Count = doc("Products promoted by video in the last 30 days.")
+    total_video_sale_30d_cnt: Count = doc(
+        "Units sold through video in the last 30 days, estimated."
+    )
+    total_video_sale_gmv_30d_amt: Amount = doc(
+        "GMV through video in the last 30 days, estimated; currency unstated."
+    )
+    total_views_cnt: Count = doc("Views; all-time.")
+    unique_id: OtherId = doc("Public handle without @; it can change.")
+    total_likes_cnt: Count = doc("Likes as well; why it differs from total_digg_cnt is unstated.")
+    per_views_avg_30d_cnt: Count = doc("Mean views of a video in the last 30 days.")
+    per_video_product_views_avg_30d_cnt: Count = doc(
+        "Mean views of a promoting video in the last 30 days."
+    )
+    product_category_list: Categories = doc("Categories sold.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class InfluencerProduct:
+    """A product that an influencer promoted; sales and GMV are the product's over all sellers."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    product_id: Annotated[Identity, "Id of the product."]
+    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    cover_url: JSONText = doc("Cover: one address, or for products a JSON list of them.")
+    product_name: Text = doc("Name of the product.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_live_sale_cnt: Count = doc("Units sold in livestreams, estimated; all-time.")
+    total_live_sale_gmv_amt: Amount = doc(
+        "GMV from livestreams, estimated; all-time; currency unstated."
+    )
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it.")
+    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
+    total_video_sale_gmv_amt: Amount = doc(
+        "GMV through video, estimated; all-time; currency unstated."
+    )
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
+class InfluencerLivestream:
+    """A past live stream of an influencer."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    room_id: Annotated[Identity, "Id of the livestream."]
+    cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
+    create_time: Moment = doc("Published, or started for a livestream; Unix seconds.")
+    duration: Count = doc("Length in seconds.")
+    finish_time: Moment = doc("End of the livestream; Unix seconds.")
+    nick_name: Text = doc("Display name of the account.")
+    region: Text = doc("Market as a two-letter code.")
+    title: Text = doc("Title of the livestream.")
+    total_comments_cnt: Count = doc("Comments; all-time.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_followers_cnt: Count = doc("Followers.")
+    total_joins_cnt: Count = doc("Entries into the livestream.")
+    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_views_cnt: Count = doc("Views; all-time.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
+class RankedInfluencer:
+    """A place of an influencer ranking; ``_history_`` is all-time, else the period's."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
+    avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
+    category: Text = doc("Field of the creator, such as Beauty.")
+    ec_score: Rate = doc("The vendor's own score of an influencer; scale unstated.")
+    nick_name: Text = doc("Display name of the account.")
+    region: Text = doc("Market as a two-letter code.")
+    sales_flag: Sales = doc("Main way of selling.")
+    total_digg_cnt: Count = doc("Likes within the period.")
+    total_digg_history_cnt: Count = doc("Likes; all-time.")
+    total_followers_cnt: Count = doc("Followers gained within the period.")
+    total_followers_history_cnt: Count = doc("Followers; all-time.")
+    total_live_cnt: Count = doc("Livestreams within the period.")
+    total_live_history_cnt: Count = doc("Livestreams; all-time.")
+    total_post_video_cnt: Count = doc("Videos published within the period.")
+    total_post_video_history_cnt: Count = doc("Videos published; all-time.")
+    total_product_cnt: Count = doc(
+        "Products shown, promoted or ever listed, by kind of row within the period."
+    )
+    total_product_history_cnt: Count = doc("Products promoted; all-time.")
+    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
+    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_sale_gmv_history_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_sale_history_cnt: Count = doc("Units sold, estimated; all-time.")
+    unique_id: OtherId = doc("Public handle without @; it can change.")
+    product_category_list: Categories = doc("Categories sold.")
+    most_category_id: OtherId = doc("First-level category in which the influencer sells most.")
+    most_category_l2_id: OtherId = doc("Second-level category in which the influencer sells most.")
+    most_category_l3_id: OtherId = doc("Third-level category in which the influencer sells most.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class InfluencerTrend:
+    """A day of an influencer: ``_1d_`` is what it added, all else the total up to it."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    dt: Day = doc("Day that the figures belong to.")
+    total_comments_cnt: Count = doc("Comments; all-time.")
+    total_digg_1d_cnt: Count = doc("Likes gained in the last day.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_followers_1d_cnt: Count = doc("Followers gained in the last day; can be negative.")
+    total_followers_cnt: Count = doc("Followers.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_post_video_cnt: Count = doc("Videos published; all-time.")
+    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_shares_cnt: Count = doc("Shares; all-time.")
+    total_views_cnt: Count = doc("Views; all-time.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+class InfluencerResource(Resource):
     """Endpoints below ``/v1/tiktok/influencer``."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    @endpoint(
+        "/v1/tiktok/influencer/list/analytics",
+        key="region",
+        evidence="inferred",
+        pages=PageNum(10_000),
+    )
+    def iter_list(
+        self,
+        *,
+        region: Region,
+        product_category_id: Id | None = None,
+        influencer_category_name: TextParam | None = None,
+        influencer_sort_field_v2: InfluencerSortField | int | None = None,
+        sort_type: SortType | int | None = None,
+        seller_id: Id | None = None,
+        min_total_followers_cnt: CountParam | None = None,
+        max_total_followers_cnt: CountParam | None = None,
+        min_total_digg_cnt: CountParam | None = None,
+        max_total_digg_cnt: CountParam | None = None,
+        min_interaction_rate: RateParam | None = None,
+        max_interaction_rate: RateParam | None = None,
+        min_total_views_cnt: CountParam | None = None,
+        max_total_views_cnt: CountParam | None = None,
+        min_total_views_7d_cnt: CountParam | None = None,
+        max_total_views_7d_cnt: CountParam | None = None,
+        min_per_video_product_views_avg_cnt: CountParam | None = None,
+        max_per_video_product_views_avg_cnt: CountParam | None = None,
+        min_per_video_product_views_avg_7d_cnt: CountParam | None = None,
+        max_per_video_product_views_avg_7d_cnt: CountParam | None = None,
+        gender: TextParam | None = None,
+        influencer_language: TextParam | None = None,
+        show_case_flag: FlagParam | None = None,
+        sales_flag: InfluencerSalesFlag | int | None = None,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[Influencer]:
+        """Stream the influencers of a market that pass filters.
 
+        Args:
+            seller_id: Shop whose rows are wanted.
+            gender: Only this gender, as guessed by the vendor, in the US market; the
+                values are not listed.
+            influencer_language: Only influencers of this language; the codes are not
+                listed.
+            show_case_flag: Only with an open product showcase, or only without.
+        """
+        raise NotImplementedError
+
+    list: Final = page_of(iter_list)
+
+    @endpoint(
+        "/v1/tiktok/influencer/detail/analytics",
+        key=("user_ids", "unique_ids"),
+        evidence="inferred",
+        pages=None,
+        one_of=("user_ids", "unique_ids"),
+    )
+    def iter_detail(
+        self,
+        *,
+        user_ids: Ids | None = None,
+        unique_ids: Handles | None = None,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[Influencer]:
+        """Stream what is known of influencers; ids that the API has not collected are absent.
+
+        The cheap way from user_id to handle: ten a credit. An account that the vendor has
+        not collected is absent from data.
+        """
+        raise NotImplementedError
+
+    detail: Final = page_of(iter_detail)
+
+    @endpoint("/v1/tiktok/influencer/trends/analytics", key="user_id", evidence="example")
+    def iter_trends(
+        self,
+        user_id: Id,
+        *,
+        start_date: DayParam,
+        end_date: DayParam,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[InfluencerTrend]:
+        """Stream the days of an influencer.
+
+        Days can be missing, which usually means that nothing changed; the past 180 days
+        at most. GMV of zero can mean that the market is not covered.
+        """
+        raise NotImplementedError
+
+    trends: Final = page_of(iter_trends)
+
+    @endpoint(
+        "/v1/tiktok/influencer/videos/analytics",
+        key=("user_id", "unique_id"),
+        evidence="documented",
+        one_of=("user_id", "unique_id"),
+    )
     def iter_videos(
         self,
         *,
         user_id: Id | None = None,
-        unique_id: str | None = None,
+        unique_id: Handle | None = None,
         influencer_video_sort_field: InfluencerVideoSortField | int | None = None,
         sort_type: SortType | int | None = None,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
-    ) -> RecordStream[InfluencerVideo]:
-        """Stream the videos of an influencer.
+        **paging: Unpack[Paging],
+    ) -> RecordStream[Video]:
+        """Stream the videos of an influencer."""
+        raise NotImplementedError
 
-        Args:
-            user_id: permanent id; exactly one of this and unique_id.
-            unique_id: public handle; a leading ``@`` is dropped.
-            influencer_video_sort_field: what to sort by.
-            sort_type: direction of the sort.
-            page_size: rows a page, 1 to 10.
-            start: a bookmark of the same call, or a page number; the beginning where None.
-            limit: records at most; 0 asks for nothing.
-            prefetch: pages kept in flight ahead of the reader; it may cost as many credits more
-                at the end of the list.
-            until: where the list ends.
-            skip_invalid: pass over rows that are no record, counting them in ``stream.rejected``.
+    videos: Final = page_of(iter_videos)
 
-        Cost:
-            One credit a page.
-
-        Raises:
-            InvalidParameterError: at once, before anything is sent.
-
-        Source: ``GET /v1/tiktok/influencer/videos/analytics``.
-        """
-        return RecordStream(
-            self._caller,
-            videos_listing(user_id, unique_id, influencer_video_sort_field, sort_type),
-            page_size=page_size,
-            start=start,
-            limit=limit,
-            prefetch=prefetch,
-            until=until,
-            skip_invalid=skip_invalid,
-        )
-
-    async def videos(
+    @endpoint("/v1/tiktok/influencer/products/analytics", key="user_id", evidence="example")
+    def iter_products(
         self,
+        user_id: Id,
         *,
-        user_id: Id | None = None,
-        unique_id: str | None = None,
-        influencer_video_sort_field: InfluencerVideoSortField | int | None = None,
+        category_id: Id | None = None,
+        influencer_product_sort_field: InfluencerProductSortField | int | None = None,
         sort_type: SortType | int | None = None,
-        page_num: int = 1,
-        page_size: int = 10,
-    ) -> Page[InfluencerVideo]:
-        """Get one page of the videos of an influencer.
+        **paging: Unpack[Paging],
+    ) -> RecordStream[InfluencerProduct]:
+        """Stream the products that an influencer promoted.
 
-        Cost:
-            One credit.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: the page could not be had.
-
-        Source: ``GET /v1/tiktok/influencer/videos/analytics``.
+        By a user's finding the totals are the product's over all sellers, not this
+        influencer's share; no date says when it was promoted.
         """
-        listing = videos_listing(user_id, unique_id, influencer_video_sort_field, sort_type)
-        return await one_page(self._caller, listing, page_num, page_size)
+        raise NotImplementedError
 
+    products: Final = page_of(iter_products)
+
+    @endpoint("/v1/tiktok/influencer/livestreams/analytics", key="user_id", evidence="documented")
+    def iter_livestreams(
+        self,
+        user_id: Id,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[InfluencerLivestream]:
+        """Stream the past live streams of an influencer."""
+        raise NotImplementedError
+
+    livestreams: Final = page_of(iter_livestreams)
+
+    @endpoint(
+        "/v1/tiktok/influencer/ranking/analytics",
+        key=("date", "region", "rank_type", "influencer_rank_field"),
+        evidence="documented",
+    )
     def iter_ranking(
         self,
         *,
-        date: Date | str,
-        region: str,
+        date: DayParam,
+        region: Region,
         rank_type: RankType | int,
         influencer_rank_field: InfluencerRankField | int,
-        influencer_category_name: str | None = None,
+        influencer_category_name: TextParam | None = None,
         product_category_id: Id | None = None,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
+        **paging: Unpack[Paging],
     ) -> RecordStream[RankedInfluencer]:
         """Stream a ranking of influencers, first place first.
 
-        Args:
-            date: the day, the Monday of the week, or the 1st of the month; a date or yyyy-MM-dd.
-            region: two-letter code.
-            rank_type: day, week or month.
-            influencer_rank_field: what to rank by.
-            influencer_category_name: only influencers of this category.
-            product_category_id: only influencers who sell in this product category.
-            page_size: rows a page, 1 to 10.
-            start: a bookmark of the same call, or a page number; the beginning where None.
-            limit: records at most; 0 asks for nothing.
-            prefetch: pages kept in flight ahead of the reader; it may cost as many credits more
-                at the end of the list.
-            until: where the list ends.
-            skip_invalid: pass over rows that are no record, counting them in ``stream.rejected``.
-
-        Cost:
-            One credit a page.
-
-        Raises:
-            InvalidParameterError: at once, before anything is sent.
-
-        Source: ``GET /v1/tiktok/influencer/ranking/analytics``.
+        Figures are what the period added; a row carries no position, the order of the
+        rows is the ranking. A date that is no start of a period brings an empty list.
+        Fields with history in their name are all-time.
         """
-        return RecordStream(
-            self._caller,
-            ranking_listing(
-                date,
-                region,
-                rank_type,
-                influencer_rank_field,
-                influencer_category_name,
-                product_category_id,
-            ),
-            page_size=page_size,
-            start=start,
-            limit=limit,
-            prefetch=prefetch,
-            until=until,
-            skip_invalid=skip_invalid,
-        )
+        raise NotImplementedError
 
-    async def ranking(
-        self,
-        *,
-        date: Date | str,
-        region: str,
-        rank_type: RankType | int,
-        influencer_rank_field: InfluencerRankField | int,
-        influencer_category_name: str | None = None,
-        product_category_id: Id | None = None,
-        page_num: int = 1,
-        page_size: int = 10,
-    ) -> Page[RankedInfluencer]:
-        """Get one page of a ranking of influencers.
-
-        Cost:
-            One credit.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: the page could not be had.
-
-        Source: ``GET /v1/tiktok/influencer/ranking/analytics``.
-        """
-        listing = ranking_listing(
-            date,
-            region,
-            rank_type,
-            influencer_rank_field,
-            influencer_category_name,
-            product_category_id,
-        )
-        return await one_page(self._caller, listing, page_num, page_size)
+    ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
         self,
@@ -197,146 +449,20 @@ class Influencer:
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.
 
-        Data is a day behind, and the latest period may not be ranked yet.
-
         Cost:
             One credit for each period asked for, three at most.
 
         Raises:
             InvalidParameterError: a parameter is refused; nothing was sent.
             KeyAPIError: a page could not be had.
-
-        Source: ``GET /v1/tiktok/influencer/ranking/analytics``.
         """
-        period = RankType(params.choice("rank_type", rank_type, RankType))
-        day = period.latest()
-        for _ in range(3):
-            page = await self.ranking(
+        return await latest_date(
+            rank_type,
+            lambda day: self.ranking(
                 date=day,
                 region=region,
-                rank_type=period,
+                rank_type=rank_type,
                 influencer_rank_field=influencer_rank_field,
                 page_size=1,
-            )
-            if page.records or page.rejects:
-                return day
-            day = period.latest(day)
-        return None
-
-    def iter_livestreams(
-        self,
-        user_id: Id,
-        *,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
-    ) -> RecordStream[InfluencerLivestream]:
-        """Stream the past live streams of an influencer.
-
-        Args:
-            user_id: permanent id of the influencer.
-            page_size: rows a page, 1 to 10.
-            start: a bookmark of the same call, or a page number; the beginning where None.
-            limit: records at most; 0 asks for nothing.
-            prefetch: pages kept in flight ahead of the reader; it may cost as many credits more
-                at the end of the list.
-            until: where the list ends.
-            skip_invalid: pass over rows that are no record, counting them in ``stream.rejected``.
-
-        Cost:
-            One credit a page.
-
-        Raises:
-            InvalidParameterError: at once, before anything is sent.
-
-        Source: ``GET /v1/tiktok/influencer/livestreams/analytics``.
-        """
-        return RecordStream(
-            self._caller,
-            livestreams_listing(user_id),
-            page_size=page_size,
-            start=start,
-            limit=limit,
-            prefetch=prefetch,
-            until=until,
-            skip_invalid=skip_invalid,
+            ),
         )
-
-    async def livestreams(
-        self,
-        user_id: Id,
-        page_num: int = 1,
-        page_size: int = 10,
-    ) -> Page[InfluencerLivestream]:
-        """Get one page of the past live streams of an influencer.
-
-        Cost:
-            One credit.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: the page could not be had.
-
-        Source: ``GET /v1/tiktok/influencer/livestreams/analytics``.
-        """
-        listing = livestreams_listing(user_id)
-        return await one_page(self._caller, listing, page_num, page_size)
-
-
-def videos_listing(
-    user_id: Id | None,
-    unique_id: str | None,
-    influencer_video_sort_field: InfluencerVideoSortField | int | None,
-    sort_type: SortType | int | None,
-) -> Listing[InfluencerVideo]:
-    """Say how the videos of an influencer are asked for."""
-    query = query_of(
-        {
-            **params.user_or_handle(user_id, unique_id),
-            "influencer_video_sort_field": params.optional_choice(
-                "influencer_video_sort_field",
-                influencer_video_sort_field,
-                InfluencerVideoSortField,
-            ),
-            "sort_type": params.optional_choice("sort_type", sort_type, SortType),
-        }
-    )
-    return Listing("/v1/tiktok/influencer/videos/analytics", InfluencerVideo, (query,))
-
-
-def ranking_listing(  # noqa: PLR0917  # called by its two public sisters, in their order
-    date: Date | str,
-    region: str,
-    rank_type: RankType | int,
-    influencer_rank_field: InfluencerRankField | int,
-    influencer_category_name: str | None,
-    product_category_id: Id | None,
-) -> Listing[RankedInfluencer]:
-    """Say how a ranking of influencers is asked for."""
-    period = RankType(params.choice("rank_type", rank_type, RankType))
-    query = query_of(
-        {
-            "date": params.ranking_date("date", date, period),
-            "region": params.region("region", region),
-            "influencer_category_name": params.optional_text(
-                "influencer_category_name", influencer_category_name
-            ),
-            "product_category_id": params.optional_identifier(
-                "product_category_id", product_category_id
-            ),
-            "rank_type": period.value,
-            "influencer_rank_field": params.choice(
-                "influencer_rank_field", influencer_rank_field, InfluencerRankField
-            ),
-        }
-    )
-    return Listing("/v1/tiktok/influencer/ranking/analytics", RankedInfluencer, (query,))
-
-
-def livestreams_listing(user_id: Id) -> Listing[InfluencerLivestream]:
-    """Say how the past live streams of an influencer are asked for."""
-    query = query_of({"user_id": params.identifier("user_id", user_id)})
-    return Listing("/v1/tiktok/influencer/livestreams/analytics", InfluencerLivestream, (query,))

@@ -1,105 +1,449 @@
-"""What is known of a product."""
+"""Products: what sells, who promotes it, and how it goes."""
 
-from keyapi_async import params
-from keyapi_async.bookmark import Bookmark
-from keyapi_async.call.core import Caller
-from keyapi_async.call.wire import query_of
-from keyapi_async.params import Id, ProductInfluencerSortField, SortType, Until
-from keyapi_async.records.converter import ProductCreator
-from keyapi_async.streams.stream import Listing, Page, RecordStream, one_page
+from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
+from enum import IntEnum
+from typing import Annotated, Final, Unpack
+
+import attrs
+
+from keyapi_async.api.declaration import Resource, endpoint, page_of
+from keyapi_async.api.params import Amount as AmountParam
+from keyapi_async.api.params import Code as CodeParam
+from keyapi_async.api.params import (
+    CompactDay,
+    Id,
+    Ids,
+    RankType,
+    Region,
+    SortType,
+    Stars,
+)
+from keyapi_async.api.params import Count as CountParam
+from keyapi_async.api.params import Day as DayParam
+from keyapi_async.api.params import Flag as FlagParam
+from keyapi_async.api.params import Moment as MomentParam
+from keyapi_async.api.params import Rate as RateParam
+from keyapi_async.api.product_record import Product
+from keyapi_async.api.shared import (
+    FromFlag,
+    ProductSalesFlag,
+    SalesRankField,
+    SalesTrendFlag,
+    latest_date,
+)
+from keyapi_async.records.codec import documented, inferred
+from keyapi_async.records.fields import (
+    Amount,
+    Count,
+    CountText,
+    Day,
+    Identity,
+    Moment,
+    MomentMs,
+    MomentText,
+    OtherId,
+    Position,
+    Rate,
+    Text,
+    Url,
+    doc,
+)
+from keyapi_async.streams.paging import Paging
+from keyapi_async.streams.stream import RecordStream
+
+ProductRankField = SalesRankField
 
 
-class Product:
+class ProductSortField(IntEnum):
+    """What ``product_sort_field`` sorts products by."""
+
+    TOTAL_SALE_CNT = 1
+    TOTAL_SALE_GMV_AMT = 2
+    SPU_AVG_PRICE = 3
+    TOTAL_SALE_7D_CNT = 4
+    TOTAL_SALE_30D_CNT = 5
+    TOTAL_SALE_GMV_7D_AMT = 6
+    TOTAL_SALE_GMV_30D_AMT = 7
+
+
+class ProductInfluencerSortField(IntEnum):
+    """What ``product_influencer_sort_field`` sorts the creators of a product by."""
+
+    TOTAL_FOLLOWERS_CNT = 1
+    TOTAL_DIGG_CNT = 2
+    PER_PRODUCT_IFL_SALE_CNT = 3
+    PER_PRODUCT_IFL_GMV_AMT = 4
+    TOTAL_POST_VIDEO_CNT = 5
+    TOTAL_VIEWS_CNT = 6
+    TOTAL_LIVE_VIEWS_CNT = 7
+
+
+class ProductVideoSortField(IntEnum):
+    """What ``product_video_sort_field`` sorts the videos of a product by."""
+
+    TOTAL_VIEWS_CNT = 1
+    TOTAL_DIGG_CNT = 2
+    TOTAL_SHARES_CNT = 3
+    TOTAL_VIDEO_SALE_CNT = 4
+    TOTAL_VIDEO_SALE_GMV_AMT = 5
+    CREATE_TIME = 6
+
+
+class ProductLiveSortField(IntEnum):
+    """What ``product_live_sort_field`` sorts the live streams of a product by."""
+
+    MAX_VIEWS_CNT = 1
+    TOTAL_PRODUCT_CNT = 2
+    TOTAL_SALE_CNT = 3
+    TOTAL_SALE_GMV_AMT = 4
+    TOTAL_VIEWS_CNT = 5
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
+class ProductCreator:
+    """An influencer who promoted a product: what was sold of it, beside totals over everything."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
+    category: Text = doc("Field of the creator, such as Beauty.")
+    nick_name: Text = doc("Display name of the account.")
+    per_product_ifl_gmv_amt: Amount = doc(
+        "GMV of this product through this creator, estimated; currency unstated."
+    )
+    per_product_ifl_sale_cnt: Count = doc("Units of this product sold by this creator, estimated.")
+    region: Text = doc("Market as a two-letter code.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_followers_cnt: Count = doc("Followers.")
+    total_following_cnt: Count = doc("Accounts that this one follows.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_live_views_cnt: Count = doc("Views of livestreams; all-time.")
+    total_post_video_cnt: Count = doc("Videos published; all-time.")
+    total_views_cnt: Count = doc("Views; all-time.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
+class VideoProduct:
+    """A product that a video shows; a video with three is three records, each with its figures."""
+
+    video_id: Annotated[Identity, "Video id."]
+    product_id: Annotated[Identity, "Id of the product."]
+    create_time: MomentText = doc("Published, or started for a livestream; Unix seconds.")
+    data_size: CountText = doc("Size of the video file in bytes.")
+    duration: Count = doc("Length in seconds.")
+    hash_tag: Text = doc("Hashtags in one string, with spaces between.")
+    height: CountText = doc("Height in pixels.")
+    play_addr: Url = doc("Video file; the address expires within hours.")
+    ratio: Text = doc("Resolution class, such as 720p.")
+    reflow_cover: Url = doc("Cover picture; the vendor's image host is not publicly readable.")
+    region: Text = doc("Market as a two-letter code.")
+    total_comments_cnt: Count = doc("Comments; all-time.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_favorites_cnt: Count = doc("Times saved; all-time.")
+    total_shares_cnt: Count = doc("Shares; all-time.")
+    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
+    total_video_sale_gmv_amt: Amount = doc(
+        "GMV through video, estimated; all-time; currency unstated."
+    )
+    total_views_cnt: Count = doc("Views; all-time.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    video_desc: Text = doc("Caption of the video.")
+    width: CountText = doc("Width in pixels.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ProductLivestream:
+    """A live stream that showed a product."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    room_id: Annotated[Identity, "Id of the livestream."]
+    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
+    create_time: Moment = doc("Published, or started for a livestream; Unix seconds.")
+    max_views_cnt: Count = doc("Most viewers at one time.")
+    region: Text = doc("Market as a two-letter code.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_views_cnt: Count = doc("Views; all-time.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ProductReview:
+    """A review of a product."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    review_id: Annotated[Identity, "Review id."]
+    display_text: Text = doc("Text of the review.")
+    rating: Rate = doc("Stars.")
+    review_timestamp: MomentMs = doc("When the review was written; Unix milliseconds.")
+    sku_id: OtherId = doc("Id of the variant that was bought.")
+    sku_specification: Text = doc("The variant that was bought, in words.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class RankedProduct:
+    """A place of a product ranking; figures are what the period added."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
+    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
+    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
+    max_price: Amount = doc("Price of the dearest variant; currency unstated.")
+    min_price: Amount = doc("Price of the cheapest variant; currency unstated.")
+    product_commission_rate: Rate = doc("Share paid to creators; percent or fraction is unstated.")
+    product_name: Text = doc("Name of the product.")
+    region: Text = doc("Market as a two-letter code.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
+    total_live_cnt: Count = doc("Livestreams within the period.")
+    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
+    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it; those of the period.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ProductTrend:
+    """A day of a product: ``_1d_`` is what it added, all else the total up to it."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    dt: Day = doc("Day that the figures belong to.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_ifl_cnt: Count = doc("Creators who promoted it.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+class ProductResource(Resource):
     """Endpoints below ``/v1/tiktok/product``."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    @endpoint("/v1/tiktok/product/list/analytics", key="region", evidence="example")
+    def iter_list(
+        self,
+        *,
+        region: Region,
+        category_id: Id | None = None,
+        category_l2_id: Id | None = None,
+        category_l3_id: Id | None = None,
+        sales_trend_flag: SalesTrendFlag | int | None = None,
+        min_total_sale_cnt: CountParam | None = None,
+        max_total_sale_cnt: CountParam | None = None,
+        min_total_sale_30d_cnt: CountParam | None = None,
+        max_total_sale_30d_cnt: CountParam | None = None,
+        min_spu_avg_price: AmountParam | None = None,
+        max_spu_avg_price: AmountParam | None = None,
+        min_product_commission_rate: RateParam | None = None,
+        max_product_commission_rate: RateParam | None = None,
+        min_total_ifl_cnt: CountParam | None = None,
+        max_total_ifl_cnt: CountParam | None = None,
+        min_total_video_cnt: CountParam | None = None,
+        max_total_video_cnt: CountParam | None = None,
+        min_total_views_cnt: CountParam | None = None,
+        max_total_views_cnt: CountParam | None = None,
+        min_product_rating: RateParam | None = None,
+        max_product_rating: RateParam | None = None,
+        min_review_count: CountParam | None = None,
+        max_review_count: CountParam | None = None,
+        is_s_shop: FlagParam | None = None,
+        free_shipping: FlagParam | None = None,
+        min_total_sale_gmv_amt: AmountParam | None = None,
+        max_total_sale_gmv_amt: AmountParam | None = None,
+        min_total_sale_gmv_30d_amt: AmountParam | None = None,
+        max_total_sale_gmv_30d_amt: AmountParam | None = None,
+        min_first_crawl_dt: CompactDay | None = None,
+        max_first_crawl_dt: CompactDay | None = None,
+        sales_flag: ProductSalesFlag | int | None = None,
+        product_sort_field: ProductSortField | int | None = ProductSortField.TOTAL_SALE_CNT,
+        sort_type: SortType | int | None = SortType.DESC,
+        off_mark: CodeParam | None = None,
+        from_flag: FromFlag | int | None = None,
+        is_hot: FlagParam | None = None,
+        shop_type: FlagParam | None = None,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[Product]:
+        """Stream the products of a market that pass filters, best sellers first.
 
+        There is no search by name here: see ``search.iter_products``. Without a sorting the order
+        is arbitrary, and pages lose and repeat rows, so the list is sorted by units sold, most
+        first, where nothing else is asked for.
+
+        Args:
+            is_s_shop: Only shops that the platform fully manages, or only the others.
+            free_shipping: Only with free shipping, or only without.
+            off_mark: 0 keeps only what is on sale; other values are not listed.
+            is_hot: Only best-sellers by the vendor's own mark, or only the others.
+            shop_type: Only brand shops, or only the others.
+        """
+        raise NotImplementedError
+
+    list: Final = page_of(iter_list)
+
+    @endpoint(
+        "/v1/tiktok/product/detail/analytics", key="product_ids", evidence="inferred", pages=None
+    )
+    def iter_detail(
+        self,
+        product_ids: Ids,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[Product]:
+        """Stream what is known of products; ids that the API has not collected are absent."""
+        raise NotImplementedError
+
+    detail: Final = page_of(iter_detail)
+
+    @endpoint("/v1/tiktok/product/trends/analytics", key="product_id", evidence="example")
+    def iter_trends(
+        self,
+        product_id: Id,
+        *,
+        start_date: DayParam,
+        end_date: DayParam,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[ProductTrend]:
+        """Stream the days of a product.
+
+        Days can be missing, which usually means that nothing changed; the past 180 days
+        at most.
+        """
+        raise NotImplementedError
+
+    trends: Final = page_of(iter_trends)
+
+    @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id", evidence="inferred")
+    def iter_reviews(
+        self,
+        product_id: Id,
+        *,
+        min_rating: Stars | None = None,
+        max_rating: Stars | None = None,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[ProductReview]:
+        """Stream the reviews of a product.
+
+        Not every review that TikTok shows is there.
+        """
+        raise NotImplementedError
+
+    reviews: Final = page_of(iter_reviews)
+
+    @endpoint("/v1/tiktok/product/creators/analytics", key="product_id", evidence="documented")
     def iter_creators(
         self,
         product_id: Id,
         *,
         product_influencer_sort_field: ProductInfluencerSortField | int | None = None,
         sort_type: SortType | int | None = None,
-        page_size: int = 10,
-        start: Bookmark | int | None = None,
-        limit: int | None = None,
-        prefetch: int = 0,
-        until: Until = Until.SHORT_PAGE,
-        skip_invalid: bool = False,
+        **paging: Unpack[Paging],
     ) -> RecordStream[ProductCreator]:
         """Stream the influencers who promoted a product.
 
-        Args:
-            product_id: id of the product.
-            product_influencer_sort_field: what to sort by.
-            sort_type: direction of the sort.
-            page_size: rows a page, 1 to 10.
-            start: a bookmark of the same call, or a page number; the beginning where None.
-            limit: records at most; 0 asks for nothing.
-            prefetch: pages kept in flight ahead of the reader; it may cost as many credits more
-                at the end of the list.
-            until: where the list ends.
-            skip_invalid: pass over rows that are no record, counting them in ``stream.rejected``.
-
-        Cost:
-            One credit a page.
-
-        Raises:
-            InvalidParameterError: at once, before anything is sent.
-
-        Source: ``GET /v1/tiktok/product/creators/analytics``.
+        Rows carry no handle: ``influencer.iter_detail`` gives ten of them for one credit.
         """
-        return RecordStream(
-            self._caller,
-            creators_listing(product_id, product_influencer_sort_field, sort_type),
-            page_size=page_size,
-            start=start,
-            limit=limit,
-            prefetch=prefetch,
-            until=until,
-            skip_invalid=skip_invalid,
-        )
+        raise NotImplementedError
 
-    async def creators(
+    creators: Final = page_of(iter_creators)
+
+    @endpoint("/v1/tiktok/product/videos/analytics", key="product_id", evidence="inferred")
+    def iter_videos(
         self,
         product_id: Id,
-        page_num: int = 1,
-        page_size: int = 10,
         *,
-        product_influencer_sort_field: ProductInfluencerSortField | int | None = None,
+        user_id: Id | None = None,
+        min_create_time: MomentParam | None = None,
+        max_create_time: MomentParam | None = None,
+        product_video_sort_field: ProductVideoSortField | int | None = None,
         sort_type: SortType | int | None = None,
-    ) -> Page[ProductCreator]:
-        """Get one page of the influencers who promoted a product.
+        **paging: Unpack[Paging],
+    ) -> RecordStream[VideoProduct]:
+        """Stream the videos that show a product.
+
+        Rows carry no handle.
+
+        Args:
+            user_id: Account, by its permanent numeric id.
+        """
+        raise NotImplementedError
+
+    videos: Final = page_of(iter_videos)
+
+    @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id", evidence="inferred")
+    def iter_livestreams(
+        self,
+        product_id: Id,
+        *,
+        min_create_time: MomentParam | None = None,
+        max_create_time: MomentParam | None = None,
+        product_live_sort_field: ProductLiveSortField | int | None = None,
+        sort_type: SortType | int | None = None,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[ProductLivestream]:
+        """Stream the live streams that showed a product.
+
+        total_product_cnt counts the whole livestream; rows carry no handle.
+        """
+        raise NotImplementedError
+
+    livestreams: Final = page_of(iter_livestreams)
+
+    @endpoint(
+        "/v1/tiktok/product/ranking/analytics",
+        key=("date", "region", "rank_type", "product_rank_field"),
+        evidence="example",
+    )
+    def iter_ranking(
+        self,
+        *,
+        date: DayParam,
+        region: Region,
+        product_rank_field: ProductRankField | int,
+        rank_type: RankType | int,
+        category_id: Id | None = None,
+        category_l2_id: Id | None = None,
+        category_l3_id: Id | None = None,
+        **paging: Unpack[Paging],
+    ) -> RecordStream[RankedProduct]:
+        """Stream a ranking of products, first place first.
+
+        Figures are what the period added; a row carries no position, the order of the
+        rows is the ranking. A date that is no start of a period brings an empty list.
+        Rows carry neither picture nor shop.
+        """
+        raise NotImplementedError
+
+    ranking: Final = page_of(iter_ranking)
+
+    async def latest_ranking_date(
+        self, *, region: str, rank_type: RankType | int, product_rank_field: ProductRankField | int
+    ) -> Date | None:
+        """Find the latest period whose ranking has rows; None where the last three have none.
 
         Cost:
-            One credit.
+            One credit for each period asked for, three at most.
 
         Raises:
             InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: the page could not be had.
-
-        Source: ``GET /v1/tiktok/product/creators/analytics``.
+            KeyAPIError: a page could not be had.
         """
-        listing = creators_listing(product_id, product_influencer_sort_field, sort_type)
-        return await one_page(self._caller, listing, page_num, page_size)
-
-
-def creators_listing(
-    product_id: Id,
-    product_influencer_sort_field: ProductInfluencerSortField | int | None,
-    sort_type: SortType | int | None,
-) -> Listing[ProductCreator]:
-    """Say how the influencers who promoted a product are asked for."""
-    query = query_of(
-        {
-            "product_id": params.identifier("product_id", product_id),
-            "product_influencer_sort_field": params.optional_choice(
-                "product_influencer_sort_field",
-                product_influencer_sort_field,
-                ProductInfluencerSortField,
+        return await latest_date(
+            rank_type,
+            lambda day: self.ranking(
+                date=day,
+                region=region,
+                rank_type=rank_type,
+                product_rank_field=product_rank_field,
+                page_size=1,
             ),
-            "sort_type": params.optional_choice("sort_type", sort_type, SortType),
-        }
-    )
-    return Listing("/v1/tiktok/product/creators/analytics", ProductCreator, (query,))
+        )

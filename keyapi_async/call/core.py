@@ -10,7 +10,7 @@ import attrs
 from keyapi_async.call.credits import Circuit, Cost, Meter
 from keyapi_async.call.retry import Retry
 from keyapi_async.call.transport import Transport
-from keyapi_async.call.wire import Answer, Envelope, Request, Secret, classify
+from keyapi_async.call.wire import Answer, Envelope, Request, classify
 from keyapi_async.errors import (
     APIError,
     AttemptTimeoutError,
@@ -27,8 +27,9 @@ from keyapi_async.errors import (
 )
 from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
 from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
+from keyapi_async.secret import Secret
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 _TICK = 0.001  # seconds that a loop's timer may come early
 
@@ -41,7 +42,7 @@ class Stats:
         requests: requests sent, retries included.
         retries: requests that repeated a failed one.
         throttles: answers with 429.
-        records: rows received, whether they became records or not.
+        records: rows received, invalid ones included.
         waited: seconds that requests waited for the gate, added up.
         credits: credits spent.
     """
@@ -76,9 +77,12 @@ class Core:
         max_connections: int,
     ) -> None:
         self._running = RunningLoop()
-        self.circuit = Circuit(quota_cooldown, lambda: self._running().time())
-        self.requests = self.retries = self.throttles = self.records = 0
-        self.waited = 0.0
+        self.circuit: Circuit = Circuit(quota_cooldown, lambda: self._running().time())
+        self.requests: int = 0
+        self.retries: int = 0
+        self.throttles: int = 0
+        self.records: int = 0
+        self.waited: float = 0.0
         self._transport = transport
         self.limiter = limiter
         self._secret = secret
@@ -89,17 +93,20 @@ class Core:
         # Of our own gate alone: the acquire() of a subclass may do more.
         self._at_once = limiter.at_once if type(limiter) is QpsLimiter else _never
 
-    async def call(self, request: Request, options: Options) -> Envelope:
-        """Make a request until it succeeds or the policy gives up; a success costs one credit."""
+    async def call(self, request: Request, options: Options, price: int) -> tuple[Envelope, int]:
+        """Make a request until it succeeds or the policy gives up; say how many attempts it took.
+
+        A success costs ``price`` credits.
+        """
         loop = self.enter()
         deadline = None if options.deadline is None else loop.time() + options.deadline
         failure: KeyAPIError | None = None
         outcome: Envelope | KeyAPIError | None = None
         attempts, delay, repeatable = 0, 0.0, True
         while True:
-            outcome, sent = await self._attempt(loop, request, options, deadline, delay)
+            outcome, sent = await self._attempt(loop, request, options, price, deadline, delay)
             if isinstance(outcome, Envelope):
-                return outcome
+                return outcome, attempts + 1
             if not sent:
                 outcome.__cause__ = failure
                 failure = outcome
@@ -136,11 +143,12 @@ class Core:
             raise UsageError("this client is closed: make another")
         return loop
 
-    async def _attempt(  # noqa: C901, PLR0912, PLR0915  # one attempt, told in its order
+    async def _attempt(  # noqa: C901, PLR0912, PLR0915, PLR0917  # one attempt, told in its order
         self,
         loop: asyncio.AbstractEventLoop,
         request: Request,
         options: Options,
+        price: int,
         deadline: float | None,
         delay: float,
     ) -> tuple[Envelope | KeyAPIError, bool]:
@@ -160,8 +168,8 @@ class Core:
                     return outcome, False
                 if delay > 0:
                     await asyncio.sleep(delay)
-                if not options.meter.reserve_at_once():
-                    await options.meter.reserve()
+                if not options.meter.reserve_at_once(price):
+                    await options.meter.reserve(price)
                 reserved = True
                 if not self._connections.take():
                     await self._connections.wait(loop)
@@ -198,7 +206,7 @@ class Core:
             if connected:
                 self._connections.give_back()
             if reserved:
-                options.meter.settle(cost)
+                options.meter.settle(cost, price)
         if outcome is not None:
             return outcome, not isinstance(outcome, ConfigurationError)
         if (refusal := self._refusal()) is not None:
@@ -206,7 +214,7 @@ class Core:
         if deadline is not None and loop.time() + _TICK >= deadline:
             return _late(options), False
         # It was interrupted by a circuit that is closed again.
-        return await self._attempt(loop, request, options, deadline, 0.0)
+        return await self._attempt(loop, request, options, price, deadline, 0.0)
 
     def _refusal(self) -> KeyAPIError | None:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
@@ -237,6 +245,10 @@ class Core:
             if self._loop is not None:
                 self._watch.rest()
 
+    def received(self, records: int) -> None:
+        """Count rows that came."""
+        self.records += records
+
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
@@ -249,9 +261,9 @@ class Caller(NamedTuple):
     core: Core
     options: Options
 
-    def call(self, request: Request) -> Coroutine[None, None, Envelope]:
-        """Make a request; a success costs one credit."""
-        return self.core.call(request, self.options)
+    def call(self, request: Request, price: int) -> Coroutine[None, None, tuple[Envelope, int]]:
+        """Make a request; a success costs ``price`` credits, and comes with its attempts."""
+        return self.core.call(request, self.options, price)
 
 
 def _never(_: float) -> None:

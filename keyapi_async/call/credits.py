@@ -1,6 +1,6 @@
 """What was spent, what may be, and the circuit that a 402 opens.
 
-The documented price is one credit a request that is answered with success.
+A request has a price, and is paid for where it is answered with success.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from keyapi_async.errors import CreditBudgetError, QuotaExceededError
 
 
 class Cost(Enum):
-    """What became of the credit of one request."""
+    """What became of the price of one request."""
 
     SPENT = "answered with success"
     UNCERTAIN = "sent, and never answered, or answered with an unreadable success"
@@ -27,11 +27,12 @@ class Meter:
 
     def __init__(self, budget: int | None, parent: "Meter | None" = None) -> None:
         self.budget = budget
-        self.spent = 0
-        self.uncertain = 0
-        self.in_flight = 0
+        self.spent: int = 0
+        self.uncertain: int = 0
+        self.in_flight: int = 0
         self.levels: tuple[Meter, ...] = (self, *(() if parent is None else parent.levels))
-        self.waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._dearest = 1  # the highest price asked for so far
         self._bounded = budget is not None or parent is not None
 
     @property
@@ -44,71 +45,64 @@ class Meter:
         """Credits that may still be asked for, by every budget; None without any."""
         return min((level.left for level in self.levels if level.left is not None), default=None)
 
-    def reserve_at_once(self) -> bool:
-        """Set one credit aside where no budget can forbid it, which costs no coroutine."""
+    def reserve_at_once(self, price: int) -> bool:
+        """Set credits aside where no budget can forbid it, which costs no coroutine."""
         if self._bounded:
             return False
-        self.in_flight += 1
+        self.in_flight += price
         return True
 
-    async def reserve(self) -> None:
-        """Set one credit aside; wait while a request in flight may still turn out free.
+    async def reserve(self, price: int) -> None:
+        """Set credits aside; wait while a request in flight may still turn out free.
 
         Raises:
-            CreditBudgetError: the budget is used up; nothing was sent.
+            CreditBudgetError: the budget does not suffice; nothing was sent.
         """
-        woken: Meter | None = None
-        while (full := self._full()) is not None:
-            if woken is not None and woken is not full:
-                woken.wake(1)  # the place that it was woken for is another's now
-            if full.left == 0:
+        while (full := self._full(price)) is not None:
+            if full.left is not None and full.left < price:
                 raise CreditBudgetError(
                     f"max_credits={full.budget} would be passed:"
-                    f" {full.spent} spent, {full.uncertain} uncertain"
+                    f" {full.spent} spent, {full.uncertain} uncertain, {price} asked for"
                 )
-            await full.changed()
-            woken = full
+            await full.changed(price)
         for level in self.levels:
-            level.in_flight += 1
+            level.in_flight += price
 
-    def settle(self, cost: Cost) -> None:
-        """Say what became of a reserved credit."""
+    def settle(self, cost: Cost, price: int) -> None:
+        """Say what became of reserved credits."""
         for level in self.levels:
-            level.in_flight -= 1
+            level.in_flight -= price
             if cost is Cost.SPENT:
-                level.spent += 1
+                level.spent += price
             elif cost is Cost.UNCERTAIN:
-                level.uncertain += 1
-            if level.waiters:
-                # A free one makes room for one more; the last paid one ends all hope.
-                level.wake(1 if cost is Cost.FREE else 0 if level.remaining else len(level.waiters))
+                level.uncertain += price
+            level.let_look(freed=cost is Cost.FREE)
 
-    def _full(self) -> "Meter | None":
+    def _full(self, price: int) -> "Meter | None":
         for level in self.levels:
             left = level.left
-            if left is not None and level.in_flight >= left:
+            if left is not None and level.in_flight + price > left:
                 return level
         return None
 
-    async def changed(self) -> None:
-        """Wait until a place may be free, or all hope is gone."""
+    async def changed(self, price: int) -> None:
+        """Wait until there may be room, or there can be none any more."""
+        self._dearest = max(self._dearest, price)
         waiter = asyncio.get_running_loop().create_future()
-        self.waiters.append(waiter)
+        self._waiters.append(waiter)
         try:
             await waiter
-        except asyncio.CancelledError:
-            if waiter in self.waiters:
-                self.waiters.remove(waiter)
-            else:
-                self.wake(1)
-            raise
+        finally:
+            if waiter in self._waiters:  # it was cancelled while it waited
+                self._waiters.remove(waiter)
 
-    def wake(self, number: int) -> None:
-        """Let the first of those who wait look again."""
-        for _ in range(min(number, len(self.waiters))):
-            waiter = self.waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+    def let_look(self, *, freed: bool) -> None:
+        """Let those who wait look again, in their order, where it can change anything for them."""
+        if self._waiters and (freed or (self.left or 0) < self._dearest):
+            waiters, self._waiters = self._waiters, deque()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
 
 class Circuit:
@@ -147,12 +141,12 @@ class Credits:
 
     @property
     def spent(self) -> int:
-        """Requests answered with success, each one credit."""
+        """Credits of the requests that were answered with success."""
         return self._meter.spent
 
     @property
     def uncertain(self) -> int:
-        """Requests sent and never answered, or answered with an unreadable success."""
+        """Credits of requests that were sent, and never answered or not readably."""
         return self._meter.uncertain
 
     @property

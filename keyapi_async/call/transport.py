@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, TraceConfig
 from yarl import URL
 
-from keyapi_async.call.wire import MAX_BODY, Answer, Request, Secret
+from keyapi_async.call.wire import MAX_BODY, Answer, Request
 from keyapi_async.errors import (
     AttemptTimeoutError,
     ConfigurationError,
@@ -21,6 +21,7 @@ from keyapi_async.errors import (
     printable,
     shown,
 )
+from keyapi_async.secret import Secret
 
 __all__ = ["ClientSession", "HttpTransport", "TraceConfig", "Transport"]
 
@@ -69,7 +70,7 @@ class HttpTransport:
         self._secret = secret
         # A session of our own has the headers as its defaults, which is cheaper for each request.
         self._headers = secret.headers() if session is not None else None
-        self.connections = max_connections
+        self.connections: int = max_connections
         self._trace_configs = list(trace_configs)
         self._session = session
         if session is not None and session.connector is not None:

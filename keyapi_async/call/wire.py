@@ -1,27 +1,23 @@
 """What goes over the wire and what comes back, as functions of values, without I/O."""
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
 from keyapi_async.errors import (
     APIError,
-    ConfigurationError,
     QuotaExceededError,
     ResponseError,
     error_class,
     printable,
 )
-from keyapi_async.version import __version__
-
-JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+from keyapi_async.jsontext import JSON, read_json
 
 Hide = Callable[[str], str]
 
@@ -30,55 +26,6 @@ MAX_BODY = 8 * 2**20
 _SECONDS = re.compile(r"\d{1,99}(\.\d{1,99})?", re.ASCII)
 _TAGS = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _OUT_OF_CREDITS = "usage limit exceeded"
-
-
-class Secret:
-    """The API key, which shows itself to nobody who prints, pickles or compares it."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, key: str | None) -> None:
-        self._key = key.strip(" \t") if isinstance(key, str) else ""
-
-    def check(self, name: str = "api_key") -> None:
-        """Refuse what cannot be a key; ``name`` is the parameter that it came by.
-
-        Raises:
-            ConfigurationError: it is missing, blank, or would break the header.
-        """
-        if not self._key:
-            raise ConfigurationError(
-                f"no API key: pass {name}=, or set KEYAPI_TOKEN"
-                " (keys are at https://keyapi.ai/app/dashboard)"
-            )
-        if self._key.lower().startswith("bearer "):
-            raise ConfigurationError(
-                "the API key goes without 'Bearer': it is added to each request"
-            )
-        if not self._key.isascii() or not self._key.isprintable():
-            raise ConfigurationError("the API key has a line break, or is no plain text")
-
-    def headers(self) -> dict[str, str]:
-        """Write the headers of every request."""
-        return {
-            "Authorization": f"Bearer {self._key}",
-            "Accept": "application/json",
-            "User-Agent": f"keyapi-async/{__version__}",
-        }
-
-    def fingerprint(self) -> str:
-        """Give a name that only this key has, and that does not lead back to it."""
-        return hashlib.sha256(b"keyapi_async\0" + self._key.encode()).hexdigest()[:32]
-
-    def hide(self, text: str) -> str:
-        """Strike the key out of what a server quotes."""
-        return text.replace(self._key, "***")
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key is not pickled: hand it over explicitly")
 
 
 class Request(NamedTuple):
@@ -116,22 +63,41 @@ class Envelope(NamedTuple):
     data: JSON
     request_id: str | None
 
-    @property
-    def rows(self) -> list[JSON]:
-        """The rows of a list: null or nothing is none of them, a single object is one.
+    def rows(self, where: str = "data") -> list[JSON]:
+        """Find the rows of a list: null or nothing is none of them, a single object is one.
+
+        Args:
+            where: names from ``data`` on, with dots between them, such as ``data.list``.
 
         Raises:
-            ResponseError: the data is neither.
+            ResponseError: there is something else.
         """
         data = self.data
+        for name in where.split(".")[1:]:
+            if data is None or data == {}:
+                return []
+            if not isinstance(data, dict) or name not in data:
+                named = f"; it has {', '.join(sorted(data))}" if isinstance(data, dict) else ""
+                raise self._error(f"the answer has no {where}{named}")
+            data = data[name]
         if isinstance(data, list):
             return data
         if data is None or isinstance(data, dict):
             return [] if data is None else [data]
         # It is not shown: nobody knows what a server that errs so quotes there.
-        error = ResponseError(f"the answer's data is no list of rows, but {type(data).__name__}")
+        raise self._error(f"the answer's {where} is not a list of rows, but {type(data).__name__}")
+
+    @property
+    def has_more(self) -> bool | None:
+        """Whether ``data.pagination`` says that the list goes on; None where it says nothing."""
+        pagination = self.data.get("pagination") if isinstance(self.data, dict) else None
+        more = pagination.get("has_more") if isinstance(pagination, dict) else None
+        return bool(more) if isinstance(more, (bool, int)) else None
+
+    def _error(self, message: str) -> ResponseError:
+        error = ResponseError(printable(message))
         error.status, error.request_id = 200, self.request_id
-        raise error
+        return error
 
 
 def query_of(params: Mapping[str, str | int | None]) -> str:
@@ -148,13 +114,13 @@ def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | Response
     """
     status = answer.status
     try:
-        document = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
+        document = read_json(answer.body)
+    except ValueError:
         document = None
     code = document.get("code") if isinstance(document, dict) else None
     if code.__class__ is not int:
         code = _code(code)
-    if code is None:
+    if code is None or not isinstance(document, dict):
         return _no_envelope(answer, document, hide)
     request_id = document.get("requestId")
     if request_id is not None and request_id.__class__ is not str:

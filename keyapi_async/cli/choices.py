@@ -6,14 +6,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from keyapi_async.params import (
-    InfluencerRankField,
-    InfluencerVideoSortField,
-    ProductInfluencerSortField,
-    RankType,
-    SortType,
-    Until,
-)
+from keyapi_async.api.influencer import InfluencerRankField, InfluencerVideoSortField
+from keyapi_async.api.params import RankType, SortType
+from keyapi_async.api.product import ProductInfluencerSortField
+from keyapi_async.streams.paging import Until
 
 E = TypeVar("E", bound=Enum)
 

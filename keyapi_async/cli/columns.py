@@ -7,14 +7,10 @@ from decimal import Decimal
 import attrs
 from rich.text import Text
 
+from keyapi_async.api.influencer import InfluencerLivestream, RankedInfluencer
+from keyapi_async.api.product import ProductCreator, VideoProduct
+from keyapi_async.api.video import Video
 from keyapi_async.cli.terminal import plain
-from keyapi_async.records.converter import (
-    InfluencerLivestream,
-    InfluencerVideo,
-    ProductCreator,
-    RankedInfluencer,
-    VideoProduct,
-)
 
 GAP = 2
 _WIDEST = 48
@@ -83,7 +79,7 @@ _COLUMNS: dict[type, tuple[Column, ...]] = {
         Column("videos", "total_post_video_cnt", 8, _number),
         Column("views", "total_views_cnt", 14, _number),
     ),
-    InfluencerVideo: (
+    Video: (
         Column("video id", "video_id", 19, _text),
         Column("caption", "video_desc", 12, _text),
         Column("published", "create_time", 10, _moment),

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from keyapi_async.api.product import ProductCreator
 from keyapi_async.cli.demo_worker import Order, Word, Worker
 from keyapi_async.cli.exits import ExitCode, InputError
 from keyapi_async.cli.options import positive
@@ -22,7 +23,6 @@ from keyapi_async.cli.shelf import shelf
 from keyapi_async.cli.terminal import console
 from keyapi_async.errors import ConfigurationError
 from keyapi_async.harvest import Harvest
-from keyapi_async.records.converter import ProductCreator
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
 _LATENCY = 0.08

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from keyapi_async import params
+from keyapi_async.api import params
+from keyapi_async.api.params import RankType
 from keyapi_async.cli.choices import ListEnd
 from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.facts import duration, facts
@@ -15,7 +16,8 @@ from keyapi_async.cli.keys import read_keys
 from keyapi_async.cli.options import Column, Qps, split
 from keyapi_async.cli.terminal import console
 from keyapi_async.harvest import Job
-from keyapi_async.params import IDS_A_CALL, MAX_PAGE_SIZE, RankType, Until
+from keyapi_async.streams.listing import MAX_PAGE_SIZE
+from keyapi_async.streams.paging import Until
 
 
 class Noun(StrEnum):
@@ -61,7 +63,7 @@ def estimate(
     else:
         lists = len(_keys(noun, ids, handles, column))
     if noun is Noun.PRODUCTS:
-        lists = -(-lists // IDS_A_CALL)
+        lists = -(-lists // 10)
     credits_ = lists * _pages(rows_per_list, until)
     rows = f"{rows_per_list:,} rows a list"
     if not rows_per_list:

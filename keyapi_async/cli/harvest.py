@@ -12,7 +12,7 @@ import attrs
 import typer
 from rich.console import Console
 
-from keyapi_async import params
+from keyapi_async.api import params
 from keyapi_async.cli.choices import (
     CreatorsSortField,
     Direction,
@@ -42,7 +42,7 @@ from keyapi_async.errors import printable
 from keyapi_async.harvest import Exported, Harvest, HarvestReport, HarvestStoppedError, Job
 from keyapi_async.harvest.export import open_export
 from keyapi_async.limiter import RedisLimiter
-from keyapi_async.params import Until
+from keyapi_async.streams.paging import Until
 
 harvest_app = typer.Typer(
     help="Read many lists into a ledger; run again, it goes on where it ended.",

@@ -8,6 +8,9 @@ from typing import Annotated, TypeVar
 import attrs
 import typer
 
+from keyapi_async.api.influencer import InfluencerLivestream, RankedInfluencer
+from keyapi_async.api.product import ProductCreator, VideoProduct
+from keyapi_async.api.video import Video
 from keyapi_async.cli.choices import (
     CreatorsSortField,
     Direction,
@@ -23,14 +26,7 @@ from keyapi_async.cli.options import CategoryName, MaxCredits, ProductCategory, 
 from keyapi_async.cli.output import output
 from keyapi_async.cli.terminal import console
 from keyapi_async.client import KeyAPI
-from keyapi_async.params import Until
-from keyapi_async.records.converter import (
-    InfluencerLivestream,
-    InfluencerVideo,
-    ProductCreator,
-    RankedInfluencer,
-    VideoProduct,
-)
+from keyapi_async.streams.paging import Until
 from keyapi_async.streams.stream import RecordStream
 
 T = TypeVar("T")
@@ -121,7 +117,7 @@ def videos(
     if (user_id is None) == (unique_id is None):
         raise InputError("give either --user-id or --unique-id")
 
-    async def opened(api: KeyAPI) -> RecordStream[InfluencerVideo]:
+    async def opened(api: KeyAPI) -> RecordStream[Video]:
         return api.tiktok.influencer.iter_videos(
             user_id=user_id,
             unique_id=unique_id,
@@ -131,7 +127,7 @@ def videos(
             until=until,
         )
 
-    _Reading(format_, qps, max_credits).print(InfluencerVideo, opened)
+    _Reading(format_, qps, max_credits).print(Video, opened)
 
 
 def ranking(

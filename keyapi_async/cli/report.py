@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from keyapi_async.api.product import ProductCreator
 from keyapi_async.cli.progress import Glance
 from keyapi_async.cli.terminal import plain
 from keyapi_async.errors import printable
-from keyapi_async.records.converter import ProductCreator
 
 _BEST = 10
 _NAME = 22

@@ -3,15 +3,21 @@
 ::
 
     async with KeyAPI() as api, Harvest.open("creators.db") as harvest:
-        report = await harvest.run(api, Job.product_creators(product_ids))
+        report = await harvest.run(product_ids, api.tiktok.product.iter_creators)
         await harvest.export("creators.parquet")
 """
 
-from keyapi_async.harvest.export import Exported, ExportError
-from keyapi_async.harvest.job import Job
-from keyapi_async.harvest.ledger import LedgerError
-from keyapi_async.harvest.report import HarvestReport, HarvestStoppedError, ListFailure, Status
-from keyapi_async.harvest.run import Harvest, Records
+from keyapi_async.harvest.export import Exported, ExportError, check_export
+from keyapi_async.harvest.file import LedgerError
+from keyapi_async.harvest.harvest import Harvest
+from keyapi_async.harvest.records import Records
+from keyapi_async.harvest.report import (
+    HarvestReport,
+    HarvestStoppedError,
+    ListFailure,
+    Progress,
+    Status,
+)
 
 __all__ = [
     "ExportError",
@@ -19,9 +25,10 @@ __all__ = [
     "Harvest",
     "HarvestReport",
     "HarvestStoppedError",
-    "Job",
     "LedgerError",
     "ListFailure",
+    "Progress",
     "Records",
     "Status",
+    "check_export",
 ]

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, Protocol
 
 import attrs
 
@@ -15,11 +15,9 @@ from keyapi_async.errors import (
     KeyAPIError,
     printable,
 )
-from keyapi_async.harvest.job import AnySubject
-from keyapi_async.harvest.ledger import Stored
-from keyapi_async.harvest.table import Key, Sheet, Table, table_of
+from keyapi_async.harvest.reading import Reading, StoredPage
+from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import Csv, JsonLines
-from keyapi_async.records.converter import Reader, reader_of
 
 
 class ExportError(KeyAPIError):
@@ -42,8 +40,8 @@ class Exported:
 
     Attributes:
         file: where it is.
-        rows: records in it.
-        rejected: rows of the ledger that are no record, and so not in it.
+        rows: rows in it.
+        rejected: invalid rows of the ledger, which are not in it.
     """
 
     file: Path
@@ -51,20 +49,30 @@ class Exported:
     rejected: int
 
 
+class Sheet(Protocol):
+    """A file under way, in one format.
+
+    Attributes:
+        expressions: what it wants of each row, in SQL.
+    """
+
+    expressions: list[str]
+
+    def add(self, pages: Sequence[StoredPage], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write the rows of some pages."""
+        ...
+
+    def end(self) -> None:
+        """Write what is left to write."""
+        ...
+
+
 class Export:
     """A file under way: it has another name until it is complete."""
 
-    def __init__(
-        self,
-        file: Path,
-        subject: AnySubject,
-        page_size: int,
-        sheet: Callable[[BinaryIO], Sheet],
-    ) -> None:
+    def __init__(self, file: Path, sheet: Callable[[BinaryIO], Sheet]) -> None:
         self._file = file
         self._draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-        self._read: Reader[object] = reader_of(cast("type[object]", subject.record))
-        self._page_size = page_size
         self._make = sheet
         self._stream: BinaryIO | None = None
         self._sheet: Sheet | None = None
@@ -76,23 +84,15 @@ class Export:
             self._stream = self._draft.open("xb")
             self._sheet = self._make(self._stream)
 
-    def write(self, pages: Sequence[Stored]) -> None:
-        """Add the records of some pages."""
-        keys: list[Key] = []
-        records: list[object] = []
-        for page in pages:
-            key = tuple(page.key.split(" "))
-            for record in page.records(self._read, self._page_size):
-                if record is None:
-                    self._rejected += 1
-                else:
-                    keys.append(key)
-                    records.append(record)
-        self._rows += len(records)
+    def write(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
+        """Add the rows of some pages."""
         assert self._sheet is not None  # noqa: S101  # begin() came first
-        if records:
+        rows = reading.rows(self._sheet.expressions, pages)
+        self._rows += len(rows)
+        self._rejected += sum(page.rejects for page in pages)
+        if rows:
             with self._told():
-                self._sheet.add(keys, records)
+                self._sheet.add(pages, rows)
 
     def finish(self) -> Exported:
         """Put the file in its place, synced to the disk."""
@@ -128,30 +128,41 @@ class Export:
             raise ExportError(self._file, error.strerror or str(error)) from error
 
 
-def open_export(
-    file: Path, subject: AnySubject, page_size: int, *, escape_formulas: bool
-) -> Export:
+def check_export(path: str | os.PathLike[str]) -> None:
+    """See that a file can be exported to, as far as one can tell before there is anything.
+
+    Raises:
+        InvalidParameterError: its suffix names no format.
+        ConfigurationError: pyarrow is missing.
+        ExportError: there is no such folder.
+    """
+    file = Path(path)
+    open_export(file, About({}, (), ()), escape_formulas=False)
+    if not file.absolute().parent.is_dir():
+        raise ExportError(file, "there is no such folder")
+
+
+def open_export(file: Path, known: About, *, escape_formulas: bool) -> Export:
     """Choose the format by the suffix.
 
     Raises:
         InvalidParameterError: no such format.
         ConfigurationError: pyarrow is missing.
     """
-    table = table_of(subject)
     sheets: dict[str, Callable[[BinaryIO], Sheet]] = {
-        ".csv": lambda stream: Csv(stream, table, escape_formulas=escape_formulas),
-        ".jsonl": lambda stream: JsonLines(stream, table),
+        ".csv": lambda stream: Csv(stream, known, escape_formulas=escape_formulas),
+        ".jsonl": lambda stream: JsonLines(stream, known),
     }
     suffix = file.suffix.lower()
     if suffix == ".parquet":
         parquet = _parquet()
-        sheets[suffix] = lambda stream: parquet(stream, table)
+        sheets[suffix] = lambda stream: parquet(stream, known)
     if suffix not in sheets:
         raise InvalidParameterError("path", str(file), "a name with .parquet, .csv or .jsonl")
-    return Export(file, subject, page_size, sheets[suffix])
+    return Export(file, sheets[suffix])
 
 
-def _parquet() -> Callable[[BinaryIO, Table], Sheet]:
+def _parquet() -> Callable[[BinaryIO, About], Sheet]:
     try:
         from keyapi_async.harvest.parquet import Parquet  # noqa: PLC0415  # pyarrow is an extra
     except ModuleNotFoundError as error:

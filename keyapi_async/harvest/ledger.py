@@ -1,142 +1,61 @@
-"""The ledger: one SQLite file that holds every page bought, and how far each list is.
+"""Writing the ledger: every page bought, and how far each list is.
 
 A page and the mark that it was read are one transaction, synced to the disk before anyone is told.
-The file is locked as long as it is open; the lock goes with the process, however that ends.
 """
 
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import attrs
-import orjson
 
-from keyapi_async.bookmark import Bookmark
-from keyapi_async.errors import DecodeError, KeyAPIError, printable
-from keyapi_async.harvest.job import SUBJECTS, AnySubject, Job
-from keyapi_async.harvest.report import ListFailure, Status
-from keyapi_async.params import in_groups
-from keyapi_async.records.converter import Reader
-
-T = TypeVar("T")
-
-FORMAT = 1
-"""Of the file; a file of a later one is refused."""
-
-_APPLICATION = 0x6B657941  # "keyA": tells a ledger from other SQLite files
-_FAILURES = 100
-
-_SCHEMA = f"""
-CREATE TABLE job (identity TEXT NOT NULL);
-CREATE TABLE list (
-    id INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    state INTEGER NOT NULL DEFAULT 0,
-    page_num INTEGER NOT NULL DEFAULT 1,
-    pages INTEGER NOT NULL DEFAULT 0,
-    rows INTEGER NOT NULL DEFAULT 0,
-    rejects INTEGER NOT NULL DEFAULT 0,
-    error TEXT
-);
-CREATE TABLE grouped (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE page (
-    list INTEGER NOT NULL REFERENCES list,
-    page_num INTEGER NOT NULL,
-    request_id TEXT,
-    rows BLOB NOT NULL,
-    PRIMARY KEY (list, page_num)
-);
-CREATE TABLE reject (
-    list INTEGER NOT NULL,
-    page_num INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    error TEXT NOT NULL,
-    PRIMARY KEY (list, page_num, place)
-) WITHOUT ROWID;
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {FORMAT};
-"""
-
-
-class LedgerError(KeyAPIError):
-    """The ledger cannot be used, or not for this job; what it holds is untouched.
-
-    Attributes:
-        file: the ledger.
-    """
-
-    def __init__(self, file: Path, message: str) -> None:
-        """Name the file, and say what is wrong with it."""
-        super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
-        self.args = (file, message)
-        self.file = file
-
-
-class State(IntEnum):
-    """How far a list is."""
-
-    LEFT = 0
-    DONE = 1
-    FAILED = 2
+from keyapi_async.harvest.columns import Column, declared, quoted
+from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told
+from keyapi_async.harvest.reading import failures
+from keyapi_async.harvest.report import ListFailure, Progress
+from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
+from keyapi_async.harvest.schema import About, State, about, create, difference, show
+from keyapi_async.records.codec import is_record
 
 
 class Unread(NamedTuple):
     """A list that is not read to its end."""
 
     list_id: int
-    key: str
+    query: str
+    reading: int
     page_num: int
-
-
-class Stored(NamedTuple):
-    """A page as it is kept."""
-
-    list_id: int
-    key: str
-    page_num: int
-    rows: bytes
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Where it stands; pages are given in the order of their places."""
-        return self.list_id, self.page_num
-
-    def records(self, read: Reader[T], page_size: int) -> list[T | None]:
-        """Make records of its rows; None stands for a row that is none."""
-        records: list[T | None] = []
-        first = (self.page_num - 1) * page_size + 1
-        for position, row in enumerate(orjson.loads(self.rows), first):
-            try:
-                records.append(read(row, position))
-            except DecodeError:
-                records.append(None)
-        return records
 
 
 @attrs.frozen
-class Bought:
+class PageRead:
     """A page to be written down.
 
     Attributes:
         list_id: its list.
+        reading: which reading of the list it belongs to.
         page_num: its number.
-        is_last: whether its list ends here.
+        first: the position of its first row in the list.
+        is_last: whether the list ends here.
         request_id: the API's id of the answer, or None.
-        rows: the rows as the API sent them, as JSON.
-        count: how many they are.
-        rejects: the rows that are no record: place in the page from 0, and why.
+        fetched_at: when the answer came, in Unix seconds.
+        rows: the rows as they came.
+        invalid: the rows that are not even objects: place in the page from 0, and why.
     """
 
     list_id: int
+    reading: int
     page_num: int
+    first: int
     is_last: bool
     request_id: str | None
-    rows: bytes
-    count: int
-    rejects: Sequence[tuple[int, str]]
+    fetched_at: int
+    rows: Sequence[object]
+    invalid: dict[int, str]
 
 
 @attrs.frozen
@@ -147,223 +66,305 @@ class Failed:
     error: str
 
 
-class Ledger:
-    """The open file. Every method blocks, and all must be called in the same thread.
+Entry = PageRead | Failed
 
-    Args:
-        file: where it is.
-        create: whether to make a new one where none is.
+
+class Written(NamedTuple):
+    """What became of some entries."""
+
+    done: int = 0
+    failed: int = 0
+    pages: int = 0
+    rows: int = 0
+    rejects: int = 0
+
+
+class Ledger:
+    """The file of one run. Every method blocks.
 
     Raises (here and in every method):
         LedgerError: the file cannot be used; it names the reason.
     """
 
-    def __init__(self, file: Path, *, create: bool) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        if file.is_dir():
-            raise LedgerError(file, "is a folder")
-        if not create and not file.exists():
-            raise LedgerError(file, "there is no such ledger")
-        if not file.absolute().parent.is_dir():
-            raise LedgerError(file, "there is no such folder")
-        # Without a log beside it the file is a number of whole pages, or was cut.
-        size = 0 if Path(f"{file}-wal").exists() or not file.exists() else file.stat().st_size
-        with self._told():
-            self._db = sqlite3.connect(file, timeout=0.1, isolation_level=None)
-        try:
-            with self._told():
-                self._lock(size)
-        except BaseException:
-            self._db.close()
-            raise
+        self._lock = RunLock(file)
+        self._opened: sqlite3.Connection | None = None
+        self._about: About | None = None
+        self._into: type = dict
+        self._rows: RecordRows | AnyRows
+        self._next = 1
+        self._sent: dict[str, int] = {}
+        self._run = 0
 
-    def _lock(self, size: int) -> None:
-        """Take the file for ourselves, see that it is a ledger, and make it one if it is empty."""
-        db = self._db
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("BEGIN EXCLUSIVE")
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (page_size,) = db.execute("PRAGMA page_size").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if not (application or version or tables):
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-        elif application != _APPLICATION:
-            raise LedgerError(self._file, "is no ledger: it is the database of something else")
-        elif version > FORMAT:
-            raise LedgerError(
-                self._file,
-                f"was written by a newer keyapi-async: its format is {version}, and this one"
-                f" reads {FORMAT}; upgrade to use it",
-            )
-        elif size % page_size:
-            raise LedgerError(self._file, _REASONS[sqlite3.SQLITE_CORRUPT])
-        db.execute("COMMIT")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
+    def open(self) -> None:
+        """Open the file, and keep other runs away from it."""
+        self._lock.take()
+        self._opened = open_to_write(self._file)
 
     def close(self) -> None:
-        """Close the file, and let others have it."""
-        with self._told():
-            self._db.close()
+        """Close the file, and let other runs have it."""
+        try:
+            if self._opened is not None:
+                with told(self._file):
+                    self._opened.close()
+        finally:
+            self._lock.release()
 
-    def plan(self, job: Job) -> None:
-        """Write down the lists of a job, all or, where an id is refused, none; known ones stay.
+    @property
+    def _db(self) -> sqlite3.Connection:
+        assert self._opened is not None  # noqa: S101  # open() came first
+        return self._opened
+
+    # The plan: all lists of a run in one transaction.
+
+    def begin(self, facts: dict[str, str | int], keys: tuple[str, ...], into: type) -> None:
+        """Begin to write down the lists of a run.
 
         Raises:
-            LedgerError: the ledger is of another job.
-            InvalidParameterError: an id is refused.
+            LedgerError: the ledger is of other lists.
         """
-        with self._transaction():
-            known = self._identity()
-            if not known:
-                text = orjson.dumps(job.identity).decode()
-                self._db.execute("INSERT INTO job VALUES (?)", (text,))
-            elif known != job.identity:
-                raise LedgerError(self._file, _difference(known, job.identity))
-            keys = (
-                in_groups(self._new_of_groups(job.keys)) if job.subject.grouped else iter(job.keys)
-            )
+        with self._undone():
+            self._db.execute("BEGIN IMMEDIATE")
+            known = about(self._db)
+            if known is None:
+                columns = tuple(RecordRows(into).columns) if is_record(into) else ()
+                create(self._db, About(facts, keys, columns))
+            elif (unlike := difference(known.facts, facts, "there")) is not None:
+                raise LedgerError(
+                    self._file, f"holds other lists: {unlike}; use another file for these"
+                )
+            self._into = into
+            self._load()
+            if is_record(into):
+                self._add_missing_columns()
+
+    def _add_missing_columns(self) -> None:
+        """Make room for fields that the record class did not have when the ledger was made."""
+        assert isinstance(self._rows, RecordRows)  # noqa: S101  # the caller knows
+        known = {column.name: column for column in self._known.columns}
+        for column in self._rows.columns:
+            if column.name not in known:
+                self._column(column)
+            elif known[column.name] != column:
+                raise LedgerError(
+                    self._file,
+                    f"was written by another version: {column.name} is a"
+                    f" {known[column.name].kind} there, and a {column.kind} here; use another file",
+                )
+        if len(known) < len(self._rows.columns):
+            self._load()
+            show(self._db, self._known)
+
+    def add_lists(self, lists: Sequence[tuple[str, ...]]) -> None:
+        """Write down lists, each as its query and the values of its key; known ones stay."""
+        with self._undone():
+            names = "".join(f", {quoted(name)}" for name in self._known.key_columns)
+            marks = ", ".join("?" * (1 + len(self._known.keys)))
+            before = self._db.total_changes
             self._db.executemany(
-                "INSERT OR IGNORE INTO list (key) VALUES (?)", ((key,) for key in keys)
+                f"INSERT OR IGNORE INTO list (query{names}) VALUES ({marks})",  # noqa: S608
+                lists,
             )
+            self._db.execute("UPDATE total SET left = left + ?", (self._db.total_changes - before,))
 
-    def _new_of_groups(self, ids: Iterable[str]) -> Iterator[str]:
-        for one in ids:
-            insert = "INSERT OR IGNORE INTO grouped VALUES (?)"
-            if self._db.execute(insert, (one,)).rowcount:
-                yield one
+    def add_ids(self, family: str, ids: Sequence[str]) -> list[str]:
+        """Write down ids that go in groups; give those that were not known."""
+        with self._undone():
+            insert = "INSERT OR IGNORE INTO known_id VALUES (?)"
+            return [one for one in ids if self._db.execute(insert, (family + one,)).rowcount]
 
-    def write(self, entries: Sequence[Bought | Failed]) -> None:
-        """Write down pages and failures, in one transaction."""
-        with self._transaction():
-            for entry in entries:
-                if isinstance(entry, Bought):
-                    self._write_page(entry)
-                else:
-                    self._db.execute(
-                        "UPDATE list SET state = ?, error = ? WHERE id = ?",
-                        (State.FAILED, entry.error, entry.list_id),
-                    )
+    def finish(self, stale: int | None) -> Progress:
+        """Commit the lists; failed ones will be tried again.
 
-    def _write_page(self, page: Bought) -> None:
-        here = (page.list_id, page.page_num)
-        self._db.execute(
-            "INSERT INTO page VALUES (?, ?, ?, ?)", (*here, page.request_id, page.rows)
-        )
-        self._db.execute(
-            "UPDATE list SET state = ?, page_num = ?, pages = pages + 1, rows = rows + ?,"
-            " rejects = rejects + ?, error = NULL WHERE id = ?",
-            (
-                State.DONE if page.is_last else State.LEFT,
-                page.page_num if page.is_last else page.page_num + 1,
-                page.count,
-                len(page.rejects),
-                page.list_id,
-            ),
-        )
-        if page.rejects:
-            self._db.executemany(
-                "INSERT INTO reject VALUES (?, ?, ?, ?)",
-                [(*here, place, error) for place, error in page.rejects],
-            )
+        Args:
+            stale: lists whose last complete reading is older than this Unix time are read again.
+        """
+        with self._undone():
+            db = self._db
+            retried = db.execute(
+                "UPDATE list SET state = ? WHERE state = ?", (State.LEFT, State.FAILED)
+            ).rowcount
+            db.execute("UPDATE total SET left = left + ?, failed = failed - ?", (retried, retried))
+            if stale is not None:
+                again = db.execute(
+                    "UPDATE list SET state = ?, reading = reading + 1, page_num = 1"
+                    " WHERE state = ? AND read_at < ?",
+                    (State.LEFT, State.DONE, stale),
+                ).rowcount
+                db.execute("UPDATE total SET left = left + ?, done = done - ?", (again, again))
+            done, failed, left = db.execute("SELECT done, failed, left FROM total").fetchone()
+            db.execute("COMMIT")
+        return Progress(done=done, failed=failed, left=left, before=done)
+
+    def abandon(self) -> None:
+        """Undo what was planned."""
+        with told(self._file):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    # The run.
+
+    def start(self, progress: Progress) -> None:
+        """Write down that a run begins."""
+        now = time.time()
+        with told(self._file):
+            self._run = self._db.execute(
+                "INSERT INTO run (pid, started_at, updated_at, before, qps, budget)"
+                " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+                (os.getpid(), now, now, progress.before, progress.qps, progress.budget),
+            ).fetchone()[0]
 
     def unread(self, after: int, most: int) -> list[Unread]:
         """List what is not read to its end, behind a list."""
-        with self._told():
+        with told(self._file):
             rows = self._db.execute(
-                "SELECT id, key, page_num FROM list WHERE id > ? AND state <> ? ORDER BY id"
-                " LIMIT ?",
+                "SELECT id, query, reading, page_num FROM list"
+                " WHERE id > ? AND state <> ? ORDER BY id LIMIT ?",
                 (after, State.DONE, most),
             )
             return [Unread(*row) for row in rows]
 
-    def pages(self, after: tuple[int, int], most: int) -> list[Stored]:
-        """Give pages in their order, behind a place."""
-        with self._told():
-            rows = self._db.execute(
-                "SELECT page.list, list.key, page.page_num, page.rows"
-                " FROM page JOIN list ON list.id = page.list"
-                " WHERE (page.list, page.page_num) > (?, ?)"
-                " ORDER BY page.list, page.page_num LIMIT ?",
-                (*after, most),
-            )
-            return [Stored(*row) for row in rows]
-
-    def subject(self) -> tuple[AnySubject, int]:
-        """Say what the rows are about, and how many a page has at most."""
-        with self._told():
-            identity = self._identity()
-        if not identity:
-            raise LedgerError(self._file, "holds no job yet")
-        return SUBJECTS[str(identity["job"])], int(identity["page_size"])
-
-    def status(self) -> Status:
-        """Count what it holds."""
-        with self._told():
-            counts = self._db.execute(
-                "SELECT total(state = 1), total(state = 2), total(state = 0),"
-                " total(pages), total(rows), total(rejects) FROM list"
-            ).fetchone()
-            return Status(self._identity(), *map(int, counts))
-
     def failures(self) -> tuple[ListFailure, ...]:
         """List the first of the lists that ended with an error."""
-        with self._told():
-            page_size = int(self._identity().get("page_size", 10))
-            rows = self._db.execute(
-                "SELECT key, error, page_num FROM list WHERE state = ? ORDER BY id LIMIT ?",
-                (State.FAILED, _FAILURES),
+        with told(self._file):
+            return failures(self._db, self._known)
+
+    def write(self, entries: Sequence[Entry], progress: Progress) -> Written:
+        """Write down pages and failures, and how far the run is, in one transaction."""
+        try:
+            return self._write(entries, progress, narrow=False)
+        except OverflowError:  # a whole number is larger than SQLite's: this is rare
+            return self._write(entries, progress, narrow=True)
+
+    def _write(self, entries: Sequence[Entry], progress: Progress, *, narrow: bool) -> Written:
+        done = failed = pages = rows = rejects = 0
+        with self._undone():
+            self._db.execute("BEGIN IMMEDIATE")
+            columns = len(self._rows.columns)
+            for entry in entries:
+                if isinstance(entry, Failed):
+                    failed += 1
+                    self._db.execute(
+                        "UPDATE list SET state = ?, error = ? WHERE id = ?",
+                        (State.FAILED, entry.error, entry.list_id),
+                    )
+                else:
+                    pages += 1
+                    rows += len(entry.rows)
+                    rejects += self._write_page(entry, narrow=narrow)
+                    done += entry.is_last
+            if len(self._rows.columns) != columns:
+                show(self._db, attrs.evolve(self._known, columns=tuple(self._rows.columns)))
+            self._db.execute(
+                "UPDATE total SET done = done + ?, failed = failed + ?, left = left - ?,"
+                " pages = pages + ?, rows = rows + ?, rejects = rejects + ?",
+                (done, failed, done + failed, pages, rows, rejects),
             )
-            return tuple(
-                ListFailure(key, error, Bookmark(page_num, 0, page_size))
-                for key, error, page_num in rows
+            self._db.execute(
+                "UPDATE run SET updated_at = ?, pages = pages + ?, rows = rows + ?,"
+                " rejects = rejects + ?, spent = ?, uncertain = ?, requests = ?, paused = ?"
+                " WHERE id = ?",
+                (
+                    time.time(), pages, rows, rejects, progress.spent, progress.uncertain,
+                    progress.requests, progress.paused, self._run,
+                ),
+            )  # fmt: skip
+            self._db.execute("COMMIT")
+        return Written(done, failed, pages, rows, rejects)
+
+    def _write_page(self, page: PageRead, *, narrow: bool) -> int:
+        db, taken = self._db, self._rows.take(page.rows, page.first, page.invalid)
+        columns = self._rows.columns
+        first, values = self._next, taken.valid
+        if narrow:
+            values = [narrowed(columns, one) for one in values]
+        for one in values:
+            if one[-1] is not None:
+                one[-1] = self._as_sent(one[-1])
+        if values:
+            names = "".join(f"{quoted(column.name)}, " for column in columns)
+            marks = ", ".join("?" * (len(columns) + 3))
+            db.executemany(
+                f"INSERT INTO record ({names}extra, _as_sent, _id) VALUES ({marks})",  # noqa: S608
+                [(*one, first + n) for n, one in enumerate(values)],
+            )
+        self._next += len(values)
+        here = (page.list_id, page.reading, page.page_num)
+        db.execute(
+            "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*here, page.fetched_at, page.request_id, first, len(values), len(taken.invalid)),
+        )
+        if page.is_last:
+            db.execute(
+                "UPDATE list SET state = ?, page_num = ?, shown = reading, read_at = ?,"
+                " error = NULL WHERE id = ?",
+                (State.DONE, page.page_num, page.fetched_at, page.list_id),
+            )
+        else:
+            db.execute(
+                "UPDATE list SET page_num = ? WHERE id = ?", (page.page_num + 1, page.list_id)
+            )
+        if taken.invalid:
+            db.executemany(
+                "INSERT INTO reject VALUES (?, ?, ?, ?, ?, ?)",
+                [(*here, *invalid) for invalid in taken.invalid],
+            )
+        return len(taken.invalid)
+
+    def _as_sent(self, text: str) -> int:
+        """Find the number of a difference; most are the same for many rows."""
+        found = self._sent.get(text)
+        if found is None:
+            self._db.execute("INSERT OR IGNORE INTO as_sent (difference) VALUES (?)", (text,))
+            (found,) = self._db.execute(
+                "SELECT id FROM as_sent WHERE difference = ?", (text,)
+            ).fetchone()
+            if len(text) < 1000 and len(self._sent) < 1000:
+                self._sent[text] = found
+        return int(found)
+
+    @property
+    def _known(self) -> About:
+        assert self._about is not None  # noqa: S101  # begin() came first
+        return self._about
+
+    def _load(self) -> None:
+        """See what the file says, where that may be something else than what was believed."""
+        self._about = about(self._db)
+        self._sent.clear()
+        if self._about is None:
+            return
+        (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
+        self._next = (last or 0) + 1
+        if is_record(self._into):
+            self._rows = RecordRows(self._into)
+        else:
+            self._rows = AnyRows(
+                self._into, self._about.columns, self._about.reserved, self._column
             )
 
-    def _identity(self) -> dict[str, int | str]:
-        row = self._db.execute("SELECT identity FROM job").fetchone()
-        return {} if row is None else dict(orjson.loads(row[0]))
+    def _column(self, column: Column) -> None:
+        """Take note of a column that is new, or whose values are of another kind."""
+        changed = self._db.execute(
+            "UPDATE field SET kind = ? WHERE name = ?", (column.kind, column.name)
+        ).rowcount
+        if not changed:
+            self._db.execute(
+                "INSERT INTO field (name, kind, wire) VALUES (?, ?, ?)",
+                (column.name, column.kind, column.wire),
+            )
+            self._db.execute(f"ALTER TABLE record ADD COLUMN {declared(column)}")
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+    def _undone(self) -> Iterator[None]:
+        """Undo the whole transaction where something goes wrong in it."""
+        try:
+            with told(self._file):
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
+        except BaseException:
+            with told(self._file):
                 if self._db.in_transaction:  # a full disk has rolled back by itself
                     self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in our words what SQLite says."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            raise LedgerError(self._file, _REASONS.get(code, f"SQLite says: {error}")) from error
-
-
-_REASONS = {
-    sqlite3.SQLITE_BUSY: "is in use by another run; wait for its end, or stop it",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: may it be written?",
-    sqlite3.SQLITE_CORRUPT: "is damaged: a part of the file is missing or was overwritten",
-    sqlite3.SQLITE_FULL: "the disk is full; what was written so far is safe: make room, and run"
-    " again",
-    sqlite3.SQLITE_IOERR: "cannot be read or written (SQLite says: disk I/O error): is the disk"
-    " well, and may files be made in the folder?",
-    sqlite3.SQLITE_NOTADB: "is no ledger, or a damaged one",
-    sqlite3.SQLITE_READONLY: "may not be written",
-}
-
-
-def _difference(known: dict[str, int | str], other: dict[str, int | str]) -> str:
-    unequal = [
-        f"{name} is {known.get(name, 'not set')} there, and {other.get(name, 'not set')} here"
-        for name in {**known, **other}
-        if known.get(name) != other.get(name)
-    ]
-    return f"holds another job: {', '.join(unequal)}; use another file for this one"
+                self._load()
+            raise

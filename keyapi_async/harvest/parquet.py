@@ -1,93 +1,91 @@
 """The ledger's rows as Parquet; imported only where it is asked for, as pyarrow is an extra."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from itertools import compress, count
-from typing import BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO, get_args
 
 import attrs
+import orjson
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from keyapi_async.harvest.table import Column, Key, Table, json_text
-from keyapi_async.records.fields import CategoryRank, SalesFlag
+from keyapi_async.harvest.columns import LARGEST, Column, any_value, json_text, quoted
+from keyapi_async.harvest.reading import StoredPage
+from keyapi_async.harvest.schema import About
+from keyapi_async.harvest.text import spread
+from keyapi_async.records.fields import Categories, Kind
 
-_GROUP = 50_000
+_GROUP = 100_000
 """Rows of a row group."""
 
-_LARGEST = 2**63 - 1
-
-_CATEGORIES = pa.list_(
-    pa.struct(
-        [
-            ("category_id", pa.string()),
-            ("category_l2_id", pa.string()),
-            ("category_l3_id", pa.string()),
-            ("rank", pa.int64()),
-        ]
-    )
-)
-
-_TYPES: dict[object, object] = {
-    str: pa.string(),
-    str | None: pa.string(),
-    int | None: pa.int64(),
-    float | None: pa.float64(),
-    bool | None: pa.bool_(),
-    datetime | None: pa.timestamp("us", tz="UTC"),
-    SalesFlag | None: pa.int64(),
-    tuple[CategoryRank, ...] | None: _CATEGORIES,
+_MOMENT = pa.timestamp("us", tz="UTC")
+_CATEGORIES: Kind = get_args(Categories)[1]
+_TYPES: Mapping[str, object] = {
+    "count": pa.int64(),
+    "choice": pa.int64(),
+    "position": pa.int64(),
+    "amount": pa.float64(),
+    "rate": pa.float64(),
+    "moment": _MOMENT,
+    "moment_ms": _MOMENT,
+    "date": pa.date32(),
+    "flag": pa.bool_(),
+    "categories": pa.list_(
+        pa.struct(
+            [
+                ("category_id", pa.string()),
+                ("category_l2_id", pa.string()),
+                ("category_l3_id", pa.string()),
+                ("rank", pa.int64()),
+            ]
+        )
+    ),
 }
 
 
-def schema_of(table: Table) -> pa.Schema:
-    """Give the columns of a file, and their types."""
+def schema_of(known: About) -> pa.Schema:
+    """Give the columns of a file, and their types; what has no other one is a text."""
     return pa.schema(
         [
-            *((name, pa.string()) for name in table.keys),
-            *((field.name, _TYPES[field.of]) for field in table.fields),
+            *((name, pa.string()) for name in known.key_columns),
+            ("fetched_at", _MOMENT),
+            *((column.name, _TYPES.get(column.kind, pa.string())) for column in known.columns),
             ("extra", pa.string()),
         ]
     )
 
 
 class Parquet:
-    """Typed columns; a whole number that 64 bits cannot hold is in ``extra`` under its name."""
+    """Typed columns; a number that its column cannot hold is in ``extra`` under its name."""
 
-    def __init__(self, stream: BinaryIO, table: Table) -> None:
-        self._fields = table.fields
-        self._schema = schema_of(table)
+    def __init__(self, stream: BinaryIO, known: About) -> None:
+        self._columns = known.columns
+        self._keys = len(known.keys)
+        self._schema = schema_of(known)
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
         self._batches: list[object] = []
         self._waiting = 0
+        self.expressions = [
+            *(f"record.{quoted(column.name)}" for column in known.columns),
+            "record.extra",
+        ]
 
-    def add(self, keys: Sequence[Key], records: Sequence[object]) -> None:
+    def add(self, pages: Sequence[StoredPage], rows: Sequence[tuple[Any, ...]]) -> None:
         """Write some rows, when enough for a row group are there."""
-        extras: list[dict[str, object]] = [getattr(record, "extra") for record in records]  # noqa: B009
-        columns = [pa.array(values, pa.string()) for values in zip(*keys, strict=True)]
-        columns += [self._column(field, records, extras) for field in self._fields]
-        texts = [json_text(extra).decode() if extra else None for extra in extras]
-        columns.append(pa.array(texts, pa.string()))
-        self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self._waiting += len(records)
+        *columns, extra = zip(*rows, strict=True)
+        extras = list(extra)
+        arrays = [
+            pa.array(spread(pages, [page.key[n] for page in pages]), pa.string())
+            for n in range(self._keys)
+        ]
+        fetched = spread(pages, [page.fetched_at for page in pages])
+        arrays.append(pa.array(fetched, pa.timestamp("s", tz="UTC")).cast(_MOMENT))
+        for column, values in zip(self._columns, columns, strict=True):
+            arrays.append(_array(column, values, extras))
+        arrays.append(pa.array(extras, pa.string()))
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._waiting += len(rows)
         if self._waiting >= _GROUP:
             self._write()
-
-    def _column(
-        self, field: Column, records: Sequence[object], extras: list[dict[str, object]]
-    ) -> object:
-        values = [getattr(record, field.name) for record in records]
-        if field.of == tuple[CategoryRank, ...] | None:
-            values = [None if value is None else list(map(attrs.asdict, value)) for value in values]
-            wide = [any(one["rank"] > _LARGEST for one in value or ()) for value in values]
-        elif field.of == int | None:
-            wide = [value is not None and abs(value) > _LARGEST for value in values]
-        else:
-            wide = []
-        for place in compress(count(), wide):
-            extras[place] = {**extras[place], field.name: values[place]}
-            values[place] = None
-        return pa.array(values, _TYPES[field.of])
 
     def _write(self) -> None:
         self._writer.write_table(pa.Table.from_batches(self._batches, self._schema))
@@ -101,3 +99,59 @@ class Parquet:
             self._writer.close()
         finally:
             self._writer.is_open = False  # or its finalizer would write once more
+
+
+def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> object:
+    """Make the array of a column; what does not fit moves to the extra fields."""
+    if column.wire == "any":
+        values = [any_value(value) for value in values]
+        if column.kind not in _TYPES and column.kind != "text":
+            values = [
+                value if value is None or isinstance(value, str) else json_text(value).decode()
+                for value in values
+            ]
+    if column.kind == "categories":
+        values = [
+            None if value is None else [attrs.asdict(one) for one in _read_categories(value)]
+            for value in values
+        ]
+    try:
+        return _ARRAYS.get(column.kind, _plain)(values, column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        fit = [_fits(column, value) for value in values]
+        for place, value in enumerate(values):
+            if not fit[place]:
+                extra = orjson.loads(extras[place] or "{}")
+                wide = int(value) if isinstance(value, str) else value
+                extras[place] = json_text({**extra, column.name: wide}).decode()
+        kept = [value if fit[place] else None for place, value in enumerate(values)]
+        return _ARRAYS.get(column.kind, _plain)(kept, column)
+
+
+def _read_categories(text: str) -> Any:
+    return _CATEGORIES.read(text)
+
+
+def _fits(column: Column, value: Any) -> bool:
+    if column.kind == "categories":
+        return all(one["rank"] <= LARGEST for one in value or ())
+    if column.kind == "amount":
+        return not isinstance(value, int) or abs(value) <= 2**53
+    return value is None or (isinstance(value, int) and abs(value) <= LARGEST)
+
+
+def _plain(values: Sequence[Any], column: Column) -> Any:
+    return pa.array(values, _TYPES.get(column.kind, pa.string()))
+
+
+def _via(stored: Any) -> Callable[[Sequence[Any], Column], Any]:
+    """Make an array of what is stored, and cast it to the type of the column."""
+    return lambda values, column: pa.array(values, stored).cast(_TYPES[column.kind])
+
+
+_ARRAYS: Mapping[str, Callable[[Sequence[Any], Column], Any]] = {
+    "moment": _via(pa.timestamp("s", tz="UTC")),
+    "moment_ms": _via(pa.timestamp("ms", tz="UTC")),
+    "date": _via(pa.string()),
+    "flag": lambda values, _: pa.array(values).cast(pa.bool_()),
+}

@@ -1,4 +1,7 @@
-"""What a harvest has done, and what is left of it."""
+"""How far a harvest is, what a run has done, and what a ledger holds."""
+
+from collections.abc import Mapping
+from datetime import datetime
 
 import attrs
 
@@ -11,7 +14,7 @@ class ListFailure:
     """A list that ended with an error; the next run takes it up at its bookmark.
 
     Attributes:
-        key: its key, such as a product's id.
+        key: its key, such as a product's id; several values have spaces between them.
         error: what happened, in words.
         bookmark: where it will be taken up.
     """
@@ -21,32 +24,9 @@ class ListFailure:
     bookmark: Bookmark
 
 
-@attrs.frozen
-class Status:
-    """What a ledger holds.
-
-    Attributes:
-        job: its job, as parameters by name; empty before the first run.
-        done: lists read to their end.
-        failed: lists that ended with an error; they will be tried again.
-        left: lists not begun, or not read to their end.
-        pages: pages in the ledger, each of which cost a credit.
-        rows: rows in the ledger, those that are no record among them.
-        rejects: rows that are no record.
-    """
-
-    job: dict[str, int | str]
-    done: int
-    failed: int
-    left: int
-    pages: int
-    rows: int
-    rejects: int
-
-
 @attrs.frozen(kw_only=True)
-class HarvestReport:
-    """What a run has done.
+class Progress:
+    """How far a run is: what its live display shows, wherever that is.
 
     ``done``, ``failed`` and ``left`` count the lists of the whole ledger; everything else is of
     this run alone.
@@ -55,40 +35,102 @@ class HarvestReport:
         done: lists read to their end.
         failed: lists that ended with an error; the next run tries them again.
         left: lists not begun, or not read to their end.
+        before: lists that were done before this run.
         pages: pages committed.
-        rows: rows committed, those that are no record among them.
-        rejects: rows that are no record.
+        rows: rows committed, invalid ones included.
+        rejects: invalid rows.
         spent: credits spent.
         uncertain: credits of which nobody knows: sent, and never answered.
         requests: requests sent, retries included.
         elapsed: seconds.
         qps: requests a second that the client may send; None where that is unknown.
-        stopped: whether the run ended before its time, by a stop or an error.
-        failures: the first hundred of the failed lists; empty while the run goes on.
+        budget: credits that the client may spend; None where there is no limit.
+        paused: why nothing is sent just now, in words; None where it goes on.
     """
 
     done: int
     failed: int
     left: int
-    pages: int
-    rows: int
-    rejects: int
-    spent: int
-    uncertain: int
-    requests: int
-    elapsed: float
-    qps: float | None
-    stopped: bool = False
-    failures: tuple[ListFailure, ...] = ()
+    before: int = 0
+    pages: int = 0
+    rows: int = 0
+    rejects: int = 0
+    spent: int = 0
+    uncertain: int = 0
+    requests: int = 0
+    elapsed: float = 0.0
+    qps: float | None = None
+    budget: int | None = None
+    paused: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Lists of the ledger."""
+        return self.done + self.failed + self.left
 
     @property
     def rate(self) -> float:
         """Requests a second that were reached."""
         return self.requests / self.elapsed if self.elapsed > 0 else 0.0
 
+    @property
+    def time_left(self) -> float | None:
+        """Seconds that the rest may take; None while there is nothing to judge by."""
+        ended = self.done - self.before
+        return self.elapsed / ended * self.left if ended > 0 else None
+
+
+@attrs.frozen(kw_only=True)
+class HarvestReport(Progress):
+    """What a run has done.
+
+    Attributes:
+        stopped: whether the run ended before its time, by a stop or an error.
+        failures: the first hundred of the failed lists.
+    """
+
+    stopped: bool = False
+    failures: tuple[ListFailure, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Status:
+    """What a ledger holds.
+
+    Attributes:
+        listing: what its lists are: name, path, record, page_size, until, and the parameters that
+            all of them share; empty before the first run.
+        keys: the names of the parameters that tell one list from another.
+        done: lists read to their end.
+        failed: lists that ended with an error; they will be tried again.
+        left: lists not begun, or not read to their end.
+        pages: pages in the ledger, each of which was paid for.
+        rows: rows in the ledger, invalid ones and those of earlier readings included.
+        rejects: invalid rows.
+        size: bytes of the file and of the log beside it.
+        first: when the first run began (UTC); None before it.
+        last: when a run last wrote something.
+        running: whether a run is under way, in whatever process.
+        run: how far that run is, or where the last one ended; None before the first.
+    """
+
+    listing: Mapping[str, str | int]
+    keys: tuple[str, ...]
+    done: int
+    failed: int
+    left: int
+    pages: int
+    rows: int
+    rejects: int
+    size: int
+    first: datetime | None
+    last: datetime | None
+    running: bool
+    run: Progress | None
+
 
 class HarvestStoppedError(KeyAPIError):
-    """The key, the credits or the budget ended a run; what was paid for is in the ledger.
+    """The key, the credits, the budget or the network ended a run; what was bought is kept.
 
     It is caused by the error that ended the run.
 

@@ -10,7 +10,7 @@ from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.slots import Slots
 from keyapi_async.loops import RunningLoop
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 DEFAULT_PAUSE = 0.5
 """Seconds that every request waits after a 429 that names no time."""

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import attrs
 
-from keyapi_async.call.wire import Secret
 from keyapi_async.errors import ConfigurationError, UsageError
 from keyapi_async.limiter.estimate import UNKNOWN, Belief
 from keyapi_async.limiter.link import Link, LinkError
@@ -19,8 +18,9 @@ from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.window import Window
 from keyapi_async.loops import RunningLoop
+from keyapi_async.secret import Secret
 
-log = logging.getLogger("keyapi_async")
+log: logging.Logger = logging.getLogger("keyapi_async")
 
 _SHARE = 0.99  # of the process' share, at which permits are paced without Redis
 _FAR = 0.5  # seconds of waiting after which a promise is looked at again before it is used

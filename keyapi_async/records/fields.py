@@ -5,13 +5,18 @@ be ``12``, ``"12"`` or ``""``. A kind accepts them all and always gives the one 
 cannot read it refuses, and never guesses.
 """
 
+import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from enum import IntFlag
-from typing import Annotated
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import IntEnum, IntFlag
+from typing import Annotated, Any
 
 import attrs
+import orjson
+
+from keyapi_async.jsontext import JSON, read_json
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _CATEGORY = re.compile(r"(\d+)(?:-(\d+))?(?:-(\d+))?:(\d+)", re.ASCII)
@@ -20,8 +25,13 @@ _EXACT = 2**53  # from it on a float stands for several whole numbers, and one o
 _WIDEST = 2**63  # what JSON writers take as a whole number
 
 
+_BLANK = ("", "-")  # how a missing number or time is written, besides null
+_DAY = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class SalesFlag(IntFlag):
-    """How an influencer sells; 0 is not at all."""
+    """How something sells; 0 is not at all, and showcases are influencers' alone."""
 
     VIDEO = 1
     LIVE = 2
@@ -50,20 +60,36 @@ class Kind:
     """A kind of field.
 
     Attributes:
+        name: what the specification calls it.
         becomes: the type of the field in the record, for signatures.
         read: makes the Python value; raises ValueError with the reason.
         passes: the class of the wire values that are the Python value already.
         widens: the class of the wire values that calling ``passes`` makes the Python value.
         write: makes the wire value again, or None where both are the same.
-        required: whether a row without it is no record.
+        required: whether a row without it is invalid.
+        on_wire: whether it comes with the row; else it is the row's position in its list.
     """
 
+    name: str
     becomes: object
     read: Callable[[object], object]
     passes: type | None = None
     widens: type | None = None
     write: Callable[..., object] | None = None
     required: bool = False
+    on_wire: bool = True
+
+
+@attrs.frozen
+class Description:
+    """Stands where the default of a field stands, until the record class is made."""
+
+    text: str
+
+
+def doc(text: str) -> Any:
+    """Describe a field of a record that may be missing; its unit is part of the description."""
+    return Description(text)
 
 
 def _identity(value: object) -> str:
@@ -79,7 +105,7 @@ def _text(value: object) -> str | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ValueError("is no text")  # nor is a float, which forgets how it was written
+    raise ValueError("is not a text")  # nor is a float, which forgets how it was written
 
 
 def _number(value: object, what: str) -> int | float | None:
@@ -88,35 +114,33 @@ def _number(value: object, what: str) -> int | float | None:
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124  # NaN
-            raise ValueError(f"is no {what}")
+            raise ValueError(f"is not a {what}")
         return value
     if isinstance(value, str):
         if value.isdigit() and value.isascii():
             return int(value)
         written = value.strip()
-        if not written:
+        if written in _BLANK:
             return None
         if (number := _NUMBER.fullmatch(written)) is not None:
             whole = number[2] is None and number[3] is None and not written.endswith(".")
             return int(written) if whole and "." not in written else _number(float(written), what)
-    raise ValueError(f"is no {what}")
+    raise ValueError(f"is not a {what}")
 
 
 def _count(value: object) -> int | None:
     number = _number(value, "whole number")
     if isinstance(number, float):
         if not number.is_integer() or abs(number) >= _EXACT:
-            raise ValueError("is no whole number")
+            raise ValueError("is not a whole number")
         if isinstance(value, str) and _is_rounded(value, number):
-            raise ValueError("is no whole number")
+            raise ValueError("is not a whole number")
         return int(number)
     return number
 
 
 def _is_rounded(written: str, number: float) -> bool:
     """Tell whether a text such as 1e-400 is a number that a float only comes near to."""
-    from decimal import Decimal  # noqa: PLC0415  # few texts need it
-
     return Decimal(written.strip()) != Decimal(number)
 
 
@@ -133,10 +157,54 @@ def _moment(value: object) -> datetime | None:
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
-        raise ValueError("is no time in Unix seconds") from None
+        raise ValueError("is not a time in Unix seconds") from None
 
 
-_FLAGS = {"": None, "0": False, "1": True, "false": False, "true": True}
+def _moment_ms(value: object) -> datetime | None:
+    milliseconds = _count(value)
+    try:
+        return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        raise ValueError("is not a time in Unix milliseconds") from None
+
+
+def _day(value: object) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        written = str(value).strip()
+        if written in _BLANK:
+            return None
+        if (found := _DAY.fullmatch(written)) is not None:
+            try:
+                return date(int(found[1]), int(found[3]), int(found[4]))
+            except ValueError as error:
+                raise ValueError(f"is not a day of the calendar ({error})") from None
+    raise ValueError("is not a day")
+
+
+def _json(value: object) -> JSON:
+    if isinstance(value, str):
+        try:
+            said = read_json(value.encode())
+        except ValueError:  # it says nothing, so it stays as it is
+            return value
+        return value if isinstance(said, str) else said
+    return value  # type: ignore[return-value]  # it came as JSON
+
+
+def choice(enum: type[IntEnum], write: Callable[..., object] = int) -> Kind:
+    """Make the kind of a code whose meanings are listed; any other code stays an int."""
+    members = {member.value: member for member in enum}
+
+    def read(value: object) -> int | None:
+        code = _count(value)
+        return code if code is None else members.get(code, code)
+
+    return Kind("choice", enum | int | None, read, write=write)
+
+
+_FLAGS = {"": None, "-": None, "0": False, "1": True, "false": False, "true": True}
 
 
 def _flag(value: object) -> bool | None:
@@ -153,7 +221,7 @@ def _sales_flag(value: object) -> SalesFlag | None:
     if number is None:
         return None
     if not 0 <= number <= 0xFFFF:
-        raise ValueError("is no set of sales flags")
+        raise ValueError("is not a set of sales flags")
     return SalesFlag(number)
 
 
@@ -161,11 +229,11 @@ def _categories(value: object) -> tuple[CategoryRank, ...] | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ValueError("is no list of L1-L2-L3:rank")  # noqa: TRY004  # every kind refuses alike
+        raise ValueError("is not a list of L1-L2-L3:rank")  # noqa: TRY004  # every kind refuses alike
     ranks = []
     for entry in value.split(",") if value.strip() else ():
         if (parts := _CATEGORY.fullmatch(entry.strip())) is None:
-            raise ValueError("is no list of L1-L2-L3:rank")
+            raise ValueError("is not a list of L1-L2-L3:rank")
         ranks.append(CategoryRank(parts[1], parts[2], parts[3], int(parts[4])))
     return tuple(ranks)
 
@@ -182,6 +250,29 @@ def _write_moment_text(value: datetime) -> str:
     return str(_write_moment(value))
 
 
+def _write_moment_ms(value: datetime) -> int:
+    return (value - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _write_day_number(value: date) -> int:
+    return value.year * 10_000 + value.month * 100 + value.day
+
+
+def _write_decimals(value: float) -> str:
+    if abs(value) < _EXACT and float(written := f"{value:.2f}") == value:
+        return written
+    return str(_write_amount(value))  # two decimals would lose digits, or could not be read again
+
+
+def _write_json(value: JSON) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # it reads more levels than it writes
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def _write_flag_text(value: bool) -> str:
     return "true" if value else "false"
 
@@ -193,22 +284,46 @@ def _write_categories(value: tuple[CategoryRank, ...]) -> str:
     )
 
 
-Id = Annotated[str, Kind(str, _identity, passes=str, required=True)]
-Text = Annotated[str | None, Kind(str | None, _text, passes=str)]
-Count = Annotated[int | None, Kind(int | None, _count, passes=int)]
-CountText = Annotated[int | None, Kind(int | None, _count, write=str)]
+Identity = Annotated[str, Kind("id", str, _identity, passes=str, required=True)]
+OtherId = Annotated[str | None, Kind("id", str | None, _text, passes=str)]
+Text = Annotated[str | None, Kind("text", str | None, _text, passes=str)]
+Url = Annotated[str | None, Kind("url", str | None, _text, passes=str)]
+Count = Annotated[int | None, Kind("count", int | None, _count, passes=int)]
+CountText = Annotated[int | None, Kind("count", int | None, _count, write=str)]
+CountDecimals = Annotated[int | None, Kind("count", int | None, _count, write=_write_decimals)]
+Code = Annotated[int | None, Kind("choice", int | None, _count, passes=int)]
 Amount = Annotated[
-    float | None, Kind(float | None, _amount, passes=float, widens=int, write=_write_amount)
+    float | None,
+    Kind("amount", float | None, _amount, passes=float, widens=int, write=_write_amount),
 ]
-Moment = Annotated[datetime | None, Kind(datetime | None, _moment, write=_write_moment)]
-MomentText = Annotated[datetime | None, Kind(datetime | None, _moment, write=_write_moment_text)]
-Flag = Annotated[bool | None, Kind(bool | None, _flag, write=int)]
-FlagText = Annotated[bool | None, Kind(bool | None, _flag, write=_write_flag_text)]
-Sales = Annotated[SalesFlag | None, Kind(SalesFlag | None, _sales_flag, write=int)]
+AmountText = Annotated[
+    float | None, Kind("amount", float | None, _amount, write=lambda v: str(_write_amount(v)))
+]
+AmountDecimals = Annotated[
+    float | None, Kind("amount", float | None, _amount, write=_write_decimals)
+]
+Rate = Annotated[
+    float | None, Kind("rate", float | None, _amount, passes=float, widens=int, write=_write_amount)
+]
+Moment = Annotated[datetime | None, Kind("moment", datetime | None, _moment, write=_write_moment)]
+MomentText = Annotated[
+    datetime | None, Kind("moment", datetime | None, _moment, write=_write_moment_text)
+]
+MomentMs = Annotated[
+    datetime | None, Kind("moment_ms", datetime | None, _moment_ms, write=_write_moment_ms)
+]
+Day = Annotated[date | None, Kind("date", date | None, _day, write=date.isoformat)]
+DayNumber = Annotated[date | None, Kind("date", date | None, _day, write=_write_day_number)]
+Flag = Annotated[bool | None, Kind("flag", bool | None, _flag, write=int)]
+FlagText = Annotated[bool | None, Kind("flag", bool | None, _flag, write=_write_flag_text)]
+Sales = Annotated[SalesFlag | None, Kind("choice", SalesFlag | None, _sales_flag, write=int)]
 Categories = Annotated[
     tuple[CategoryRank, ...] | None,
-    Kind(tuple[CategoryRank, ...] | None, _categories, write=_write_categories),
+    Kind("categories", tuple[CategoryRank, ...] | None, _categories, write=_write_categories),
 ]
+JSONText = Annotated[JSON, Kind("json", object, _json, write=_write_json)]
+Position = Annotated[int | None, Kind("position", int | None, _count, on_wire=False)]
+"""The row's place in its list, from 1; the row does not say it."""
 
 
 def csv_text(value: bool | datetime) -> str:

@@ -4,35 +4,32 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from keyapi_async.sandbox.data import World
-    from keyapi_async.sandbox.desk import Asked, Desk, Reply
     from keyapi_async.sandbox.faults import Fault, Faults
     from keyapi_async.sandbox.server import Sandbox
+    from keyapi_async.sandbox.service import Asked, Response, Service
     from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
 
 __all__ = [
     "Asked",
-    "Desk",
     "Fault",
     "Faults",
     "RateWindow",
-    "Reply",
+    "Response",
     "Sandbox",
+    "Service",
     "Window",
-    "World",
     "rate_window",
 ]
 
 _HOMES = {
-    "Asked": "desk",
-    "Desk": "desk",
+    "Asked": "service",
     "Fault": "faults",
     "Faults": "faults",
     "RateWindow": "windows",
-    "Reply": "desk",
+    "Response": "service",
     "Sandbox": "server",
+    "Service": "service",
     "Window": "windows",
-    "World": "data",
     "rate_window": "windows",
 }
 

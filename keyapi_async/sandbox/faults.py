@@ -2,17 +2,18 @@
 
 import functools
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from keyapi_async.sandbox.data import Row, Rows
+__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "spoilt", "zeros"]
 
-__all__ = ["GARBLED", "REFUSALS", "Fault", "Faults", "garbled", "misshapen", "zeros"]
+Row = Mapping[str, Any]
 
 
 class Fault(StrEnum):
@@ -34,6 +35,7 @@ class Fault(StrEnum):
     DRIP = "drip"
     BAD_JSON = "bad_json"
     BAD_UTF8 = "bad_utf8"
+    CONTROL_CHARACTERS = "control_characters"
     HTML = "html"
     EMPTY_BODY = "empty_body"
     ERROR_IN_200 = "error_in_200"
@@ -63,8 +65,10 @@ REFUSALS: Final[Mapping[Fault, tuple[int, int, str]]] = {
 }
 """Faults that answer with an error envelope: HTTP status, code, message."""
 
-GARBLED: Final = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
-"""Faults that spoil the bytes of a real answer."""
+SPOILT: Final = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
+"""Faults that make a real answer unreadable."""
+
+_TEXT: Final = re.compile(rb'"(?:[a-z_]+_(?:name|desc|text|detail|tag|list)|title)":"')
 
 
 def _fault(name: Fault | str) -> Fault:
@@ -122,14 +126,20 @@ class Faults:
         return None
 
 
-def garbled(fault: Fault, body: bytes) -> bytes:
-    """The bytes of an answer, spoilt."""
-    if fault is Fault.BAD_UTF8:
-        return body.replace(b'"message":"', b'"message":"\xff\xfe', 1)
-    return body[:-1] + b",]"
+def spoilt(fault: Fault | None, body: bytes) -> bytes:
+    """The bytes of an answer, as the fault leaves them."""
+    match fault:
+        case Fault.BAD_JSON:
+            return body[:-1] + b",]"
+        case Fault.BAD_UTF8:
+            return body.replace(b'"message":"', b'"message":"\xff\xfe', 1)
+        case Fault.CONTROL_CHARACTERS:
+            return _TEXT.sub(lambda found: found[0] + b"\n\t", body)
+        case _:
+            return body
 
 
-def misshapen(fault: Fault | None, rows: Rows) -> Mapping[str, object]:
+def misshapen(fault: Fault | None, rows: Sequence[Row]) -> Mapping[str, object]:
     """The `data` of an envelope, as the fault wants it: possibly none at all."""
     match fault:
         case Fault.MISSING_DATA:
@@ -148,15 +158,15 @@ def _with_other_types(row: Row) -> Row:
     return {name: _other_type(name, value) for name, value in row.items()}
 
 
-def _other_type(name: str, value: str | float) -> str | int:
-    """An id as an integer, any other number as a string."""
+def _other_type(name: str, value: object) -> object:
+    """An id as an integer, a number as a string."""
     if isinstance(value, str) and name.endswith("_id") and value.isdecimal():
         return int(value)
-    return str(value)
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _with_unknown_fields(row: Row) -> Row:
-    return row | {"is_ad": 0, "video_products": "[1732322694475518433]"}
+    return {"is_ad": 0, "video_products": "[1732322694475518433]", **row}
 
 
 def _with_ids_only(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""The room where the desk stands: a KeyAPI on loopback."""
+"""The server: a KeyAPI on loopback, for the service that decides."""
 
 import asyncio
 import contextlib
@@ -11,9 +11,10 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from keyapi_async.sandbox.data import World
-from keyapi_async.sandbox.desk import Asked, Desk, Reply
+from keyapi_async.sandbox.data import Samples, data_of
 from keyapi_async.sandbox.faults import Fault, Faults
+from keyapi_async.sandbox.rows import Row
+from keyapi_async.sandbox.service import Asked, Response, Service
 from keyapi_async.sandbox.windows import Window
 
 __all__ = ["Sandbox"]
@@ -27,7 +28,7 @@ _DRIP: Final = 0.05
 """Seconds between two bytes."""
 
 
-class Sandbox:
+class Sandbox(Samples):
     """A KeyAPI of your own, on loopback: `async with Sandbox() as box: box.url, box.api_key`.
 
     Args:
@@ -59,7 +60,7 @@ class Sandbox:
     ) -> None:
         if not _is_loopback(host):
             raise ValueError(f"the sandbox serves loopback hosts only, not {host!r}")
-        self._desk = Desk(
+        self._service = Service(
             seed=seed,
             qps=qps,
             window=window,
@@ -69,6 +70,7 @@ class Sandbox:
             api_key=api_key,
             today=today,
         )
+        self._entities, self._lists, _ = data_of(seed)
         self._host, self._port = host, port
         self._runner: web.ServerRunner | None = None
 
@@ -120,64 +122,47 @@ class Sandbox:
     @property
     def api_key(self) -> str:
         """The key to ask with."""
-        return self._desk.api_key
+        return self._service.api_key
 
     @property
     def requests(self) -> list[Asked]:
         """What was asked so far, in order."""
-        return self._desk.requests
+        return self._service.requests
 
     @property
     def billed(self) -> int:
         """Credits spent so far."""
-        return self._desk.billed
+        return self._service.billed
 
     @property
     def faults(self) -> Faults:
         """What goes wrong; may be exchanged while the sandbox runs."""
-        return self._desk.faults
+        return self._service.faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self._desk.faults = faults
+        self._service.faults = faults
 
-    @property
-    def world(self) -> World:
-        """The data."""
-        return self._desk.world
-
-    def product_ids(self, count: int) -> list[str]:
-        """Some products to ask for, lists of all lengths among them."""
-        return self.world.product_ids(count)
-
-    def user_ids(self, count: int) -> list[str]:
-        """Some creators to ask for."""
-        return self.world.user_ids(count)
-
-    def unique_ids(self, count: int) -> list[str]:
-        """The handles of `user_ids(count)`."""
-        return self.world.unique_ids(count)
-
-    def video_ids(self, count: int) -> list[str]:
-        """Some videos to ask for."""
-        return self.world.video_ids(count)
+    def rows(self, path: str, **params: object) -> list[Row]:
+        """The whole list that the pages of that path are cut from; nothing is asked or billed."""
+        return self._service.rows(path, **params)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "GET":
             return web.json_response(
                 {"code": 405, "data": None, "message": "Method not allowed"}, status=405
             )
-        reply = self._desk.answer(
+        answer = self._service.answer(
             request.path,
             request.query.items(),
             request.headers.get("Authorization"),
             asyncio.get_running_loop().time(),
         )
-        if reply.delay:
-            await asyncio.sleep(reply.delay)
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
         response: web.StreamResponse = web.Response()
         with contextlib.suppress(ConnectionError):  # whoever asked may have gone
-            response = await _send(request, reply)
+            response = await _send(request, answer)
         return response
 
 
@@ -187,31 +172,31 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
-async def _send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    """Send the reply, or lose it as its fault demands."""
-    match reply.fault:
+async def _send(request: web.BaseRequest, answer: Response) -> web.StreamResponse:
+    """Send the answer, or lose it as its fault demands."""
+    match answer.fault:
         case Fault.RESET:
             return _drop(request, reset=True)
         case Fault.CLOSE:
             return _drop(request)
         case Fault.TRUNCATE:
-            begun = await _begin(request, reply, len(reply.body))
-            await begun.write(reply.body[: len(reply.body) // 2])
+            begun = await _begin(request, answer, len(answer.body))
+            await begun.write(answer.body[: len(answer.body) // 2])
             _drop(request)
             return begun
         case Fault.DRIP:
-            begun = await _begin(request, reply, _ENDLESS)
+            begun = await _begin(request, answer, _ENDLESS)
             while True:
                 await begun.write(b" ")
                 await asyncio.sleep(_DRIP)
         case Fault.HANG:
             return await asyncio.Future[web.StreamResponse]()
-    return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
 
-async def _begin(request: web.BaseRequest, reply: Reply, length: int) -> web.StreamResponse:
+async def _begin(request: web.BaseRequest, answer: Response, length: int) -> web.StreamResponse:
     """Send the headers of a body of that length."""
-    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_length = length
     await response.prepare(request)
     return response

@@ -17,6 +17,7 @@ from typing import Generic, Literal, Protocol, Self, TypeVar
 import attrs
 
 from keyapi_async.bookmark import Bookmark
+from keyapi_async.checks import number
 from keyapi_async.errors import (
     AuthenticationError,
     CreditBudgetError,
@@ -25,7 +26,7 @@ from keyapi_async.errors import (
     QuotaExceededError,
     UsageError,
 )
-from keyapi_async.params import MAX_PAGE_SIZE, number
+from keyapi_async.streams.listing import MAX_PAGE_SIZE
 
 K = TypeVar("K")
 T = TypeVar("T")

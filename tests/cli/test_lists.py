@@ -10,13 +10,13 @@ import pytest
 
 from keyapi_async import (
     InfluencerLivestream,
-    InfluencerVideo,
     ProductCreator,
     RankedInfluencer,
     RankType,
+    Video,
     VideoProduct,
 )
-from keyapi_async.api import Influencer
+from keyapi_async.api.influencer import InfluencerResource
 from keyapi_async.cli import columns
 from keyapi_async.cli.app import run
 from keyapi_async.cli.output import CsvOutput, JsonLinesOutput, TableOutput, output
@@ -59,7 +59,7 @@ def test_csv_has_every_column_of_every_row(box: Sandbox, capsys: Capture) -> Non
     assert [row["video_id"] for row in rows] == [row["video_id"] for row in wire]
     moment = datetime.fromtimestamp(int(str(wire[0]["create_time"])), UTC)
     assert datetime.fromisoformat(rows[0]["create_time"]) == moment
-    assert rows[0]["sales_flag"] in {"true", "false"}
+    assert rows[0]["sales_flag"] in {"0", "1"}
     assert rows[0]["extra"] == ""
 
 
@@ -106,7 +106,7 @@ def test_a_region_without_rankings_is_said(
     async def never(*_: object, **__: object) -> None:
         """Find nothing."""
 
-    monkeypatch.setattr(Influencer, "latest_ranking_date", never)
+    monkeypatch.setattr(InfluencerResource, "latest_ranking_date", never)
     args = ["--region", "US", "--rank-type", "day", "--rank-field", "sales"]
     assert run(["ranking", *args]) == 2
     assert "give a --date" in capsys.readouterr().err
@@ -205,7 +205,7 @@ def test_output_needs_no_real_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue().startswith('{"product_id":"1"')
 
 
-RECORDS = [ProductCreator, InfluencerVideo, RankedInfluencer, InfluencerLivestream, VideoProduct]
+RECORDS = [ProductCreator, Video, RankedInfluencer, InfluencerLivestream, VideoProduct]
 
 
 @pytest.mark.parametrize("record", RECORDS)

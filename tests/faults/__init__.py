@@ -30,16 +30,18 @@ from keyapi_async import (
 )
 from keyapi_async.call.credits import Cost
 from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, Job
-from keyapi_async.sandbox.data import world_of
-from keyapi_async.sandbox.desk import Desk, Reply
+from keyapi_async.sandbox import Response, Service
 from keyapi_async.sandbox.faults import Fault, Faults
 from tests import virtual
 from tests.harvest import shop
 
-SHORT, SICK, OTHER = "1729806957591568488", "1729525854176336172", "1729806279290206752"
+CREATORS = "/v1/tiktok/product/creators/analytics"
+SHORT, SICK, OTHER = "1729415155516797461", "1729184005574699501", "1729579234166785675"
 KEYS = (SHORT, SICK, OTHER)
-LENGTHS = {key: len(world_of(0).product_creators(key)) for key in KEYS}
-WANTED = {key: [str(row["user_id"]) for row in world_of(0).product_creators(key)] for key in KEYS}
+WANTED = {
+    key: [str(row["user_id"]) for row in Service().rows(CREATORS, product_id=key)] for key in KEYS
+}
+LENGTHS = {key: len(WANTED[key]) for key in KEYS}
 
 PREFETCH = 3
 CONCURRENCY = 2
@@ -95,6 +97,7 @@ ILLS: Mapping[Fault, Ill] = {
     Fault.EMPTY_BODY: _NO_ENVELOPE,
     Fault.ZEROS: Ill(ResponseError, "larger than 8 MiB", 1, Cost.UNCERTAIN),
     Fault.NUMERIC_STRINGS: _ODD,
+    Fault.CONTROL_CHARACTERS: _ODD,
     Fault.UNKNOWN_FIELDS: _ODD,
     Fault.MISSING_FIELDS: _ODD,
     Fault.OBJECT_DATA: _ODD,
@@ -127,8 +130,8 @@ class Phase(StrEnum):
         return self in {Phase.CANCELLED, Phase.LEFT}
 
 
-class Ward(Desk):
-    """A desk at which one page goes wrong, so many times; requests for all others go well."""
+class Ward(Service):
+    """A service at which one page goes wrong, so many times; requests for all others go well."""
 
     def __init__(self, fault: Fault, page: int, times: int, **options: Any) -> None:
         super().__init__(**options)
@@ -137,7 +140,7 @@ class Ward(Desk):
 
     def answer(
         self, path: str, query: Iterable[tuple[str, str]], authorization: str | None, now: float
-    ) -> Reply:
+    ) -> Response:
         pairs = dict(query)
         here = (pairs["product_id"], pairs["page_num"]) == (SICK, str(self._page))
         strikes = here and self._times > 0
@@ -154,10 +157,10 @@ class Ward(Desk):
 
 
 class Ring:
-    """A client on a desk in memory, and what it must have left behind whenever it rests."""
+    """A client on a sandbox in memory, and what it must have left behind whenever it rests."""
 
-    def __init__(self, desk: Desk, **options: Any) -> None:
-        self._wire = virtual.DeskTransport(desk)
+    def __init__(self, service: Service, **options: Any) -> None:
+        self._wire = virtual.SandboxTransport(service)
         self.api = virtual.client(self._wire, **{"timeout": TIMEOUT, "retry": RETRY, **options})
 
     def idle(self) -> None:
@@ -347,19 +350,19 @@ READERS: Mapping[str, Callable[[KeyAPI, Path], Reader]] = {
 
 
 async def read_all(
-    reader: Reader, desk: Ward, phase: Phase, moment: float, idle: Callable[[], None]
+    reader: Reader, service: Ward, phase: Phase, moment: float, idle: Callable[[], None]
 ) -> None:
     """Read everything, interrupted as the phase says; nothing may be left behind at any time."""
     if phase is Phase.CANCELLED:
         task = asyncio.create_task(reader.read())
-        await desk.struck.wait()
+        await service.struck.wait()
         await asyncio.sleep(moment)
         task.cancel()
         await asyncio.wait((task,))
         assert task.cancelled() or not task.exception()
         idle()
     elif phase is Phase.LEFT:
-        reader.leaves = desk.struck.is_set
+        reader.leaves = service.struck.is_set
         await reader.read()
         reader.leaves = lambda: False
         idle()
@@ -393,14 +396,14 @@ def see_errors(reader: Reader, ill: Ill, most: int, *, exactly: bool) -> None:
         assert re.search(ill.says, told), told
 
 
-def see_credits(reader: Reader, desk: Ward, ill: Ill, *, cut: bool, more: int = 0) -> None:
+def see_credits(reader: Reader, service: Ward, ill: Ill, *, cut: bool, more: int = 0) -> None:
     """See that the meter is right, and nothing bought in vain but what the rules allow."""
-    assert desk.strikes
+    assert service.strikes
     spent, uncertain = reader.api.credits.spent, reader.api.credits.uncertain
-    assert spent <= desk.billed <= spent + uncertain
-    assert len(desk.requests) <= reader.api.stats.requests
+    assert spent <= service.billed <= spent + uncertain
+    assert len(service.requests) <= reader.api.stats.requests
     pages = sum(len(reader.rows.get(key, ())) // 10 + 1 for key in reader.keys)
-    lost = desk.strikes if ill.cost is Cost.UNCERTAIN else 0
+    lost = service.strikes if ill.cost is Cost.UNCERTAIN else 0
     assert pages + lost <= spent + uncertain <= pages + lost + more + reader.waste(cut=cut)
 
 

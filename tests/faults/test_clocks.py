@@ -14,11 +14,22 @@ import pytest
 from benchmarks.shared_gate import worst_second
 from keyapi_async import ProductCreator, RateLimitError, RetryPolicy, fan_out
 from keyapi_async.call.wire import Answer, Request
-from keyapi_async.sandbox.desk import Desk
+from keyapi_async.sandbox import Service
 from keyapi_async.sandbox.faults import Fault
 from keyapi_async.sandbox.windows import Window
 from tests import virtual
-from tests.faults import ILLS, PREFETCH, READERS, Phase, Ring, Ward, read_all, see_credits, see_rows
+from tests.faults import (
+    CREATORS,
+    ILLS,
+    PREFETCH,
+    READERS,
+    Phase,
+    Ring,
+    Ward,
+    read_all,
+    see_credits,
+    see_rows,
+)
 from tests.harvest import shop
 
 HOUR = 3600.0
@@ -36,14 +47,14 @@ def course(fault: Fault, name: str, folder: Path) -> list[object]:
     """Read everything through a fault; give all that happened, and when."""
     random.seed(1)
     folder.mkdir()
-    desk = Ward(fault, Phase.MIDDLE.page, 2)
+    service = Ward(fault, Phase.MIDDLE.page, 2)
 
     async def main() -> list[object]:
-        ring = Ring(desk)
+        ring = Ring(service)
         reader = READERS[name](ring.api, folder)
-        await read_all(reader, desk, Phase.MIDDLE, 0.0, ring.idle)
+        await read_all(reader, service, Phase.MIDDLE, 0.0, ring.idle)
         end = asyncio.get_running_loop().time()
-        return [desk.requests, reader.rows, reader.longest, ring.api.stats, end]
+        return [service.requests, reader.rows, reader.longest, ring.api.stats, end]
 
     return shop.run(main)
 
@@ -63,11 +74,11 @@ def test_a_wall_clock_that_jumps_by_hours_changes_nothing(
 # A date in Retry-After
 
 
-class Throttled(virtual.DeskTransport):
+class Throttled(virtual.SandboxTransport):
     """Answers first with a 429 whose Retry-After is a date, half a minute from the server's now."""
 
     def __init__(self, dates: dict[str, str]) -> None:
-        super().__init__(Desk())
+        super().__init__(Service())
         self._dates = dates
 
     async def send(self, request: Request, within: float) -> Any:
@@ -135,23 +146,23 @@ async def leap(after: float) -> None:
 def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
     fault: Fault, after: float, name: str, tmp_path: Path
 ) -> None:
-    desk, ill = Ward(fault, Phase.MIDDLE.page, max(1, ILLS[fault].tries - 1)), ILLS[fault]
+    service, ill = Ward(fault, Phase.MIDDLE.page, max(1, ILLS[fault].tries - 1)), ILLS[fault]
 
     async def main() -> None:
-        ring = Ring(desk)
+        ring = Ring(service)
         reader = READERS[name](ring.api, tmp_path)
 
         async def suspended() -> None:
-            await desk.struck.wait()
+            await service.struck.wait()
             await leap(after)
 
         suspension = asyncio.create_task(suspended())
-        await read_all(reader, desk, Phase.MIDDLE, 0.0, lambda: None)
+        await read_all(reader, service, Phase.MIDDLE, 0.0, lambda: None)
         await suspension
         ring.idle()
         see_rows(reader, fault, Phase.MIDDLE.page)
         # Whatever was on its way when the machine fell asleep is lost, and may have been billed.
-        see_credits(reader, desk, ill, cut=True, more=1 + PREFETCH)
+        see_credits(reader, service, ill, cut=True, more=1 + PREFETCH)
         assert asyncio.get_running_loop().time() < HOUR + 60
 
     shop.run(main)
@@ -163,12 +174,12 @@ def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
 def test_those_who_wait_through_a_leap_do_not_burst(
     qps: int, window: Window, leaps: tuple[float, ...]
 ) -> None:
-    desk = Desk(qps=qps, window=window)
-    keys = desk.world.product_ids(60)
+    service = Service(qps=qps, window=window)
+    keys = service.product_ids(60)
     got: dict[str, list[str]] = {}
 
     async def main() -> None:
-        wire = virtual.DeskTransport(desk, latency=(0.005, 0.08))
+        wire = virtual.SandboxTransport(service, latency=(0.005, 0.08))
         api = virtual.client(wire, qps=qps, retry=RetryPolicy(attempts=5))
 
         async def suspended() -> None:
@@ -188,9 +199,9 @@ def test_those_who_wait_through_a_leap_do_not_burst(
         assert worst_second(sorted(wire.sent)) <= qps
         assert api.stats.throttles == 0
         spent, uncertain = api.credits.spent, api.credits.uncertain
-        assert spent <= desk.billed <= spent + uncertain
+        assert spent <= service.billed <= spent + uncertain
         assert uncertain <= 30 * len(leaps)
 
     virtual.run(main)
-    rows = {key: list(desk.world.product_creators(key))[:15] for key in keys}
+    rows = {key: list(service.rows(CREATORS, product_id=key))[:15] for key in keys}
     assert got == {key: [str(row["user_id"]) for row in few] for key, few in rows.items() if few}

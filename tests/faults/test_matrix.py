@@ -67,18 +67,18 @@ def test_a_fault_costs_no_row_and_no_credit_but_its_own(
     cell: Cell, name: str, tmp_path: Path
 ) -> None:
     fault, phase, times, moment = cell
-    desk, ill = Ward(fault, phase.page, times), ILLS[fault]
+    service, ill = Ward(fault, phase.page, times), ILLS[fault]
 
     async def main() -> None:
-        ring = Ring(desk)
+        ring = Ring(service)
         reader = READERS[name](ring.api, tmp_path)
         reader.pause = {Phase.AHEAD: 30.0, Phase.LEFT: 0.004}.get(phase, 0.0)
-        await read_all(reader, desk, phase, moment, ring.idle)
+        await read_all(reader, service, phase, moment, ring.idle)
         see_rows(reader, fault, phase.page)
         see_errors(reader, ill, int(times == ill.tries), exactly=not phase.cut)
-        see_credits(reader, desk, ill, cut=phase.cut)
+        see_credits(reader, service, ill, cut=phase.cut)
         assert reader.longest <= PATIENCE
-        assert phase.cut or times in {desk.strikes, FOR_EVER}
+        assert phase.cut or times in {service.strikes, FOR_EVER}
 
     shop.run(main)
 
@@ -89,15 +89,15 @@ def test_a_fault_costs_no_row_and_no_credit_but_its_own(
 def test_a_deadline_bounds_a_call_whatever_lasts(
     fault: Fault, name: str, deadline: float, tmp_path: Path
 ) -> None:
-    desk, ill = Ward(fault, Phase.MIDDLE.page, ATTEMPTS), ILLS[fault]
+    service, ill = Ward(fault, Phase.MIDDLE.page, ATTEMPTS), ILLS[fault]
 
     async def main() -> None:
-        ring = Ring(desk, deadline=deadline)
+        ring = Ring(service, deadline=deadline)
         reader = READERS[name](ring.api, tmp_path)
-        await read_all(reader, desk, Phase.MIDDLE, 0.0, ring.idle)
+        await read_all(reader, service, Phase.MIDDLE, 0.0, ring.idle)
         see_rows(reader, fault, Phase.MIDDLE.page)
         # What a deadline cut short on its way there is uncertain, too.
-        see_credits(reader, desk, ill, cut=False, more=len(reader.errors))
+        see_credits(reader, service, ill, cut=False, more=len(reader.errors))
         assert {type(error) for error in reader.errors} <= {ill.error, DeadlineExceededError}
         assert reader.longest <= deadline + 0.01
 

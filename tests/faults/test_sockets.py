@@ -42,10 +42,10 @@ QUICK = RetryPolicy(attempts=3, initial=0.001)
 async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
     fault: Fault, phase: Phase, name: str, tmp_path: Path
 ) -> None:
-    desk, ill = Ward(fault, phase.page, 1), ILLS[fault]
+    service, ill = Ward(fault, phase.page, 1), ILLS[fault]
     timeout = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 10.0
     async with Sandbox() as box:
-        box._desk = desk
+        box._service = service
         async with KeyAPI(
             box.api_key, base_url=box.url, qps=1e4, retry=QUICK, timeout=timeout, proxy=""
         ) as api:
@@ -56,10 +56,10 @@ async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
 
             reader = READERS[name](api, tmp_path)
             reader.pause = 0.001 if phase is Phase.LEFT else 0.0
-            await read_all(reader, desk, phase, 0.002, idle)
+            await read_all(reader, service, phase, 0.002, idle)
             see_rows(reader, fault, phase.page)
             see_errors(reader, ill, int(ill.tries == 1), exactly=not phase.cut)
-            see_credits(reader, desk, ill, cut=phase.cut)
+            see_credits(reader, service, ill, cut=phase.cut)
             assert reader.longest < 5
         server: Any = getattr(box._runner, "server", None)
         async with asyncio.timeout(5):

@@ -17,8 +17,7 @@ import pytest
 import trustme
 
 from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, RetryPolicy
-from keyapi_async.sandbox import Sandbox
-from keyapi_async.sandbox.desk import Desk
+from keyapi_async.sandbox import Sandbox, Service
 from tests.faults import READERS, SICK, WANTED, in_use, tasks_but_servers
 from tests.servers import SUCCESS, Raw, http, raw, succeed
 
@@ -114,21 +113,21 @@ async def test_what_reached_nobody_is_told_costs_nothing_and_is_taken_up_again(
 
 
 class Line:
-    """A desk that a raw server asks for its answers."""
+    """A sandbox that a raw server asks for its answers."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
+        self.service = Service()
 
     def answer(self, head: bytes) -> bytes:
         target = urlsplit(head.split(b" ", 2)[1].decode())
-        reply = self.desk.answer(
-            target.path, parse_qsl(target.query), f"Bearer {self.desk.api_key}", 0.0
+        reply = self.service.answer(
+            target.path, parse_qsl(target.query), f"Bearer {self.service.api_key}", 0.0
         )
         return http(reply.body)
 
     @property
     def bought(self) -> Counter[int | None]:
-        return Counter(asked.page_num for asked in self.desk.requests)
+        return Counter(asked.page_num for asked in self.service.requests)
 
 
 def closes(writer: asyncio.StreamWriter) -> None:
@@ -160,7 +159,7 @@ async def test_connections_closed_behind_an_answer_send_nothing_twice(prefetch: 
     async with raw(talk) as server, client(server.url) as api:
         assert await collected(api, prefetch) == WANTED[SICK]
         assert set(line.bought.values()) == {1}
-        assert len(server.heads) == line.desk.billed
+        assert len(server.heads) == line.service.billed
         # A request written into a closing connection may have been read, for all one knows.
         assert api.credits.spent + api.credits.uncertain == api.stats.requests
         assert 5 <= api.credits.spent <= 5 + prefetch
@@ -185,8 +184,8 @@ async def test_a_kept_connection_that_dies_of_its_second_request_costs_that_one(
 
     async with raw(talk) as server, client(server.url) as api:
         assert await collected(api, prefetch) == WANTED[SICK]
-        assert len(server.heads) == api.stats.requests == line.desk.billed
-        assert api.credits.spent + api.credits.uncertain == line.desk.billed
+        assert len(server.heads) == api.stats.requests == line.service.billed
+        assert api.credits.spent + api.credits.uncertain == line.service.billed
         assert api.credits.spent >= 5
         assert api.stats.retries == api.credits.uncertain > 0 or prefetch
         assert not in_use(api)
@@ -233,5 +232,5 @@ async def test_a_late_answer_is_given_to_nobody_else(
         assert (api.credits.spent, api.credits.uncertain) == (1, 1)
         assert not in_use(api)
         assert await collected(api, prefetch) == WANTED[SICK]
-        assert len(server.heads) == api.stats.requests == line.desk.billed
-        assert api.credits.spent + api.credits.uncertain == line.desk.billed
+        assert len(server.heads) == api.stats.requests == line.service.billed
+        assert api.credits.spent + api.credits.uncertain == line.service.billed

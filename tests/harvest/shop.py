@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
@@ -124,6 +124,25 @@ class Shop:
         options.setdefault("retry", RetryPolicy(attempts=2, initial=0.01))
         options.setdefault("qps", 1e5)
         return virtual.client(self, **options)
+
+
+class Answers:
+    """A server that answers with whole pages of any rows; ``n`` of the query says which."""
+
+    def __init__(self, pages: Sequence[Any]) -> None:
+        self.bodies = [
+            page if isinstance(page, bytes) else orjson.dumps(list(page)) for page in pages
+        ]
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        rows = self.bodies[int(dict(parse_qsl(request.query))["n"])]
+        return Answer(200, {}, b'{"code": 0, "data": %s}' % rows)
+
+    async def close(self) -> None:
+        pass
+
+    def client(self) -> KeyAPI:
+        return virtual.client(self, qps=1e5)
 
 
 def creator(product_id: str, place: int) -> Row:

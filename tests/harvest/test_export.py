@@ -16,11 +16,11 @@ import pytest
 
 from keyapi_async import (
     ConfigurationError,
-    InfluencerVideo,
     InvalidParameterError,
     ProductCreator,
     RankedInfluencer,
     RankType,
+    Video,
     converter,
     unstructure,
 )
@@ -92,7 +92,7 @@ def written(value: Any, name: str) -> str:
         (RANKING, RankedInfluencer, ["list_date", "list_region"]),
         (
             Job.influencer_videos(unique_ids=desk.world.unique_ids(8)),
-            InfluencerVideo,
+            Video,
             ["list_unique_id"],
         ),
     ],

@@ -11,13 +11,13 @@ from keyapi_async import (
     AuthenticationError,
     Bookmark,
     CreditBudgetError,
-    InfluencerVideo,
     InvalidParameterError,
     KeyAPI,
     ProductCreator,
     QuotaExceededError,
     RetryPolicy,
     UsageError,
+    Video,
 )
 from keyapi_async.harvest import (
     Harvest,
@@ -219,7 +219,7 @@ def test_records_may_be_dicts_but_not_those_of_another_endpoint(tmp_path: Path) 
             await harvest.run(server.client(), Job.product_creators(server.ids))
             assert [row async for row in harvest.records(dict)] == server.rows("100")
             with pytest.raises(InvalidParameterError, match="ProductCreator, which"):
-                await anext(harvest.records(InfluencerVideo))
+                await anext(harvest.records(Video))
 
     shop.run(main)
 

@@ -1,5 +1,6 @@
 """Whether a record says what was sent, judged without the package's own readers."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -49,6 +50,17 @@ def _is_flag(value: bool, sent: object) -> bool:
     if isinstance(sent, bool):
         return value is sent
     return isinstance(sent, (int, str)) and _WORDS.get(str(sent).strip().lower()) is value
+
+
+def says_json(value: object, sent: object) -> bool:
+    """Tell whether a field of JSON in a text has what the text says, or else the text."""
+    if value == sent or (
+        type(value) is float and number(sent) is not None and value == float(str(sent))
+    ):
+        return True  # a bare number beyond 64 bits is a float to every fast reader of JSON
+    with suppress(RecursionError, TypeError, ValueError):
+        return bool(value == json.loads(sent, strict=False))  # type: ignore[arg-type]  # a text
+    return False
 
 
 def _is_list(value: tuple[CategoryRank, ...], sent: object) -> bool:

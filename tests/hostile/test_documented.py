@@ -11,7 +11,6 @@ from keyapi_async import Page, unstructure
 from keyapi_async.records.codec import kinds_of
 from tests.hostile.documents import (
     ENDPOINTS,
-    PATHS,
     Endpoint,
     literals,
     read,
@@ -22,10 +21,6 @@ from tests.hostile.documents import (
 from tests.rows import steady
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
-
-
-def test_every_documented_endpoint_has_a_record() -> None:
-    assert {endpoint.path for endpoint in ENDPOINTS} == PATHS
 
 
 @every_endpoint

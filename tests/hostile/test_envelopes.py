@@ -106,7 +106,7 @@ def test_data_is_a_list_of_rows_or_an_error_that_does_not_quote_it(data: bytes) 
             "float" if type(sent) is int and not -(2**63) <= sent < 2**64 else type(sent).__name__
         )
         assert type(found) is ResponseError
-        assert found.message == f"the answer's data is no list of rows, but {kind}"
+        assert found.message == f"the answer's data is not a list of rows, but {kind}"
         assert found.request_id == "r-1"
 
 

@@ -42,7 +42,7 @@ class Own:
     ids=str,
 )  # fmt: skip
 def test_what_would_be_misread_is_no_record(row: dict[str, object]) -> None:
-    with pytest.raises(DecodeError, match="is no Own: "):
+    with pytest.raises(DecodeError, match="cannot become Own: "):
         reader_of(Own)(row, None)
 
 
@@ -66,7 +66,7 @@ def test_what_a_users_hook_repeats_is_escaped_and_cut(evil: str) -> None:
         raise ValueError(row["name"] * 10**5)
 
     converter.register_structure_hook(Guest, refuse)
-    with pytest.raises(DecodeError, match=r"is no Guest: ValueError: ") as caught:
+    with pytest.raises(DecodeError, match=r"cannot become Guest: ValueError: ") as caught:
         reader_of(Guest)({"name": evil}, None)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 3000

@@ -1,12 +1,13 @@
 """Faults: when they strike, and what they do to an answer."""
 
 import itertools
+import json
 import zlib
 from collections import Counter
 
 import pytest
 
-from keyapi_async.sandbox.faults import Fault, Faults, misshapen, zeros
+from keyapi_async.sandbox.faults import Fault, Faults, misshapen, spoilt, zeros
 
 
 def test_the_script_comes_first_then_the_rates() -> None:
@@ -60,7 +61,7 @@ def test_scripts_and_delays_are_checked() -> None:
 
 def test_a_single_row_comes_as_an_object_and_several_do_not() -> None:
     """`object_data` touches lists of one alone."""
-    row: dict[str, str | int | float] = {"user_id": "7"}
+    row = {"user_id": "7"}
     assert misshapen(Fault.OBJECT_DATA, [row]) == {"data": row}
     assert misshapen(Fault.OBJECT_DATA, [row, row]) == {"data": [row, row]}
     assert misshapen(Fault.OBJECT_DATA, []) == {"data": []}
@@ -72,3 +73,16 @@ def test_zeros_are_a_whole_gzip_stream() -> None:
     assert zlib.decompress(packed, wbits=31) == bytes(3 << 20)
     assert len(packed) < 30_000
     assert len(zeros()) < 3_000_000
+
+
+def test_control_characters_stand_raw_in_texts_alone() -> None:
+    """Only a strict parser refuses them: ids and what else the row says stay as they are."""
+    row = {"product_id": "7", "product_name": "a", "desc_detail": "[]", "title": ""}
+    body = json.dumps(row, separators=(",", ":")).encode()
+    raw = spoilt(Fault.CONTROL_CHARACTERS, body)
+    with pytest.raises(json.JSONDecodeError, match="Invalid control character"):
+        json.loads(raw)
+    assert json.loads(raw, strict=False) == {
+        "product_id": "7", "product_name": "\n\ta", "desc_detail": "\n\t[]", "title": "\n\t"
+    }  # fmt: skip
+    assert spoilt(None, body) == body

@@ -1,0 +1,283 @@
+"""The harvest: a ledger, the runs that fill it, and the ways out of it."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from keyapi_async.checks import number
+from keyapi_async.errors import InvalidParameterError, UsageError
+from keyapi_async.harvest.export import Exported, open_export
+from keyapi_async.harvest.file import open_to_write
+from keyapi_async.harvest.ledger import Ledger
+from keyapi_async.harvest.plan import Keys, Open, check_arguments
+from keyapi_async.harvest.reading import START, Reading
+from keyapi_async.harvest.records import Records
+from keyapi_async.harvest.report import HarvestReport, ListFailure, Progress, Status
+from keyapi_async.harvest.run import Run
+from keyapi_async.harvest.writer import FileThread
+
+K = TypeVar("K")
+T = TypeVar("T")
+Snapshots = Literal["latest", "all"]
+
+_PAGES = 500
+"""Pages exported at a time."""
+
+
+class Harvest:
+    """A ledger, and the runs that fill it; made by ``Harvest.open``.
+
+    ::
+
+        async with KeyAPI() as api, Harvest.open("creators.db") as harvest:
+            report = await harvest.run(product_ids, api.tiktok.product.iter_creators)
+
+    Any number of programs may read a ledger, also while a run writes to it; one run at a time
+    writes, whatever process it is in.
+    """
+
+    def __init__(self, file: Path, *, read_only: bool) -> None:
+        self._file = file
+        self._read_only = read_only
+        self._thread: FileThread | None = None
+        self._reading: Reading | None = None
+        self._run: Run | None = None
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
+        """Name the ledger, for ``async with``; entering opens it.
+
+        Args:
+            path: a file; its folder must exist. Where it does not exist, a new ledger is made.
+            read_only: only look at a ledger that is there; nothing is written, and the folder may
+                be one that cannot be written to.
+
+        Raises (entering):
+            LedgerError: the file is not a ledger, damaged, or of another version.
+        """
+        return cls(Path(path), read_only=read_only)
+
+    async def __aenter__(self) -> Self:
+        if self._thread is not None:
+            raise UsageError("this harvest is open already")
+        thread = FileThread()
+        try:
+            self._reading = await thread.call(self._open)
+        except BaseException:
+            thread.close()
+            raise
+        self._thread = thread
+        return self
+
+    def _open(self) -> Reading:
+        if not self._read_only:
+            open_to_write(self._file).close()
+        return Reading(self._file)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reading, thread = self._opened()
+        self._reading = self._thread = None
+        try:
+            await thread.call(reading.close)
+        finally:
+            thread.close()
+
+    async def run(
+        self,
+        keys: Keys[K],
+        open_stream: Open[K],
+        *,
+        concurrency: int = 16,
+        max_age: timedelta | None = None,
+        patience: timedelta = timedelta(minutes=10),
+        progress: Callable[[Progress], None] | None = None,
+    ) -> HarvestReport:
+        """Read what the ledger lacks of some lists, and of those that earlier runs gave it.
+
+        All keys are opened, so checked, and written down before a credit is spent: all of them, or
+        none where one is refused. Where the endpoint takes several ids a call, the ids of all keys
+        are put together, and known ones are not asked for again. Lists that failed each for
+        themselves are in the report. Cancelling is safe: what has arrived is committed first.
+
+        Args:
+            keys: any iterable or async iterable; of equal lists one is read.
+            open_stream: makes the stream of a key, as ``fan_out`` has it. ``prefetch`` and
+                ``skip_invalid`` mean nothing here; ``limit`` and a beginning elsewhere than at
+                page 1 are refused. The options of all streams must be the same, and those of the
+                ledger's earlier runs. Without any key, nothing is asked for.
+            concurrency: lists read at a time.
+            max_age: lists whose last complete reading is older are read again. Until such a list is
+                read to its new end, the former reading is what is shown. What seems to come from
+                the future, because a clock was wrong, counts as new.
+            patience: how long to wait for a network that is lost in the middle.
+            progress: is called after each commit, and when a pause begins or ends.
+
+        Cost:
+            The price of a call for each page that is not in the ledger yet.
+
+        Raises:
+            InvalidParameterError: a key is refused; nothing was sent, and no list was added.
+            LedgerError: another run has the ledger, it is of other lists, or it cannot be written.
+            HarvestStoppedError: the key, the credits, the budget or the network ended it.
+        """
+        _, _ = self._opened()
+        if self._read_only:
+            raise UsageError("this harvest was opened to be read: open it without read_only")
+        if self._run is not None:
+            raise UsageError("this harvest is running already")
+        check_arguments(keys, open_stream, max_age)
+        number("concurrency", concurrency, 1)
+        if not isinstance(patience, timedelta):
+            raise InvalidParameterError("patience", patience, "a timedelta")
+        thread = FileThread()
+        try:
+            ledger = Ledger(self._file)
+            self._run = Run(
+                ledger, thread, concurrency=concurrency, patience=patience, show=progress
+            )
+            try:
+                await thread.call(ledger.open)
+                report = await self._run.read(keys, open_stream, max_age)
+            finally:
+                self._run = None
+                await thread.call(ledger.close)
+        finally:
+            thread.close()
+        return report or await self._nothing_done()
+
+    async def _nothing_done(self) -> HarvestReport:
+        status, failures = await self.status(), await self.failures()
+        return HarvestReport(
+            done=status.done,
+            failed=status.failed,
+            left=status.left,
+            before=status.done,
+            failures=failures,
+        )
+
+    def stop(self) -> None:
+        """End the run under way: ask for nothing more, and keep the pages in flight."""
+        if self._run is not None:
+            self._run.stop()
+
+    async def status(self) -> Status:
+        """Count what the ledger holds, at once, and tell how far its run is.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        reading, thread = self._opened()
+        return await thread.call(reading.status)
+
+    async def failures(self) -> tuple[ListFailure, ...]:
+        """List the first hundred of the lists that ended with an error.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        reading, thread = self._opened()
+        return await thread.call(reading.failures)
+
+    def records(self, into: type[T], *, snapshots: Snapshots = "latest") -> Records[T]:
+        """Stream the ledger's rows as records, list after list; invalid ones are left out.
+
+        Args:
+            into: the record class of the lists; ``dict`` for the rows as they were sent; or any
+                class that cattrs can structure.
+            snapshots: "latest" for the last complete reading of each list (the first one while it
+                goes on), "all" for every reading.
+
+        Raises:
+            InvalidParameterError: rows cannot become that.
+
+        Raises (reading):
+            LedgerError: the ledger holds nothing yet, or cannot be read.
+        """
+        return Records(self._opened, into, snapshots=_all(snapshots))
+
+    async def values(self, field: str) -> AsyncIterator[Any]:
+        """Stream the distinct values of a column of the export; empty ones are left out.
+
+        Args:
+            field: the column, such as ``user_id``.
+
+        Raises (reading):
+            InvalidParameterError: there is no such column.
+            LedgerError: the ledger holds nothing yet, or cannot be read.
+        """
+        reading, thread = self._opened()
+        found = reading.values(field)
+        try:
+            while (some := await thread.call(next, found, None)) is not None:
+                for value in some:
+                    yield value
+        finally:
+            await thread.call(found.close)
+
+    async def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        snapshots: Snapshots = "latest",
+        escape_formulas: bool = False,
+    ) -> Exported:
+        """Write the ledger's records to a file: ``.parquet``, ``.csv`` or ``.jsonl``.
+
+        The file appears when it is complete, in place of an older one. Each row begins with the key
+        of its list, as ``list_product_id`` and the like, and ``fetched_at``, the time (UTC) at
+        which its page came. Invalid rows are left out.
+
+        - Parquet has typed columns, times in UTC, categories as a list of structs, and unknown
+          fields as JSON in ``extra``. It needs the extra ``parquet``.
+        - CSV has the same columns as text, in UTF-8 with the mark by which spreadsheets know it;
+          they are those of the ledger's view ``records``. Values are never changed, unless
+          ``escape_formulas`` is on.
+        - JSON Lines has rows as ``unstructure`` gives them, a row's position added where there is
+          one.
+
+        Args:
+            path: where to; its suffix chooses the format.
+            snapshots: "latest" or "all", as for ``records``.
+            escape_formulas: put ``'`` before texts of a CSV that a spreadsheet would run as a
+                formula, those with ``=``, ``+``, ``-``, ``@`` (wide ones too), a tab or a line
+                break in front. Numbers stay numbers.
+
+        Raises:
+            InvalidParameterError: no such format.
+            ConfigurationError: pyarrow is missing.
+            ExportError: the file cannot be written.
+            LedgerError: the ledger holds nothing yet, or cannot be read.
+        """
+        reading, thread = self._opened()
+        every = _all(snapshots)
+        known = await thread.call(reading.about)
+        export = open_export(Path(path), known, escape_formulas=escape_formulas)
+        after = START
+        try:
+            await thread.call(export.begin)
+            while pages := await thread.call(reading.pages, known, after, _PAGES, snapshots=every):
+                after = pages[-1].place
+                await thread.call(export.write, reading, pages)
+            return await thread.call(export.finish)
+        except BaseException:
+            await thread.call(export.abandon)
+            raise
+
+    def _opened(self) -> tuple[Reading, FileThread]:
+        if self._reading is None or self._thread is None:
+            raise UsageError("use a harvest inside of 'async with Harvest.open(…)'")
+        return self._reading, self._thread
+
+
+def _all(snapshots: object) -> bool:
+    if snapshots not in ("latest", "all"):
+        raise InvalidParameterError("snapshots", snapshots, "'latest' or 'all'")
+    return snapshots == "all"

@@ -1,0 +1,156 @@
+"""Plans a run: every key is opened, so checked, and written down before a credit is spent."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from keyapi_async.call.wire import query_of
+from keyapi_async.errors import InvalidParameterError, shown
+from keyapi_async.harvest.ledger import Ledger
+from keyapi_async.harvest.report import Progress
+from keyapi_async.harvest.schema import difference, facts_of
+from keyapi_async.harvest.writer import FileThread
+from keyapi_async.streams.stream import RecordStream
+
+K = TypeVar("K")
+Keys = Iterable[K] | AsyncIterable[K]
+Open = Callable[[K], RecordStream[Any]]
+
+_AT_A_TIME = 500
+"""Keys opened before they are written down."""
+
+
+def check_arguments(keys: object, open_stream: object, max_age: object) -> None:
+    """Refuse what cannot be planned.
+
+    Raises:
+        InvalidParameterError: it is that.
+    """
+    if isinstance(keys, (str, bytes, Mapping)) or not isinstance(keys, (Iterable, AsyncIterable)):
+        allowed = "an iterable or an async iterable of keys; one key is a list of one"
+        raise InvalidParameterError("keys", keys, allowed)
+    if not callable(open_stream):
+        raise InvalidParameterError("open_stream", open_stream, "a function of a key")
+    if max_age is not None and (not isinstance(max_age, timedelta) or max_age < timedelta(0)):
+        raise InvalidParameterError("max_age", max_age, "a timedelta, such as timedelta(days=1)")
+
+
+class Plan:
+    """The lists of one run.
+
+    Attributes:
+        template: the first stream, of which every list's is made; None where there is no key.
+    """
+
+    def __init__(self, ledger: Ledger, thread: FileThread) -> None:
+        self.template: RecordStream[Any] | None = None
+        self._ledger = ledger
+        self._thread = thread
+        self._facts: dict[str, str | int] = {}
+        self._lists: list[tuple[str, ...]] = []
+        self._ids: dict[str, list[str]] = {}
+        self._new_ids: dict[str, list[str]] = {}
+        self._queries: dict[str, tuple[dict[str, str], Mapping[str, str]]] = {}
+
+    async def write(
+        self, keys: Keys[K], open_stream: Open[K], max_age: timedelta | None
+    ) -> Progress:
+        """Write down the lists of all keys: all of them, or none where one is refused.
+
+        Raises:
+            InvalidParameterError: a key is refused; it is named.
+            LedgerError: the ledger is of other lists.
+        """
+        try:
+            number = 0
+            async for key in _drawn(keys):
+                number += 1
+                await self._add(opened(key, number, open_stream), key, number)
+                if number % _AT_A_TIME == 0:
+                    await self._flush()
+                    await asyncio.sleep(0)
+            await self._flush(last=True)
+            if self.template is None:
+                return Progress(done=0, failed=0, left=0)
+            stale = None if max_age is None else int(time.time() - max_age.total_seconds())
+            return await self._thread.call(self._ledger.finish, stale)
+        except BaseException:
+            await self._thread.call(self._ledger.abandon)
+            raise
+
+    async def _add(self, stream: RecordStream[Any], key: object, number: int) -> None:
+        facts = facts_of(stream)
+        if self.template is None:
+            self.template, self._facts = stream, facts
+            listing = stream.listing
+            await self._thread.call(self._ledger.begin, facts, tuple(listing.key), listing.into)
+        elif (unlike := difference(self._facts, facts, "for the first key")) is not None:
+            allowed = f"keys of one kind of list: {unlike}; use another ledger for these"
+            raise InvalidParameterError(f"key {number}", key, allowed)
+        listing = stream.listing
+        if listing.ids is None:
+            self._lists.append(("\n".join(listing.queries), *listing.key.values()))
+        elif listing.queries:
+            query = dict(parse_qsl(listing.queries[0], keep_blank_values=True))
+            del query[listing.ids]
+            family = query_of(query)
+            self._queries.setdefault(family, (query, listing.key))
+            self._ids.setdefault(family, []).extend(listing.key[listing.ids].split(","))
+
+    async def _flush(self, *, last: bool = False) -> None:
+        """Hand what was opened to the ledger; of ids, those that are new, in full groups."""
+        for family, ids in self._ids.items():
+            assert self.template is not None  # noqa: S101  # it has given ids
+            name, most = self.template.listing.ids or "", self.template.listing.ids_per_call
+            prefix = f"{family}&" if family else ""
+            new = self._new_ids.pop(family, [])
+            new += await self._thread.call(self._ledger.add_ids, prefix, ids)
+            full = len(new) if last else len(new) - len(new) % most
+            query, key = self._queries[family]
+            for n in range(0, full, most):
+                group = ",".join(new[n : n + most])
+                values = [group if one == name else value for one, value in key.items()]
+                self._lists.append((query_of({**query, name: group}), *values))
+            ids.clear()
+            self._new_ids[family] = new[full:]
+        lists, self._lists = self._lists, []
+        if lists:
+            await self._thread.call(self._ledger.add_lists, lists)
+
+
+def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
+    """Open the stream of a key, and see that a harvest can read it.
+
+    Raises:
+        InvalidParameterError: it is refused; the key is named.
+    """
+    try:
+        stream: object = open_stream(key)
+    except InvalidParameterError as error:
+        error.message = f"key {number}, {shown(key)}: {error.message}"
+        raise
+    if asyncio.iscoroutine(stream):
+        stream.close()
+    if not isinstance(stream, RecordStream):
+        allowed = "a function of a key that gives a stream, such as an iter_… of the client"
+        raise InvalidParameterError("open_stream", open_stream, allowed)
+    if stream._left is not None:  # noqa: SLF001  # it has no name of its own
+        allowed = "a harvest reads whole lists: leave it out"
+        raise InvalidParameterError("limit", stream._left, allowed)  # noqa: SLF001
+    mark = stream.bookmark
+    if (mark.page_num, mark.offset, mark.part) != (1, 0, 0):
+        allowed = "a harvest reads lists from their beginning, and keeps its own bookmarks"
+        raise InvalidParameterError("start", mark, allowed)
+    return stream
+
+
+async def _drawn(keys: Keys[K]) -> AsyncIterator[K]:
+    if isinstance(keys, AsyncIterable):
+        async for key in keys:
+            yield key
+    else:
+        for key in keys:
+            yield key

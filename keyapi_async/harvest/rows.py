@@ -1,0 +1,396 @@
+"""Rows of the API become rows of the ledger, and what the ledger holds becomes the API's row again.
+
+Rows of one page look alike: the same fields, with values of the same classes. How such rows are
+taken over is worked out once for each look, and costs little for each row; what does not fit is
+read by the record's codec, value by value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import attrs
+import orjson
+
+from keyapi_async.errors import DecodeError
+from keyapi_async.harvest.columns import (
+    LARGEST,
+    Column,
+    column_of,
+    json_text,
+    stored,
+    wire_of,
+)
+from keyapi_async.records.codec import KIND, ReadRow, kinds_of
+from keyapi_async.records.converter import reader_of
+from keyapi_async.records.fields import Kind, SalesFlag
+
+Values = list[Any]
+Look = tuple[tuple[str, ...], tuple[type, ...]]
+
+_MOST_LOOKS = 1000
+_MOST_COLUMNS = 400
+_LONGEST_NAME = 200
+_DEEP = "row: it is nested deeper than can be kept"
+
+
+class Taken(NamedTuple):
+    """The rows of one page as the ledger keeps them.
+
+    Attributes:
+        valid: the values of the columns, then ``extra``, then what was sent otherwise.
+        invalid: place in the page from 0, the row as JSON (None where it is too deep), and why.
+    """
+
+    valid: list[Values]
+    invalid: list[tuple[int, str | None, str]]
+
+
+@attrs.frozen
+class _Plan:
+    """How rows of one look are taken over."""
+
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    converts: tuple[tuple[int, Callable[[Any], Any]], ...]
+    extra: tuple[str, ...]
+    nulls: str | None
+
+
+class RecordRows:
+    """Takes over rows that a record class describes."""
+
+    def __init__(self, record: type) -> None:
+        fields = [f for f in attrs.fields(record) if KIND in f.metadata]
+        self._kinds: dict[str, Kind] = {f.name: f.metadata[KIND] for f in fields}
+        self._sent = kinds_of(record)
+        self.columns = [column_of(name, kind) for name, kind in self._kinds.items()]
+        self._wire = [wire_of(column) for column in self.columns]
+        self._positions = [n for n, kind in enumerate(self._kinds.values()) if not kind.on_wire]
+        self._converters = {
+            column.name: _converters(kind, column, wire_of(column))
+            for column, kind in zip(self.columns, self._kinds.values(), strict=True)
+        }
+        self._read: ReadRow[Any] = reader_of(record)
+        self._plans: dict[Look, _Plan | None] = {}
+
+    def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
+        """Take over a page."""
+        taken = Taken([], [])
+        for place, row in enumerate(rows):
+            if place in invalid or not isinstance(row, dict):
+                taken.invalid.append((place, _text(row), invalid[place]))
+                continue
+            look = (tuple(row), tuple(map(type, row.values())))
+            try:
+                plan = self._plans[look]
+            except KeyError:
+                plan = self._planned(look)
+            if plan is not None:
+                try:
+                    taken.valid.append(self._quick(plan, row, first + place))
+                except (ValueError, LookupError, OverflowError):
+                    pass
+                else:
+                    continue
+            try:
+                taken.valid.append(self._careful(row, first + place))
+            except DecodeError as error:
+                taken.invalid.append((place, _text(row), str(error)))
+            except orjson.JSONEncodeError:
+                taken.invalid.append((place, _text(row), _DEEP))
+        return taken
+
+    def _quick(self, plan: _Plan, row: dict[str, Any], position: int) -> Values:
+        values = list(plan.pick((*row.values(), None)))
+        for n, convert in plan.converts:
+            values[n] = convert(values[n])
+        for n in self._positions:
+            values[n] = position
+        values.append(_json({name: row[name] for name in plan.extra}) if plan.extra else None)
+        values.append(plan.nulls)
+        return values
+
+    def _careful(self, row: dict[str, Any], position: int) -> Values:
+        record: Any = self._read(row, position)
+        values: Values = [stored(kind, getattr(record, name)) for name, kind in self._kinds.items()]
+        extra = record.extra
+        said = row_of(self.columns, self._wire, values, extra)
+        unlike = {name: row[name] for name in row if not _same(said, row, name)}
+        values += [_json(extra) if extra else None, _json(unlike) if unlike else None]
+        return values
+
+    def _planned(self, look: Look) -> _Plan | None:
+        if len(self._plans) >= _MOST_LOOKS:
+            self._plans.clear()
+        plan = self._plans[look] = self._plan(*look)
+        return plan
+
+    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Plan | None:
+        """Work out how rows of a look are taken over; None where they need more care."""
+        places = {name: n for n, name in enumerate(names)}
+        picks, converts = [], []
+        nulls: dict[str, None] = {}
+        for n, (name, kind) in enumerate(self._kinds.items()):
+            at = places.get(name) if kind.on_wire else None
+            if at is None or classes[at] is type(None):
+                if kind.required:
+                    return None
+                if at is not None:
+                    nulls[name] = None
+                picks.append(len(names))
+                continue
+            if classes[at] not in self._converters[name]:
+                return None
+            convert = self._converters[name][classes[at]]
+            if convert is not None:
+                converts.append((n, convert))
+            picks.append(at)
+        extra = tuple(name for name in names if name not in self._sent)
+        return _Plan(
+            _picker(picks), tuple(converts), extra, orjson.dumps(nulls).decode() if nulls else None
+        )
+
+
+class AnyRows:
+    """Takes over rows that no record class describes: their fields become columns as they come.
+
+    Fields that cannot be columns of their own are in ``extra``: what is called as another one but
+    for upper and lower case, or as a column of ours, and what comes after the first few hundred.
+
+    Args:
+        into: what the user reads rows into, which says whether they are valid.
+        columns: those that the ledger has already.
+        reserved: names that are ours.
+        changed: is called with a column that is new, or whose values are now of another kind.
+    """
+
+    def __init__(
+        self,
+        into: type,
+        columns: Sequence[Column],
+        reserved: Sequence[str],
+        changed: Callable[[Column], None],
+    ) -> None:
+        self.columns = list(columns)
+        self._check: ReadRow[Any] | None = None if into is dict else reader_of(into)
+        self._changed = changed
+        self._at = {column.name: n for n, column in enumerate(columns)}
+        self._folded = {name.casefold() for name in (*reserved, *self._at)}
+        self._plans: dict[Look, _Plan] = {}
+
+    def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
+        """Take over a page."""
+        looks = [(tuple(row), tuple(map(type, row.values()))) for row in rows if type(row) is dict]
+        for look in looks:
+            if look not in self._plans:
+                self._see(*look)
+        taken = Taken([], [])
+        for place, row in enumerate(rows):
+            try:
+                if place in invalid or not isinstance(row, dict):
+                    taken.invalid.append((place, _text(row), invalid[place]))
+                    continue
+                if self._check is not None:
+                    self._check(row, first + place)
+                taken.valid.append(self._converted(row))
+            except DecodeError as error:
+                taken.invalid.append((place, _text(row), str(error)))
+            except orjson.JSONEncodeError:
+                taken.invalid.append((place, _text(row), _DEEP))
+        return taken
+
+    def _converted(self, row: dict[str, Any]) -> Values:
+        look = (tuple(row), tuple(map(type, row.values())))
+        if (plan := self._plans.get(look)) is None:
+            plan = self._plans[look] = self._plan(*look)
+        values = list(plan.pick((*row.values(), None)))
+        for n, convert in plan.converts:
+            values[n] = convert(values[n])
+        values.append(_json({name: row[name] for name in plan.extra}) if plan.extra else None)
+        values.append(None)
+        return values
+
+    def _see(self, names: tuple[str, ...], classes: tuple[type, ...]) -> None:
+        """Make columns of new fields, and note of what kinds the values of each are."""
+        if len(self._plans) >= _MOST_LOOKS:
+            self._plans.clear()
+        for name, cls in zip(names, classes, strict=True):
+            kind = _KINDS.get(cls, "any")
+            at = self._at.get(name)
+            if at is None:
+                if not self._may_be_column(name):
+                    continue
+                self._at[name] = len(self.columns)
+                self._folded.add(name.casefold())
+                self.columns.append(Column(name, kind, "any"))
+                self._plans.clear()
+                self._changed(self.columns[-1])
+            elif (both := _both(self.columns[at].kind, kind)) != self.columns[at].kind:
+                self.columns[at] = Column(name, both, "any")
+                self._changed(self.columns[at])
+
+    def _may_be_column(self, name: str) -> bool:
+        return (
+            0 < len(name) <= _LONGEST_NAME
+            and len(self.columns) < _MOST_COLUMNS
+            and "\x00" not in name
+            and name.casefold() not in self._folded
+        )
+
+    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Plan:
+        places = {name: n for n, name in enumerate(names)}
+        picks = [places.get(column.name, len(names)) for column in self.columns]
+        converts = [
+            (n, _json_blob)
+            for n, at in enumerate(picks)
+            if at < len(names) and classes[at] not in {str, int, float}
+        ]
+        extra = tuple(name for name in names if name not in self._at)
+        return _Plan(_picker(picks), tuple(converts), extra, None)
+
+
+_KINDS: Mapping[type, str] = {
+    type(None): "null",
+    str: "text",
+    int: "count",
+    float: "amount",
+    bool: "flag",
+}
+
+
+def _both(one: str, other: str) -> str:
+    """Name the kind of values of two kinds."""
+    if other in {one, "null"}:
+        return one
+    if one == "null":
+        return other
+    return "amount" if {one, other} == {"count", "amount"} else "any"
+
+
+def row_of(
+    columns: Sequence[Column],
+    wire: Sequence[Callable[..., object] | None],
+    values: Sequence[object],
+    extra: Mapping[str, object],
+) -> dict[str, object]:
+    """Make the row that the API would send of what is stored, without the fields that are null."""
+    row = {
+        column.name: value if made is None else made(value)
+        for column, made, value in zip(columns, wire, values, strict=False)
+        if value is not None and column.wire
+    }
+    row.update(extra)
+    return row
+
+
+def narrowed(columns: Sequence[Column], values: Sequence[Any]) -> Values:
+    """Write whole numbers that SQLite cannot hold as digits."""
+    wide = [isinstance(value, int) and not -LARGEST <= value <= LARGEST for value in values]
+    return [
+        value if not wide[n] else _json_blob(value) if columns[n].wire == "any" else str(value)
+        for n, value in enumerate(values)
+    ]
+
+
+def _same(said: Mapping[str, object], row: Mapping[str, object], name: str) -> bool:
+    if name not in said:
+        return False
+    one, other = said[name], row[name]
+    try:
+        return one == other and (type(one) is bool) == (type(other) is bool)
+    except RecursionError:  # it is nested deeper than Python compares
+        return False
+
+
+def _picker(picks: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Make what picks some values of a tuple, as a tuple."""
+    if len(picks) > 1:
+        return itemgetter(*picks)
+    return lambda values: tuple(values[pick] for pick in picks)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _json_blob(value: object) -> bytes:
+    return orjson.dumps(value)
+
+
+def _text(row: object) -> str | None:
+    try:
+        return json_text(row).decode()
+    except (orjson.JSONEncodeError, RecursionError):
+        return None
+
+
+def _digits(value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or (value[0] == "0" and len(value) > 1):
+        raise ValueError(value)
+    return int(value)
+
+
+def _not_blank(value: str) -> str:
+    if not value:
+        raise ValueError(value)
+    return value
+
+
+def _whole(value: int) -> float:
+    if not -(2**53) < value < 2**53:
+        raise ValueError(value)
+    return float(value)
+
+
+def _within(least: int, most: int) -> Callable[[int], int]:
+    def within(value: int) -> int:
+        if not least <= value <= most:
+            raise ValueError(value)
+        return value
+
+    return within
+
+
+def _readable(value: str) -> str:
+    orjson.loads(value)
+    return value
+
+
+_second = _within(-62_135_596_800, 253_402_300_799)
+_millisecond = _within(-62_135_596_800_000, 253_402_300_799_999)
+_FLAG_TEXTS = {"true": 1, "false": 0}
+
+
+_QUICK: Mapping[tuple[str, str], dict[type, Callable[[Any], Any] | None]] = {
+    ("count", "number"): {int: None},
+    ("count", "text"): {str: _digits},
+    ("choice", "number"): {int: None},
+    ("choice", "text"): {str: _digits},
+    ("amount", "number"): {float: None, int: _whole},
+    ("rate", "number"): {float: None, int: _whole},
+    ("moment", "number"): {int: _second},
+    ("moment", "text"): {str: lambda value: _second(_digits(value))},
+    ("moment_ms", "number"): {int: _millisecond},
+    ("flag", "number"): {int: _within(0, 1)},
+    ("flag", "text"): {str: _FLAG_TEXTS.__getitem__},
+    ("json", "text"): {str: _readable},
+}
+
+
+def _converters(
+    kind: Kind, column: Column, wire: Callable[..., object] | None
+) -> dict[type, Callable[[Any], Any] | None]:
+    """Find what stores a value as the specification writes it, by the class of that."""
+
+    def checked(value: Any) -> Any:
+        found = stored(kind, kind.read(value))
+        if found is None or (found if wire is None else wire(found)) != value:
+            raise ValueError(value)
+        return found
+
+    if kind.passes is str:
+        return {str: _not_blank if kind.required else None}
+    if kind.becomes == SalesFlag | None:
+        return {int: _within(0, 0xFFFF)}
+    written: type = int if column.wire == "number" else str
+    return _QUICK.get((kind.name, column.wire), {written: checked})

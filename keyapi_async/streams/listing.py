@@ -1,0 +1,97 @@
+"""What a stream walks, and how its API pages."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import blake2b
+from typing import Generic, TypeVar
+
+import attrs
+
+from keyapi_async.call.wire import Envelope
+
+T = TypeVar("T")
+
+MAX_PAGE_NUM = 100_000
+MAX_PAGE_SIZE = 10
+
+
+@attrs.frozen
+class PageNum:
+    """Pages by ``page_num`` and ``page_size``, as every analytics list has them.
+
+    Attributes:
+        maximum: the last page that the API serves.
+    """
+
+    maximum: int = MAX_PAGE_NUM
+    most_rows = MAX_PAGE_SIZE
+
+    def query(self, page_num: int, page_size: int) -> str:
+        """Write what asks for one page."""
+        return f"page_num={page_num}&page_size={page_size}"
+
+    def ends(self, _: Envelope) -> bool:
+        """Say whether the answer itself says that the list ends here; these never do."""
+        return False
+
+
+@attrs.frozen
+class PageLimit:
+    """Pages by ``page`` and ``limit``, as the trending and insights lists have them.
+
+    The list ends where the answer's ``data.pagination.has_more`` is false.
+
+    Attributes:
+        maximum: the last page that is asked for.
+    """
+
+    maximum: int = MAX_PAGE_NUM
+    most_rows = 100
+
+    def query(self, page_num: int, page_size: int) -> str:
+        """Write what asks for one page."""
+        return f"page={page_num}&limit={page_size}"
+
+    def ends(self, envelope: Envelope) -> bool:
+        """Say whether the answer itself says that the list ends here."""
+        return envelope.has_more is False
+
+
+Pages = PageNum | PageLimit
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Listing(Generic[T]):
+    """What a stream walks: made by the declaration of an endpoint, or by ``iter_records``.
+
+    Attributes:
+        name: resource and name of the endpoint, such as ``product creators``, or a path.
+        path: where it is asked for.
+        into: what a row becomes.
+        queries: the query of each part, paging left out; ids go in groups, all else is one part.
+        key: the parameters that tell one list from another, as they are sent.
+        shared: all other parameters, as they are sent.
+        ids: the parameter that takes several ids a call, or None.
+        ids_per_call: how many it takes.
+        pages: how it is paged, or None where each part is one call.
+        rows: where the rows stand in the answer.
+        credits: what one call costs.
+    """
+
+    name: str
+    path: str
+    into: type[T]
+    queries: tuple[str, ...]
+    key: Mapping[str, str] = {}
+    shared: Mapping[str, str] = {}
+    ids: str | None = None
+    ids_per_call: int = 10
+    pages: Pages | None = PageNum()
+    rows: str = "data"
+    credits: int = 1
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this listing from every other, for its bookmarks."""
+        text = "\n".join((self.path, self.rows, *self.queries))
+        return blake2b(text.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,196 @@
+"""Whatever rows come: the view equals the CSV, each format says the same, and nothing is lost."""
+
+import csv
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import attrs
+import orjson
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyapi_async import DecodeError, unstructure
+from keyapi_async.harvest import Harvest
+from keyapi_async.records.converter import reader_of
+from tests.harvest import shop
+from tests.rows import RECORDS, Row, arbitrary_rows, canonical_rows, json_values, steady, written
+
+csv.field_size_limit(2**24)
+
+
+@attrs.frozen
+class Seen:
+    """All that a ledger gives back."""
+
+    records: list[Any]
+    sent: list[Row]
+    view: list[dict[str, Any]]
+    cells: list[dict[str, str]]
+    lines: list[Row]
+    typed: list[Row]
+    rejected: int
+
+
+def seen(folder: Path, cls: type, pages: Sequence[Sequence[Any]]) -> Seen:
+    """Harvest pages of rows, and read them back in every way."""
+    server = shop.Answers(pages)
+
+    async def main() -> tuple[list[Any], list[Row], int]:
+        api = server.client()
+        async with Harvest.open(folder / "a.db") as harvest:
+            await harvest.run(
+                range(len(pages)), lambda n: api.iter_records("/x", {"n": n}, cls, pages=None)
+            )
+            records = harvest.records(cls)
+            found = [record async for record in records]
+            for suffix in ("csv", "jsonl", "parquet"):
+                await harvest.export(folder / f"a.{suffix}")
+            return found, [row async for row in harvest.records(dict)], records.rejected
+
+    records, sent, rejected = shop.run(main)
+    with closing(sqlite3.connect(folder / "a.db")) as db:
+        db.row_factory = sqlite3.Row
+        view = [dict(row) for row in db.execute("SELECT * FROM records")]
+    with (folder / "a.csv").open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.DictReader(text, strict=True)
+        cells = list(reader)
+        assert reader.fieldnames == pq.read_schema(folder / "a.parquet").names
+    lines = [orjson.loads(line) for line in (folder / "a.jsonl").read_bytes().split(b"\n")[:-1]]
+    typed = pq.read_table(folder / "a.parquet").to_pylist()
+    return Seen(records, sent, view, cells, lines, typed, rejected)
+
+
+def as_cells(row: dict[str, Any]) -> dict[str, str]:
+    return {name: "" if value is None else str(value) for name, value in row.items()}
+
+
+def exact(value: Any) -> str:
+    """Write JSON so that 1, 1.0 and true are told apart where the API tells them apart."""
+    return json.dumps(value, sort_keys=True)
+
+
+def check_shape(cls: type, rows: list[Row]) -> None:
+    rows = orjson.loads(orjson.dumps(rows))
+    read = reader_of(cls)
+    valid = []
+    for position, row in enumerate(rows, 1):
+        try:
+            valid.append(read(row, position))
+        except DecodeError:
+            continue
+    with TemporaryDirectory() as folder:
+        found = seen(Path(folder), cls, [rows])
+    assert found.records == valid
+    assert found.rejected == len(rows) - len(valid)
+    assert found.sent == rows
+    assert [as_cells(row) for row in found.view] == found.cells
+    for record, line, typed in zip(valid, found.lines, found.typed, strict=True):
+        expected = unstructure(record)
+        position = getattr(record, "rank", None)
+        ours = {name: line.pop(name) for name in ("list_n", "fetched_at")}
+        assert line.pop("rank", None) == (expected.pop("rank", None) or position)
+        for name in ours:
+            expected.pop(name, None)
+        assert exact(line) == exact(orjson.loads(orjson.dumps(json.loads(json.dumps(expected)))))
+        check_types(record, typed)
+
+
+def check_types(record: Any, typed: Row) -> None:
+    extra = json.loads(typed["extra"]) if typed["extra"] else {}
+    for field in attrs.fields(type(record)):
+        value = getattr(record, field.name)
+        if field.name == "extra":
+            continue
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+            assert (typed[field.name], extra[field.name]) == (None, value)
+        elif field.name == "product_category_list" and value is not None:
+            assert typed[field.name] == list(map(attrs.asdict, value))
+        elif field.metadata and field.metadata["keyapi_async.kind"].name == "json":
+            if value is not None and not isinstance(value, str):
+                assert orjson.loads(typed[field.name]) == value
+        else:
+            assert typed[field.name] == value
+
+
+@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
+@given(data=st.data())
+@settings(steady, max_examples=6)
+def test_rows_of_every_record_come_back_as_they_are(cls: type, data: st.DataObject) -> None:
+    documented = data.draw(st.lists(canonical_rows(cls), min_size=1, max_size=2))
+    wild = [data.draw(written(cls, row)) for row in documented]
+    arbitrary = data.draw(st.lists(arbitrary_rows(cls), max_size=3))
+    check_shape(cls, [*documented, *wild, *arbitrary])
+
+
+ANY_NAMES = st.sampled_from(
+    ["a", "A", "ß", "id", "_id", "rowid", "extra", "fetched_at", "List_N", "", 'q"o', "x y", "a\x00b"]
+)
+
+
+@given(
+    pages=st.lists(
+        st.lists(st.dictionaries(ANY_NAMES, json_values, max_size=6), max_size=3),
+        min_size=1,
+        max_size=3,
+    )
+)
+@settings(steady, max_examples=60)
+def test_rows_without_a_record_come_back_as_they_are(pages: list[list[Row]]) -> None:
+    pages = orjson.loads(orjson.dumps(pages))
+    rows = [row for page in pages for row in page]
+    with TemporaryDirectory() as folder:
+        found = seen(Path(folder), dict, pages)
+    assert [exact(row) for row in found.records] == [exact(row) for row in rows]
+    assert [as_cells(row) for row in found.view] == found.cells
+    for row, line, typed in zip(rows, found.lines, found.typed, strict=True):
+        names = {"list_n", "fetched_at"}
+        kept = {name: value for name, value in row.items() if name not in names}
+        told = {name: value for name, value in line.items() if name not in names}
+        assert set(told) <= set(kept)
+        for name, value in kept.items():
+            assert value is None or exact(told[name]) == exact(value)
+            if isinstance(value, str) and name in typed and name not in {"extra", *names}:
+                assert typed[name] == value
+        for name, value in typed.items():
+            if isinstance(value, (float, bool)) or (isinstance(value, int) and name != "fetched_at"):
+                assert value == row[name]
+            assert name != "fetched_at" or isinstance(value, datetime)
+
+
+def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None:
+    row = {f"field {n}": n for n in range(500)} | {"n" * 300: "long"}
+    found = seen(tmp_path, dict, [[row], [{"field 1": 2**64 - 1, "field 2": 1.5, "field 3": "x"}]])
+    assert found.records[0] == row
+    assert found.records[1]["field 1"] == 2**64 - 1
+    assert len(found.cells[0]) == 403
+    assert json.loads(found.cells[0]["extra"])["n" * 300] == "long"
+    assert json.loads(found.typed[1]["extra"]) == {"field 1": 2**64 - 1}
+    assert (found.typed[0]["field 2"], found.typed[0]["field 3"]) == (2.0, "3")
+
+
+def test_a_class_of_the_users_own_says_which_rows_are_valid(tmp_path: Path) -> None:
+    @attrs.frozen
+    class Point:
+        x: int
+
+    found = seen(tmp_path, Point, [[{"x": 1, "y": "more"}, {"x": "no"}, 5]])
+    assert found.records == [Point(1)]
+    assert found.rejected == 2
+    assert found.sent == [{"x": 1, "y": "more"}, {"x": "no"}]
+    assert [row["y"] for row in found.view] == ["more"]
+
+
+@pytest.mark.parametrize("levels", [200, 252, 253, 1000])
+def test_a_row_nested_deep_ends_nothing(tmp_path: Path, levels: int) -> None:
+    deep = b'{"x": %s%s}' % (b"[" * levels, b"]" * levels)
+    pages = [b'[{"x": 1}, %s, 5, {"x": 1}]' % deep]
+    found = seen(tmp_path, dict, pages)  # type: ignore[arg-type]  # a page as it travels
+    assert len(found.records) == (3 if levels < 254 else 2)

@@ -1,0 +1,73 @@
+"""One valid call of each operation, made of the specification and of the sandbox's sample ids."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, cast
+
+import orjson
+
+from keyapi_async.sandbox import Response, Service
+from keyapi_async.sandbox.specification import Operation, operations
+
+TODAY = date(2026, 1, 20)
+OPERATIONS = {path: one for path, one in operations().items() if one.properties}
+Row = Mapping[str, Any]
+
+
+def path_of(name: str) -> str:
+    return f"/v1/tiktok/{name}/analytics"
+
+
+def service(**options: Any) -> Service:
+    return Service(today=TODAY, **options)
+
+
+@functools.cache
+def _known(number: int) -> dict[str, str]:
+    box = service()
+    return {
+        "region": "GB",
+        "date": "2026-01-12",
+        "start_date": "2025-12-01",
+        "end_date": "2026-01-19",
+        "sk": "a",
+        "size": "30",
+        "product_id": box.product_ids(number + 1)[-1],
+        "user_id": box.user_ids(number + 1)[-1],
+        "seller_id": box.seller_ids(number + 1)[-1],
+        "video_id": box.video_ids(number + 1)[-1],
+        "product_ids": ",".join(box.product_ids(number + 1)[-10:]),
+        "user_ids": ",".join(box.user_ids(number + 1)[-10:]),
+        "video_ids": ",".join(box.video_ids(number + 1)[-10:]),
+    }
+
+
+def required(operation: Operation, number: int = 60) -> dict[str, str]:
+    """Give what a call needs, paging left out: the sample id of that number, a past period."""
+    known = _known(number)
+    names = [name for name, one in operation.parameters.items() if one.schema["required"]]
+    return {
+        name: known[name] if name in known else str(operation.parameters[name].schema["enum"][0])
+        for name in [*names, *operation.one_of[:1]]
+        if not name.startswith("page_")
+    }
+
+
+def ask(
+    box: Service, path: str, params: Mapping[str, object] | Iterable[tuple[str, str]], **more: Any
+) -> Response:
+    """Ask for one page: the first, of ten rows, unless the parameters say another."""
+    paging = (
+        {"page_num": "1", "page_size": "10"} if "page_num" in operations()[path].parameters else {}
+    )
+    pairs = {**paging, **{name: str(value) for name, value in dict(params).items()}, **more}
+    return box.answer(path, pairs.items(), f"Bearer {box.api_key}", 0.0)
+
+
+def envelope(response: Response) -> dict[str, Any]:
+    return cast("dict[str, Any]", orjson.loads(response.body))
+
+
+def rows(response: Response) -> list[Row]:
+    return cast("list[Row]", envelope(response)["data"])

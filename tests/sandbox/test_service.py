@@ -1,0 +1,215 @@
+"""The service, in memory: billing, limits, and the faults it needs no socket for."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from keyapi_async.sandbox import Fault, Faults, Response, Service
+from tests.sandbox.calls import ask as asked
+from tests.sandbox.calls import envelope, path_of, rows, service
+
+CREATORS = path_of("product/creators")
+PRODUCT = "1729492547846767618"
+HASHTAGS = "/v1/tiktok/trending/hashtags"
+
+
+def ask(box: Service, **params: object) -> Response:
+    return asked(box, CREATORS, {"product_id": PRODUCT, **params})
+
+
+def test_success_is_an_envelope_with_a_request_id() -> None:
+    """As documented, and billed; request ids differ, but not from run to run."""
+    box = service()
+    first, second = ask(box), ask(box)
+    assert envelope(first).keys() == {"code", "message", "data", "requestId"}
+    assert (envelope(first)["code"], envelope(first)["message"]) == (0, "success")
+    assert envelope(first)["requestId"] != envelope(second)["requestId"]
+    assert ask(service()).body == first.body
+    assert first.headers == {"Content-Type": "application/json"}
+    assert box.billed == 2
+
+
+def test_pages_are_slices_of_the_list() -> None:
+    """Every row once, the last page short, what is beyond it empty."""
+    box = service()
+    whole = box.rows(CREATORS, product_id=PRODUCT)
+    pages = -(-len(whole) // 7)
+    paged = [row for page in range(pages) for row in rows(ask(box, page_num=page + 1, page_size=7))]
+    assert paged == whole
+    assert rows(ask(box, page_num=100000)) == []
+    assert len(box.requests) == box.billed == pages + 1
+
+
+def test_the_whole_list_is_checked_as_a_call_is() -> None:
+    with pytest.raises(ValueError, match="product_id must be a string of digits"):
+        service().rows(CREATORS, product_id="x")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "message"),
+    [(None, "apiKey is null"), ("", "apiKey is null"), ("Bearer other", "apiKey is invalid")],
+)
+def test_without_the_key_nothing_is_answered(authorization: str | None, message: str) -> None:
+    """401 comes before everything else."""
+    box = Service(faults=Faults(script=["500"]))
+    response = box.answer("/nowhere", [], authorization, 0.0)
+    assert response.status == 401
+    assert envelope(response) == {"code": 401, "data": None, "message": message}
+    assert ask(box).status == 500
+
+
+def test_an_unknown_path_is_404() -> None:
+    """In an envelope, and free."""
+    box = service()
+    response = box.answer("/v1/tiktok/nothing", [], "Bearer sandbox-key", 0.0)
+    assert (response.status, response.code, box.billed) == (404, 404, 0)
+
+
+def test_the_window_limits_and_costs_nothing() -> None:
+    """429 without a `Retry-After`, unless one is configured."""
+    box = service(qps=2)
+    query = {"product_id": PRODUCT, "page_num": "1", "page_size": "10"}
+
+    def at(now: float) -> Response:
+        return box.answer(CREATORS, query.items(), "Bearer sandbox-key", now)
+
+    assert [at(0.5).status for _ in range(4)] == [200, 200, 429, 429]
+    assert at(0.6).headers == {"Content-Type": "application/json"}
+    assert envelope(at(0.6))["message"] == "qps limit exceeded"
+    box.faults = Faults(retry_after=0.5)
+    assert at(0.9).headers["Retry-After"] == "0.5"
+    box.faults = Faults(retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
+    assert at(0.9).headers["Retry-After"].startswith("Wed")
+    assert at(1.0).status == 200
+    assert box.billed == 3
+
+
+def test_credits_run_out() -> None:
+    """402 when they are spent, or too few for what is asked; errors spend none."""
+    box = service(credits=3, faults=Faults(script=["500"]))
+    assert [ask(box).status for _ in range(3)] == [500, 200, 200]
+    paging = {"page": 1, "limit": 20}
+    assert asked(box, HASHTAGS, paging).status == 402
+    assert [ask(box).status for _ in range(2)] == [200, 402]
+    assert box.billed == 3
+
+
+def test_paths_outside_the_specification() -> None:
+    """Hashtags: pages by `page` and `limit` for two credits, a search without pages for one."""
+    box = service()
+    found: list[Any] = []
+    for page in range(1, 10):
+        data = envelope(asked(box, HASHTAGS, {"page": page, "limit": 20}))["data"]
+        found += data["list"]
+        if not data["pagination"]["has_more"]:
+            break
+    assert data["pagination"] == {"page": 4, "size": 20, "total": 64, "has_more": False}
+    assert [row["rank"] for row in found] == list(range(1, 65))
+    assert box.billed == 8
+    search = asked(box, "/v1/tiktok/hashtag/search", {"keyword": "gloss"})
+    assert len(envelope(search)["data"]["list"]) == 20
+    assert search.billed == 1
+
+
+def test_every_request_is_on_record() -> None:
+    """What was asked, how it was answered, and when."""
+    box = service(faults=Faults(script=["reset"]))
+    ask(box, page_num=3, page_size=4)
+    ask(box, page_num="x")
+    first, second = box.requests
+    assert (first.path, first.page_num, first.page_size, first.at) == (CREATORS, 3, 4, 0.0)
+    assert (first.status, first.code, first.billed, first.fault) == (200, 0, 1, Fault.RESET)
+    assert first.params == {"product_id": PRODUCT, "page_num": "3", "page_size": "4"}
+    assert (second.status, second.page_num, second.fault, second.billed) == (400, None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code", "message"),
+    [
+        ("429", 429, 429, "qps limit exceeded"),
+        ("500", 500, 500, "Internal server error"),
+        ("503", 503, 503, "Service unavailable"),
+        ("402", 402, 402, "apiKey quota is not enough"),
+        ("401", 401, 401, "apiKey is invalid"),
+        ("403", 403, 403, "This apiKey may not use this endpoint"),
+        ("404", 404, 404, "Not found"),
+        ("error_in_200", 200, 500, "Internal server error"),
+        ("429_in_200", 200, 429, "qps limit exceeded"),
+        ("quota_500", 500, 500, "Usage Limit Exceeded"),
+    ],
+)
+def test_faults_that_refuse(fault: str, status: int, code: int, message: str) -> None:
+    """An error envelope, free, and not counted by the window."""
+    box = service(qps=1, faults=Faults(script=[fault]))
+    response = ask(box)
+    assert (response.status, response.code, response.fault) == (status, code, fault)
+    assert envelope(response) == {"code": code, "data": None, "message": message}
+    assert (box.billed, ask(box).status) == (0, 200)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [
+        ("502", 502, "text/html"),
+        ("html", 200, "text/html"),
+        ("empty_body", 200, "application/json"),
+    ],
+)
+def test_faults_of_a_gateway(fault: str, status: int, kind: str) -> None:
+    """No envelope, no cost."""
+    response = ask(service(faults=Faults(script=[fault])))
+    assert (response.status, response.code, response.billed) == (status, None, 0)
+    assert response.headers["Content-Type"] == kind
+    assert response.body.startswith(b"<html>") or not response.body
+
+
+def test_a_redirect_leads_elsewhere() -> None:
+    """To another path of the same host."""
+    response = ask(service(faults=Faults(script=["redirect"])))
+    assert (response.status, response.headers["Location"]) == (302, "/moved" + CREATORS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [("bad_json", orjson.JSONDecodeError), ("bad_utf8", UnicodeDecodeError)]
+)
+def test_spoilt_answers_are_unreadable_and_paid(fault: str, error: type[ValueError]) -> None:
+    """The work was done; the bytes are spoilt."""
+    response = ask(service(faults=Faults(script=[fault])))
+    assert (response.status, response.code, response.billed) == (200, None, 1)
+    with pytest.raises(error):
+        orjson.loads(response.body.decode())
+
+
+@pytest.mark.parametrize("fault", ["reset", "close", "truncate", "hang", "drip", "delay"])
+def test_answers_that_get_lost_are_paid(fault: str) -> None:
+    """The response says what to do; its body is the one to lose."""
+    box = service(latency=0.25, faults=Faults(script=[fault], delay=2))
+    response = ask(box)
+    assert (response.fault, response.billed, box.billed) == (fault, 1, 1)
+    assert len(rows(response)) == 10
+    assert response.delay == (2.25 if fault == "delay" else 0.25)
+
+
+def test_answers_in_odd_shapes() -> None:
+    """Everything that users have met in a success; the data itself stays as it was."""
+    odd = ["null_data", "missing_data", "object_data", "numeric_strings", "unknown_fields"]
+    box = service(faults=Faults(script=[*odd, "missing_fields"]))
+    responses = [ask(box, page_size=1) for _ in range(6)]
+    null, missing, single, _, _, _ = map(envelope, responses)
+    assert box.billed == 6
+    assert null["data"] is None
+    assert "data" not in missing
+    assert single["data"]["user_id"] == "7122344901288068123"
+    [row] = rows(responses[3])
+    assert (row["user_id"], row["total_views_cnt"]) == (7122344901288068123, "358710")
+    [row] = rows(responses[4])
+    assert (row["is_ad"], row["video_products"]) == (0, "[1732322694475518433]")
+    assert rows(responses[5])[0].keys() == {"user_id", "product_id"}
+    assert rows(ask(box)) == rows(ask(service()))
+
+
+def test_latency_is_not_negative() -> None:
+    """A clear error at construction."""
+    with pytest.raises(ValueError, match="latency must be 0 seconds or more"):
+        Service(latency=-1)

@@ -1,0 +1,127 @@
+"""The sandbox's copy of the specification, and what it refuses of a query."""
+
+import itertools
+import json
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyapi_async.sandbox import specification
+from keyapi_async.sandbox.specification import (
+    Operation,
+    Parameter,
+    RefusedError,
+    examples,
+    operations,
+)
+from tests.sandbox.calls import OPERATIONS, ask, envelope, path_of, required, service
+
+ROOT = Path(__file__).parents[2]
+PAGE = {"page_num": "1", "page_size": "10"}
+
+
+def full() -> dict[str, Any]:
+    text = (ROOT / "tests" / "openapi.json").read_text(encoding="utf-8")
+    whole: dict[str, Any] = json.loads(text)
+    return whole
+
+
+def test_the_copy_says_what_the_specification_says() -> None:
+    tool = runpy.run_path(str(ROOT / ".ci" / "strip_specification.py"))
+    assert specification._read("specification.json") == tool["strip"](full())
+    assert examples() == tool["examples"](ROOT / "tests" / "examples", OPERATIONS)
+    assert len(OPERATIONS) == 32
+
+
+def test_an_operation_knows_its_paging_its_price_and_its_rows() -> None:
+    for path, item in full()["paths"].items():
+        one, whole = OPERATIONS[path], item["get"]
+        assert [one.credits, one.paging, list(one.key), list(one.identity), list(one.row_key)] == [
+            whole[f"x-{name}"] for name in ("credits", "paging", "key", "identity", "row-key")
+        ]
+        assert one.parameters.keys() == {parameter["name"] for parameter in whole["parameters"]}
+        assert one.subject in {*one.row_key, ""}
+
+
+def wrong_values(parameter: Parameter) -> Iterator[tuple[str, str]]:
+    """Give values that the parameter does not take, and what is said of them."""
+    schema, must = parameter.schema, f"{parameter.name} must be"
+    whole = "maximum" in schema and "x-format" not in schema
+    cases = [
+        ("enum" in schema, "999", f"{must} "),
+        (whole, str(schema.get("maximum", 0) + 1), f"{must} an integer from "),
+        (whole, str(schema.get("minimum", 0) - 1), f"{must} an integer from "),
+        (schema["type"] == "number", "-0.5", f"{must} a number of 0 or more"),
+        (schema["type"] == "integer", "1.5", f"{must} an integer"),
+        (schema["type"] == "integer", "9" * 5000, f"{must} an integer"),
+        ("pattern" in schema, "no, never", f"{must} "),
+        (parameter.most, ",".join(["1"] * 11), f"{parameter.name} has 11 ids, and takes 10"),
+        (schema.get("x-format") == "yyyyMMdd", "20250230", f"{must} a date of the calendar"),
+        (schema.get("x-format") == "yyyy-MM-dd", "2025-02-30", f"{must} a date of the calendar"),
+    ]
+    return ((value, message) for applies, value, message in cases if applies)
+
+
+def wrong(operation: Operation) -> Iterator[tuple[dict[str, str], str]]:
+    """Give calls that each differ from a good one in one thing, and what is said of it."""
+    paging = PAGE if operation.paging == "page_num" else {}
+    good = required(operation) | paging
+    yield {**good, "nonsense": "1"}, "Unknown parameter: nonsense"
+    for name, parameter in operation.parameters.items():
+        if parameter.schema["required"]:
+            left = {one: good[one] for one in good if one != name}
+            yield left, f"Missing required parameter: {name}"
+        for value, message in wrong_values(parameter):
+            yield {**(paging if name in operation.one_of else good), name: value}, message
+    if operation.one_of:
+        given, other = operation.one_of
+        yield paging, f"Missing required parameter: {given} or {other}"
+        yield {**good, other: "1"}, "Only one of these parameters"
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_what_is_not_documented_is_refused(path: str) -> None:
+    """400 naming the parameter, free of charge; a good call is answered."""
+    box = service()
+    operation = OPERATIONS[path]
+    for params, message in wrong(operation):
+        response = box.answer(path, params.items(), "Bearer sandbox-key", 0.0)
+        assert (response.status, response.code, response.billed) == (400, 400, 0), params
+        assert message in envelope(response)["message"]
+        assert "requestId" not in envelope(response)
+    assert ask(box, path, required(operation)).billed == box.billed == operation.credits
+
+
+def test_a_repeated_parameter_is_refused() -> None:
+    query = [*required(OPERATIONS[path_of("product/creators")]).items(), *PAGE.items()]
+    response = service().answer(
+        path_of("product/creators"), [*query, ("page_num", "2")], "Bearer sandbox-key", 0.0
+    )
+    assert envelope(response)["message"] == "Repeated parameter: page_num"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("product_id", "٣", "a string of digits"),
+        ("region", "us", "a region code of two capital letters"),
+        ("unique_id", "@me", "a handle without @"),
+        ("language", "de-DE", "one of th-TH, en-US, id-ID, zh-CN, ms-MY, vi-VN"),
+        ("rank_type", "0", "an integer from 1 to 3"),
+        ("sk", "", "a text"),
+        ("date", "27.10.2025", "a date, yyyy-MM-dd"),
+    ],
+)
+def test_a_refusal_says_what_is_allowed(name: str, value: str, words: str) -> None:
+    found = itertools.chain(*(one.parameters.items() for one in operations().values()))
+    with pytest.raises(RefusedError, match=f"Invalid parameter: {name} must be {words}"):
+        dict(found)[name].check(value)
+
+
+def test_an_unknown_pattern_is_told_as_it_is() -> None:
+    one = specification.Parameter("code", {"type": "string", "pattern": "^x+$", "required": True})
+    with pytest.raises(RefusedError, match=r"code must be of the form \^x\+\$"):
+        one.check("y")
