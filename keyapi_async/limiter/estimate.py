@@ -21,7 +21,7 @@ _CLOSE = 0.95  # of the spacing of permits: what is less may be too close for th
 _SATURATED = 0.5  # seconds of demand after which the rate reached says what is allowed
 _RECENT = 2.5  # seconds for which successes count
 _PAUSE = 0.5  # seconds that a 429 stops everyone, at least
-_SOON = 2.0  # seconds after a 429 in which another one lowers the limit twice as much
+_SOON = 3.0  # seconds after a 429 in which another one lowers the limit twice as much
 _STEP, _LARGEST_STEP = 0.05, 0.5  # of the limit, by which it rises
 _CUT, _LARGEST_CUT = 0.03, 0.2  # of the limit, by which it is lowered
 _LEAST = 0.5  # queries a second, where the limit is unknown and the server refuses all the same
@@ -42,6 +42,8 @@ class State:
         spaced_for: seconds for which they are next spaced.
         throttled: when a 429 last counted.
         changed: when the limit last changed.
+        raised: when the limit last rose, once it had been bounded.
+        before: the limit before that.
         interval: seconds from the next 429 to a rise, before they are doubled.
         wait: seconds from the last change to the next rise.
         step: of the limit, by which it next rises beyond the last refusal.
@@ -57,6 +59,8 @@ class State:
     spaced_for: float = _SPACED_FIRST
     throttled: float = -math.inf
     changed: float = -math.inf
+    raised: float = -math.inf
+    before: float = 0.0
     wait: float = 0.0
     step: float = _STEP
     cut: float = _CUT
@@ -71,7 +75,7 @@ class State:
         """Read what another process has written; a clock put back leaves no time after now."""
         state = cls(*json.loads(text))
         state.throttled = min(state.throttled, now)
-        state.changed = min(state.changed, now)
+        state.changed, state.raised = min(state.changed, now), min(state.raised, now)
         return state
 
 
@@ -112,7 +116,7 @@ class RateEstimate:
         """Requests that any second may have."""
         limit = self.state.limit
         # Where five a second were served, 0.97 of that is the limit, and there are still five.
-        return max(1, int(min(self._most, limit / (1 - _CUT) + 1e-9, limit + 0.3)))
+        return max(1, int(min(self._most, max(limit / (1 - _CUT) + 1e-9, limit + 0.3))))
 
     @property
     def full_rate(self) -> float:
@@ -166,7 +170,7 @@ class RateEstimate:
         # After a pause, a second has few permits whatever the limit.
         many = used >= 0.8 * min(state.limit, state.rate) or now - last < 3 * _PAUSE
         close = self._close >= sent - 1.0 or reached >= 0.95 * min(state.rate, state.limit)
-        if not state.spaced and (few or (many and close)):
+        if not state.spaced and (few or (many and close and not state.seeking)):
             self._space(now)
         else:
             self._lower(now, last, math.inf if few else reached)
@@ -186,6 +190,8 @@ class RateEstimate:
         demand = now - max(self._busy, last + _PAUSE) if now - self._waited < 1.0 else 0.0
         if demand < (1.0 if soon and self._known else _SATURATED):
             reached = math.inf
+        elif now - state.raised < 1.0:  # the last rise was too much
+            reached = state.before / (1 - _CUT)
         elif state.rate < _CLOSE * self.full_rate:  # it was still rising
             reached *= self.full_rate / state.rate
         elif state.spaced and self._known:  # it cannot be more than the pace
@@ -194,7 +200,7 @@ class RateEstimate:
             state.interval = min(2 * state.interval, _LONGEST)
         elif state.limit > 1.25 * state.too_fast:
             state.interval = _UNKNOWN_FIRST
-        elif 0.7 <= reached / state.rate < 0.95:  # the server has served what it can
+        elif 0.7 <= reached / state.rate < 0.95 and now - state.raised >= 1.0:  # the server has served what it can
             state.interval = _UNKNOWN_LONGEST
         else:
             state.interval = min(2 * state.interval, _UNKNOWN_LONGEST)
@@ -205,6 +211,7 @@ class RateEstimate:
         state.rate = 0.85 * state.limit
         state.seeking = False
         state.changed, state.wait, state.step = now, state.interval, _STEP
+        state.raised = -math.inf
 
     def _rise(self, now: float) -> None:
         state = self.state
@@ -219,7 +226,8 @@ class RateEstimate:
 
     def _raise(self, now: float) -> None:
         state = self.state
-        state.changed = now
+        state.changed = state.raised = now
+        state.before = state.limit
         if self._known:
             state.limit = min(self._most, (1 + _STEP) * state.limit)
             return
