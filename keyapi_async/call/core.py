@@ -25,7 +25,7 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.limiter import Connected, Limiter, Permit, QpsLimiter
+from keyapi_async.limiter import Bound, Connected, Immediate, Limiter, Permit
 from keyapi_async.loops import Limit, RunningLoop, Slots, Watch
 from keyapi_async.secret import Secret
 
@@ -90,8 +90,9 @@ class Core:
         self._watch: Watch
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        # Of our own gate alone: the acquire() of a subclass may do more.
-        self._at_once = limiter.at_once if type(limiter) is QpsLimiter else _never
+        if isinstance(limiter, Bound):
+            limiter.bind(secret.fingerprint())
+        self._at_once = limiter.at_once if isinstance(limiter, Immediate) else _never
 
     async def call(self, request: Request, options: Options, price: int) -> tuple[Envelope, int]:
         """Make a request until it succeeds or the policy gives up; say how many attempts it took.

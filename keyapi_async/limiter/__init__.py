@@ -9,7 +9,7 @@ told wrongly, the 429s teach it.
 from typing import TYPE_CHECKING
 
 from keyapi_async.limiter.local import DEFAULT_PAUSE, MAX_PAUSE, QpsLimiter
-from keyapi_async.limiter.protocol import Connected, Limiter, Permit
+from keyapi_async.limiter.protocol import Bound, Connected, Immediate, Limiter, Permit
 
 if TYPE_CHECKING:
     from keyapi_async.limiter.shared import RedisLimiter
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_PAUSE",
     "MAX_PAUSE",
+    "Bound",
     "Connected",
+    "Immediate",
     "Limiter",
     "Permit",
     "QpsLimiter",
     "RedisLimiter",
 ]
 
+# To a type checker, `__getattr__` would make any misspelt name an object.
+if not TYPE_CHECKING:  # pragma: no branch
 
-def __getattr__(name: str) -> object:
-    if name != "RedisLimiter":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keyapi_async.limiter.shared import RedisLimiter  # noqa: PLC0415  # few need it
+    def __getattr__(name: str) -> object:
+        if name != "RedisLimiter":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from keyapi_async.limiter.shared import RedisLimiter  # noqa: PLC0415  # few need it
 
-    return RedisLimiter
+        return RedisLimiter

@@ -14,13 +14,15 @@ SHARE = 0.95
 SPACED_SHARE = 0.98
 """The same where each permit keeps its distance from the last, and late timers are not made up."""
 
+DEFAULT_PAUSE = 0.5
+"""Seconds that every request waits after a 429 that names no time."""
+
 UNKNOWN = 5.0
 """Queries a second to begin with, where the limit is unknown."""
 
 _CLOSE = 0.95  # of the spacing of permits: what is less may be too close for the server
 _SATURATED = 0.5  # seconds of demand after which the rate reached says what is allowed
 _RECENT = 2.5  # seconds for which successes count
-_PAUSE = 0.5  # seconds that a 429 stops everyone, at least
 _SOON = 3.0  # seconds after a 429 in which another one lowers the limit twice as much
 _STEP, _LARGEST_STEP = 0.05, 0.5  # of the limit, by which it rises
 _CUT, _LARGEST_CUT = 0.03, 0.2  # of the limit, by which it is lowered
@@ -38,13 +40,14 @@ class State:
         limit: queries a second that seem to be allowed.
         rate: queries a second to send at.
         seeking: whether no 429 has bounded the limit so far.
+        interval: seconds from the next 429 to a rise, before they are doubled.
         spaced: whether each permit must keep its distance from the last.
         spaced_for: seconds for which they are next spaced.
         throttled: when a 429 last counted.
         changed: when the limit last changed.
-        raised: when the limit last rose, once it had been bounded.
-        before: the limit before that.
-        interval: seconds from the next 429 to a rise, before they are doubled.
+        raised: when it last rose above what a 429 had made of it.
+        risen: when limit or rate last rose.
+        before: the limit before it was raised.
         wait: seconds from the last change to the next rise.
         step: of the limit, by which it next rises beyond the last refusal.
         cut: of the limit, by which it was last lowered.
@@ -60,6 +63,7 @@ class State:
     throttled: float = -math.inf
     changed: float = -math.inf
     raised: float = -math.inf
+    risen: float = -math.inf
     before: float = 0.0
     wait: float = 0.0
     step: float = _STEP
@@ -68,15 +72,15 @@ class State:
 
     def text(self) -> str:
         """Write it for other processes."""
-        return json.dumps(attrs.astuple(self))
+        return json.dumps(attrs.asdict(self))
 
     @classmethod
     def read(cls, text: str, now: float) -> Self:
         """Read what another process has written; a clock put back leaves no time after now."""
-        state = cls(*json.loads(text))
-        state.throttled = min(state.throttled, now)
-        state.changed, state.raised = min(state.changed, now), min(state.raised, now)
-        return state
+        kept = json.loads(text)
+        for name in ("throttled", "changed", "raised", "risen"):
+            kept[name] = min(kept[name], now)
+        return cls(**kept)
 
 
 class RateEstimate:
@@ -127,8 +131,8 @@ class RateEstimate:
         """Go on from what another process has found out."""
         self.state, self._demand = state, 0.0
 
-    def granted(self, now: float, *, waited: bool) -> bool:
-        """Take note of a grant; say whether the state changed: under demand the rate rises."""
+    def granted(self, now: float, *, waited: bool) -> None:
+        """Take note of a grant; while there is demand, the rate rises."""
         since = now - self._granted
         if since < _CLOSE / self.state.rate:
             self._close = now
@@ -138,11 +142,9 @@ class RateEstimate:
                 self._busy = now
             self._waited = now
         self._granted = now
-        if self._demand < 1.0:
-            return False
-        self._rise(now)
-        self._demand = 0.0
-        return True
+        if self._demand >= 1.0:
+            self._rise(now)
+            self._demand = 0.0
 
     def succeeded(self, now: float) -> None:
         """Take note of an answer that was no 429."""
@@ -168,7 +170,7 @@ class RateEstimate:
         state.throttled, self._demand = now, 0.0
         few = used < 0.5 * state.limit
         # After a pause, a second has few permits whatever the limit.
-        many = used >= 0.8 * min(state.limit, state.rate) or now - last < 3 * _PAUSE
+        many = used >= 0.8 * min(state.limit, state.rate) or now - last < 3 * DEFAULT_PAUSE
         close = self._close >= sent - 1.0 or reached >= 0.95 * min(state.rate, state.limit)
         if not state.spaced and (few or (many and close and not state.seeking)):
             self._space(now)
@@ -187,7 +189,7 @@ class RateEstimate:
     def _lower(self, now: float, last: float, reached: float) -> None:
         state = self.state
         soon = now - last < _SOON
-        demand = now - max(self._busy, last + _PAUSE) if now - self._waited < 1.0 else 0.0
+        demand = now - max(self._busy, last + DEFAULT_PAUSE) if now - self._waited < 1.0 else 0.0
         if demand < (1.0 if soon and self._known else _SATURATED):
             reached = math.inf
         elif now - state.raised < 1.0:  # the last rise was too much
@@ -196,14 +198,7 @@ class RateEstimate:
             reached *= self.full_rate / state.rate
         elif state.spaced and self._known:  # it cannot be more than the pace
             reached /= SHARE
-        if self._known:
-            state.interval = min(2 * state.interval, _LONGEST)
-        elif state.limit > 1.25 * state.too_fast:
-            state.interval = _UNKNOWN_FIRST
-        elif 0.7 <= reached / state.rate < 0.95 and now - state.raised >= 1.0:  # the server has served what it can
-            state.interval = _UNKNOWN_LONGEST
-        else:
-            state.interval = min(2 * state.interval, _UNKNOWN_LONGEST)
+        state.interval = self._next_interval(now, reached)
         state.too_fast = state.limit
         state.cut = min(2 * state.cut, _LARGEST_CUT) if soon else _CUT
         lower = reached * (1 - _CUT) if reached < state.limit else state.limit * (1 - state.cut)
@@ -213,16 +208,30 @@ class RateEstimate:
         state.changed, state.wait, state.step = now, state.interval, _STEP
         state.raised = -math.inf
 
+    def _next_interval(self, now: float, reached: float) -> float:
+        state = self.state
+        if self._known:
+            return min(2 * state.interval, _LONGEST)
+        if state.limit > 1.25 * state.too_fast:
+            return _UNKNOWN_FIRST
+        if 0.7 <= reached / state.rate < 0.95 and now - state.raised >= 1.0:
+            return _UNKNOWN_LONGEST  # the server has served what it can
+        return min(2 * state.interval, _UNKNOWN_LONGEST)
+
     def _rise(self, now: float) -> None:
         state = self.state
         if state.spaced and now - state.throttled >= state.spaced_for:
             state.spaced, state.spaced_for = False, min(2 * state.spaced_for, _LONGEST)
-        if state.seeking:
+        since = min(self._demand, now - state.risen)  # others may have raised it meanwhile
+        was = state.limit, state.rate
+        if state.seeking and now - state.changed >= 1.0:
             state.limit, state.changed = 1.5 * state.limit, now
             state.rate = self.full_rate
-        elif state.limit < self._most and now - state.changed >= state.wait:
+        elif not state.seeking and state.limit < self._most and now - state.changed >= state.wait:
             self._raise(now)
-        state.rate = min(self.full_rate, state.rate + _STEP * state.limit * self._demand)
+        state.rate = min(self.full_rate, state.rate + _STEP * state.limit * since)
+        if was != (state.limit, state.rate):
+            state.risen = now
 
     def _raise(self, now: float) -> None:
         state = self.state

@@ -5,21 +5,18 @@ import logging
 import math
 
 from keyapi_async.errors import ConfigurationError
-from keyapi_async.limiter.estimate import RateEstimate
+from keyapi_async.limiter.estimate import DEFAULT_PAUSE, RateEstimate
 from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.slots import Slots
 from keyapi_async.loops import RunningLoop
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 
-DEFAULT_PAUSE = 0.5
-"""Seconds that every request waits after a 429 that names no time."""
-
 MAX_PAUSE = 120.0
 """Seconds of Retry-After that the gate obeys at most."""
 
-_LATENESS = 0.055
-"""Seconds that a busy event loop may make up for by sending permits closer together."""
+_LATENESS = 0.055  # seconds that a busy event loop may make up for by closer permits
+_WAITED_FOR = 0.25  # of the spacing of permits, for which a late answer holds back the next one
 
 
 def checked_qps(qps: float | None) -> float | None:
@@ -38,10 +35,6 @@ def checked_qps(qps: float | None) -> float | None:
 def pause_of(retry_after: float | None) -> float:
     """Say for how many seconds everyone waits after a 429."""
     return DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
-
-
-_WAITED_FOR = 0.25
-"""Of the spacing of permits, for which a late answer holds back the next one."""
 
 
 class QpsLimiter:
@@ -90,6 +83,11 @@ class QpsLimiter:
         finally:
             self._queue -= 1
 
+    def __init_subclass__(cls) -> None:
+        """See that a subclass with an ``acquire`` of its own is not passed by."""
+        if "acquire" in vars(cls) and "at_once" not in vars(cls):
+            cls.at_once = _never  # type: ignore[method-assign]
+
     def at_once(self, now: float) -> Permit | None:
         """Grant a permit where nobody has to wait, which costs no coroutine; None elsewhere."""
         if self._queue or self._opens_at(now) > now:
@@ -124,9 +122,8 @@ class QpsLimiter:
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
         if self._estimate.refused(permit.at, now):
-            log.info(
-                "throttled: waiting %.1f s, then %.3g queries a second", pause, self._estimate.state.rate
-            )
+            rate = self._estimate.state.rate
+            log.info("throttled: waiting %.1f s, then %.3g queries a second", pause, rate)
 
     def _opens_at(self, now: float) -> float:
         """Say when a permit may be granted; a time not after now means now."""
@@ -138,3 +135,8 @@ class QpsLimiter:
             if now < latest and self._slots.shortest < spacing / 2:
                 return max(latest, self._paused_until)
         return max(self._slots.room_at(now, self._estimate.slots), self._paused_until)
+
+
+def _never(self: QpsLimiter, now: float) -> Permit | None:  # noqa: ARG001
+    """Leave it to ``acquire``."""
+    return None

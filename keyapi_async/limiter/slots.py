@@ -36,10 +36,10 @@ class Slots:
         self._flying.append(permit)
         self._size += 1
 
-    def leave(self, permit: Permit, now: float) -> float:
-        """Take note of an answer, or of one overdue; say when its place is given back."""
+    def leave(self, permit: Permit, now: float) -> None:
+        """Take note of an answer, or of one overdue: its place is given back a second later."""
         if permit.landed:
-            return now
+            return
         permit.landed = True
         trip = min(now - permit.at, FLIGHT)
         self._trips += 1
@@ -47,17 +47,9 @@ class Slots:
         certain = self.shortest / 2
         when = permit.at + trip + 1.0 - certain
         flying, leaving = self._flying, self._leaving
-        if leaving and leaving[-1] > when:
-            when = leaving[-1]
-        leaving.append(when)
+        leaving.append(max(when, leaving[-1]) if leaving else when)
         while flying and flying[0].landed:
             flying.popleft()
-        return when
-
-    def taken(self, now: float) -> list[float]:
-        """Say for each place that is taken when it is given back, unanswered ones as overdue."""
-        self.room_at(now, 1)
-        return [*self._leaving, *(p.at + FLIGHT + 1.0 for p in self._flying if not p.landed)]
 
     def room_at(self, now: float, places: int) -> float:
         """Say when to look for a free place; a time not after now means that one is free."""
