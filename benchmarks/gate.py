@@ -23,6 +23,7 @@ from aiolimiter import AsyncLimiter
 
 from keyapi_async import KeyAPI, RateLimitError
 from keyapi_async.limiter import Limiter, Permit, QpsLimiter
+from keyapi_async.sandbox.windows import RateWindow
 from tests.gates import LOOPBACK, NETWORK, SERVERS, Seen, simulate
 
 Policies = dict[str, Callable[[float], Limiter]]
@@ -92,35 +93,36 @@ def wrongly_told(seeds: int) -> None:
         print(f"{name:10}", medians(runs, 30, 0, 600), medians(runs, 30, 0, 30))
 
 
-async def serve(name: str, qps: float) -> None:
-    """Answer on loopback as a server that counts so, and print the port."""
-    window = SERVERS[name](qps)
+async def serve(qps: float) -> None:
+    """Answer on loopback as all these servers, and print their ports."""
     answers = {
         code: b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (code, len(body), body)
         for code in (200, 429)
         for body in [b'{"code": %d, "message": "", "data": []}' % code]
     }
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(
+        window: RateWindow, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while await reader.readuntil(b"\r\n\r\n"):
                 admitted = window.admit(time.monotonic()) is None
                 writer.write(answers[200 if admitted else 429])
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        print(server.sockets[0].getsockname()[1], flush=True)
-        await server.serve_forever()
+    servers = [
+        await asyncio.start_server(partial(answer, window(qps)), "127.0.0.1", 0)
+        for window in SERVERS.values()
+    ]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
-async def really(make: Callable[[], Limiter], name: str, qps: float, seconds: float) -> Seen:
+async def hammer(gate: Limiter, port: int, seconds: float) -> Seen:
     """Ask a server of another process on loopback through a client."""
-    command = (sys.executable, "-m", "benchmarks.gate", "--serve", name, str(qps))
-    server = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
-    assert server.stdout is not None  # noqa: S101  # it is a pipe
-    base_url = f"http://127.0.0.1:{int(await server.stdout.readline())}"
     loop, seen = asyncio.get_running_loop(), Seen()
+    begin = loop.time()
 
-    async def caller(api: KeyAPI, begin: float) -> None:
+    async def caller(api: KeyAPI) -> None:
         while loop.time() < begin + seconds:
             try:
                 await api.get("/v1/any")
@@ -129,14 +131,24 @@ async def really(make: Callable[[], Limiter], name: str, qps: float, seconds: fl
             else:
                 seen.served.append(loop.time() - begin)
 
+    base_url = f"http://127.0.0.1:{port}"
     async with KeyAPI(
-        "key", base_url=base_url, limiter=make(), retry=lambda _, __: None, proxy=""
+        "key", base_url=base_url, limiter=gate, retry=lambda _, __: None, proxy=""
     ) as api:
-        begin = loop.time()
-        await asyncio.gather(*(caller(api, begin) for _ in range(32)))
-    server.kill()
-    await server.wait()
+        await asyncio.gather(*(caller(api) for _ in range(8)))
     return seen
+
+
+async def really(make: Callable[[], Limiter], qps: float, seconds: float) -> list[Seen]:
+    """Ask all servers at the same time, each through a client and a gate of its own."""
+    command = (sys.executable, "-m", "benchmarks.gate", "--serve", str(qps))
+    servers = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    assert servers.stdout is not None  # noqa: S101  # it is a pipe
+    ports = map(int, (await servers.stdout.readline()).split())
+    runs = await asyncio.gather(*(hammer(make(), port, seconds) for port in ports))
+    servers.kill()
+    await servers.wait()
+    return runs
 
 
 def real_table(seconds: float) -> None:
@@ -145,8 +157,7 @@ def real_table(seconds: float) -> None:
     print(f"{'':30}", *(f"{f'50 {server}':>13}" for server in SERVERS))
     for name, make in OURS.items():
         print(f"{name:30}", end="")
-        for server in SERVERS:
-            seen = asyncio.run(really(partial(make, 50.0), server, 50.0, seconds))
+        for seen in asyncio.run(really(partial(make, 50.0), 50.0, seconds)):
             late = seen.use(50, min(15.0, seconds / 2), seconds)
             cell = f"{medians([seen], 50, 0, seconds)} {late:.0f}"
             print(f"{cell:>14}", end="", flush=True)
@@ -179,10 +190,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--acquisitions", type=int, default=1_000_000)
     parser.add_argument("--loopback", type=float, default=20.0, help="seconds of each real run")
-    parser.add_argument("--serve", nargs=2, metavar=("SERVER", "QPS"), help="be the server")
+    parser.add_argument("--serve", type=float, metavar="QPS", help="be the servers")
     args = parser.parse_args()
     if args.serve:
-        asyncio.run(serve(args.serve[0], float(args.serve[1])))
+        asyncio.run(serve(args.serve))
         return
     table({**OTHERS, **OURS}, [5.0, 50.0], NETWORK, args.seconds, args.seeds)
     table(OURS, [50.0], LOOPBACK, args.seconds, args.seeds)
