@@ -172,8 +172,11 @@ class RateEstimate:
         # After a pause, a second has few permits whatever the limit.
         many = used >= 0.8 * min(state.limit, state.rate) or now - last < 3 * DEFAULT_PAUSE
         close = self._close >= sent - 1.0 or reached >= 0.95 * min(state.rate, state.limit)
+        stray = now - last > _SOON and reached < 0.9 * min(state.rate, state.limit)
         if not state.spaced and (few or (many and close and not state.seeking)):
             self._space(now)
+        elif state.spaced and stray and now - state.raised >= 1.0:
+            state.rate = min(state.rate, 0.85 * state.limit)
         else:
             self._lower(now, last, math.inf if few else reached)
         state.rate = min(state.rate, self.full_rate)

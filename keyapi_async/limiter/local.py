@@ -16,7 +16,7 @@ MAX_PAUSE = 120.0
 """Seconds of Retry-After that the gate obeys at most."""
 
 _LATENESS = 0.055  # seconds that a busy event loop may make up for by closer permits
-_WAITED_FOR = 0.25  # of the spacing of permits, for which a late answer holds back the next one
+_WAITED_FOR = 0.5  # of the spacing of permits, for which a late answer holds back the next one
 
 
 def checked_qps(qps: float | None) -> float | None:
