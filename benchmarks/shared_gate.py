@@ -14,81 +14,21 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 from asyncio.subprocess import PIPE, Process
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import attrs
 
-from benchmarks.serving import await_listening, free_port
 from keyapi_async.sandbox import Sandbox
+from tests.gates import worst_second
+from tests.redis_server import RedisServer, redis_server
 
 QPS = 50.0
 PROCESSES = 4
 SETTLED = 1.0  # seconds after the start of the last process that are not counted
-
-
-class RedisServer:
-    """A Redis of one's own on loopback, without a file, to be stopped and started."""
-
-    def __init__(self, *options: str, folder: str, sentinel: bool = False) -> None:
-        self.port = free_port()
-        self._command = [
-            "redis-server",
-            *(["sentinel.conf", "--sentinel"] if sentinel else []),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder),
-            *([] if sentinel else ["--save", "", "--appendonly", "no"]),
-            *options,
-        ]
-        self._folder = folder
-        self._process: subprocess.Popen[bytes]
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        log = Path(self._folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
-        with log:
-            self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
-                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        await_listening(self.port)
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """Kill it, even where it was stopped; what it held is gone."""
-        self._process.kill()
-        self._process.wait()
-
-    def ask(self, *words: str) -> str:
-        """Ask it something in its own words."""
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall(" ".join(words).encode() + b"\r\n")
-            return connection.recv(1 << 16).decode()
-
-
-@contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
-    """Run a Redis."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(*options, folder=folder)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
 
 
 @attrs.frozen
@@ -110,11 +50,6 @@ class Outcome:
     alone: int
     throttles: int
     sharing: bool
-
-
-def worst_second(times: Sequence[float]) -> int:
-    """Count the most of some sorted times within any second that is open at its end."""
-    return max((bisect_left(times, at + 1.0) - i for i, at in enumerate(times)), default=0)
 
 
 @contextlib.asynccontextmanager

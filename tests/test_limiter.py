@@ -297,9 +297,18 @@ def test_where_few_were_sent_a_429_spaces_them_and_only_the_next_one_lowers_the_
     assert estimate.refused(sent=1.0, now=1.1)
     assert estimate.state.spaced
     assert estimate.state.limit == estimate.slots == 50
-    assert estimate.refused(sent=4.2, now=4.3)
-    assert estimate.state.limit == pytest.approx(0.97 * 50)
-    assert estimate.state.rate == pytest.approx(0.85 * 0.97 * 50)
+    assert estimate.refused(sent=2.2, now=2.3)
+    assert estimate.state.limit == pytest.approx(0.94 * 50)
+    assert estimate.state.rate == pytest.approx(0.85 * 0.94 * 50)
+
+
+def test_a_stray_429_where_they_are_spaced_slows_them_for_a_moment_and_lowers_no_limit() -> None:
+    estimate = RateEstimate(50)
+    assert estimate.refused(sent=1.0, now=1.1)
+    now = served(estimate, 32, 4, begin=2.0)
+    assert estimate.refused(sent=now, now=now)
+    assert estimate.state.limit == 50
+    assert estimate.state.rate == pytest.approx(0.85 * 50)
 
 
 def test_429s_in_quick_succession_lower_the_limit_by_ever_more() -> None:

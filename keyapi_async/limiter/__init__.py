@@ -8,7 +8,8 @@ told wrongly, the 429s teach it.
 
 from typing import TYPE_CHECKING
 
-from keyapi_async.limiter.local import DEFAULT_PAUSE, MAX_PAUSE, QpsLimiter
+from keyapi_async.limiter.estimate import DEFAULT_PAUSE
+from keyapi_async.limiter.local import MAX_PAUSE, QpsLimiter
 from keyapi_async.limiter.protocol import Bound, Connected, Immediate, Limiter, Permit
 
 if TYPE_CHECKING:

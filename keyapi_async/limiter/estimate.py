@@ -3,7 +3,7 @@
 import json
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import attrs
@@ -153,7 +153,7 @@ class RateEstimate:
         while successes[0] < now - _RECENT:
             successes.popleft()
 
-    def refused(self, sent: float, now: float, successes: Sequence[float] | None = None) -> bool:
+    def refused(self, sent: float, now: float, successes: Iterable[float] | None = None) -> bool:
         """Take note of a 429; say whether it counts: once for all that were sent before that.
 
         Args:
@@ -164,7 +164,8 @@ class RateEstimate:
         state, last = self.state, self.state.throttled
         if sent <= last:
             return False
-        recent = [at for at in successes or self._successes if at >= now - _RECENT]
+        successes = self._successes if successes is None else successes
+        recent = [at for at in successes if at >= now - _RECENT]
         reached = _most_in_a_second(recent)
         used = sum(at > now - 1.0 for at in recent)
         state.throttled, self._demand = now, 0.0

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.shared_gate import RedisServer
 from keyapi_async.cli import harvest as harvest_module
 from keyapi_async.cli import keys
 from keyapi_async.cli.app import run
@@ -18,6 +17,7 @@ from keyapi_async.cli.exits import exit_code
 from keyapi_async.errors import QuotaExceededError
 from keyapi_async.harvest import HarvestReport, HarvestStoppedError, Job, LedgerError
 from keyapi_async.sandbox import Fault, Faults, Sandbox
+from tests.redis_server import RedisServer
 
 Capture = pytest.CaptureFixture[str]
 

@@ -307,7 +307,6 @@ async def test_without_redis_each_process_keeps_to_its_share(
     assert "keeps to 10 queries a second by itself" in warning.getMessage()
 
 
-@pytest.mark.usefixtures("redis_installed")
 async def test_the_share_is_of_the_processes_seen_where_none_are_expected(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -401,7 +400,6 @@ async def test_a_429_without_redis_makes_the_process_wait(redis: RedisServer, ga
         redis.send(signal.SIGCONT)
 
 
-@pytest.mark.usefixtures("redis_installed")
 async def test_a_redis_that_dies_takes_its_promises_with_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

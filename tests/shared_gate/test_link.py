@@ -12,7 +12,6 @@ import trustme
 from benchmarks.shared_gate import RedisServer, redis_server
 from keyapi_async import RedisLimiter
 
-pytestmark = pytest.mark.usefixtures("redis_installed")
 KEY = "the-key-of-the-plan"
 PASSWORD = "pass:w/rd"
 QUOTED = "pass%3Aw%2Frd"

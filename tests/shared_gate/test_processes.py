@@ -16,7 +16,6 @@ from benchmarks.shared_gate import (
     undisturbed,
 )
 
-pytestmark = pytest.mark.usefixtures("redis_installed")
 TRIES = 4
 """A busy machine may starve processes, and the server that counts; what is wrong stays wrong."""
 
