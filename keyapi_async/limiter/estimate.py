@@ -194,7 +194,7 @@ class RateEstimate:
         state = self.state
         soon = now - last < _SOON
         demand = now - max(self._busy, last + DEFAULT_PAUSE) if now - self._waited < 1.0 else 0.0
-        if demand < (1.0 if soon and self._known else _SATURATED):
+        if demand < (1.0 if state.spaced or (soon and self._known) else _SATURATED):
             reached = math.inf
         elif now - state.raised < 1.0:  # the last rise was too much
             reached = state.before / (1 - _CUT)

@@ -7,7 +7,7 @@ import math
 from keyapi_async.errors import ConfigurationError
 from keyapi_async.limiter.estimate import DEFAULT_PAUSE, RateEstimate
 from keyapi_async.limiter.protocol import Permit
-from keyapi_async.limiter.slots import Slots
+from keyapi_async.limiter.slots import Slots, Spacing
 from keyapi_async.loops import RunningLoop
 
 log: logging.Logger = logging.getLogger("keyapi_async")
@@ -16,7 +16,6 @@ MAX_PAUSE = 120.0
 """Seconds of Retry-After that the gate obeys at most."""
 
 _LATENESS = 0.055  # seconds that a busy event loop may make up for by closer permits
-_WAITED_FOR = 0.5  # of the spacing of permits, for which a late answer holds back the next one
 
 
 def checked_qps(qps: float | None) -> float | None:
@@ -59,7 +58,7 @@ class QpsLimiter:
         self._estimate = RateEstimate(qps)
         self._slots = Slots()
         self._due = 0.0  # when the next permit is
-        self._last = Permit(-math.inf, landed=True)
+        self._spacing = Spacing()
         self._paused_until = 0.0
 
     @property
@@ -100,18 +99,16 @@ class QpsLimiter:
         estimate.granted(now, waited=waited)
         begin = now if estimate.state.spaced else max(ready, now - _LATENESS)
         self._due = begin + 1.0 / estimate.state.rate
-        permit = self._last = Permit(now)
+        permit = Permit(now)
         self._slots.enter(permit)
+        self._spacing.enter(permit)
         return permit
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there: the server has counted the request."""
         now = self._running().time()
         self._slots.leave(permit, now)
-        if permit is self._last and self._estimate.state.spaced:
-            # It may have arrived as late as its answer says, and the next one must not be close.
-            late = min(now - permit.at - self._slots.shortest, _WAITED_FOR / self.limit)
-            self._due = max(self._due, permit.at + late + 1.0 / self.limit)
+        self._spacing.leave(permit, now, self._slots.shortest)
         if not permit.throttled:
             self._estimate.succeeded(now)
 
@@ -127,14 +124,10 @@ class QpsLimiter:
 
     def _opens_at(self, now: float) -> float:
         """Say when a permit may be granted; a time not after now means now."""
-        if self._due > now:
-            return max(self._due, self._paused_until)
-        if self._estimate.state.spaced and not self._last.landed:  # it has not arrived yet, perhaps
-            spacing = 1.0 / self.limit
-            latest = self._last.at + (1.0 + _WAITED_FOR) * spacing
-            if now < latest and self._slots.shortest < spacing / 2:
-                return max(latest, self._paused_until)
-        return max(self._slots.room_at(now, self._estimate.slots), self._paused_until)
+        due, estimate = max(self._due, self._paused_until), self._estimate
+        if due <= now and estimate.state.spaced:
+            due = self._spacing.opens_at(now, 1.0 / self.limit, self._slots.shortest)
+        return due if due > now else self._slots.room_at(now, estimate.slots)
 
 
 def _never(self: QpsLimiter, now: float) -> Permit | None:  # noqa: ARG001

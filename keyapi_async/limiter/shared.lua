@@ -7,9 +7,10 @@
 --       2 the version of the text that it knows, or ''     3 a text to replace it, or ''
 --       4 seconds for which all wait after a 429, or ''    5 seconds between permits
 --       6 seconds of permits that may go together: what is late is not lost
---       7 places: requests that any second may have        8 seconds of a round trip
---       9 how many permits it wants                        10 the number of the first
---       11... pairs: a request, and in how many seconds its place is free; '' where it got a 429
+--       7 seconds between these permits and others'        8 places: requests of any second
+--       9 seconds of a round trip                          10 how many permits it wants
+--       11 the number of the first
+--       12... pairs: a request, and in how many seconds its place is free; '' where it got a 429
 -- Answers: version, text (where the process knows another), Redis' time, processes, seconds until
 -- each permit, when the last successes were; one that is far ahead is told, and not granted.
 
@@ -38,7 +39,7 @@ if string.sub(me, 1, 1) == '-' then
 else
   redis.call('ZADD', PROCESSES, text(now), me)
 end
-for i = 11, #ARGV, 2 do
+for i = 12, #ARGV, 2 do
   if ARGV[i + 1] == '' then
     redis.call('ZREM', PLACES, ARGV[i])
   else
@@ -62,16 +63,17 @@ if ARGV[3] ~= '' and (not state or known == born .. ':' .. count) then
 end
 
 local waits, version = {}, born .. ':' .. count
-for i = 1, known == version and tonumber(ARGV[9]) or 0 do
+for i = 1, known == version and tonumber(ARGV[10]) or 0 do
   local slot = math.max(now, due - ARGV[6])
-  local taken = redis.call('ZRANGE', PLACES, -ARGV[7], -ARGV[7], 'WITHSCORES')
+  local taken = redis.call('ZRANGE', PLACES, -ARGV[8], -ARGV[8], 'WITHSCORES')
   if taken[2] then slot = math.max(slot, tonumber(taken[2])) end
   if i == 1 or slot <= now + FAR then waits[i] = text(slot - now) end
   if slot > now + FAR then break end
-  local request = me .. ':' .. (ARGV[10] + i - 1)
-  redis.call('ZADD', PLACES, text(slot + 1 + ARGV[8]), request)
+  local request = me .. ':' .. (ARGV[11] + i - 1)
+  redis.call('ZADD', PLACES, text(slot + 1 + ARGV[9]), request)
   due = math.max(slot, due) + ARGV[5]
 end
+if #waits > 0 then due = due + ARGV[7] end
 redis.call('HSET', GATE, 'born', born, 'count', count, 'state', state or '', 'due', text(due),
   'back', text(back), 'seen', text(now))
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, FORGOTTEN) end

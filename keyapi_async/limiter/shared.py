@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -18,16 +19,17 @@ from keyapi_async.limiter.estimate import RateEstimate, State
 from keyapi_async.limiter.link import Link, LinkError
 from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit
-from keyapi_async.limiter.slots import FLIGHT
+from keyapi_async.limiter.slots import FLIGHT, Spacing
 from keyapi_async.loops import RunningLoop
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 
 _SHARE = 1.03  # of the limit, at which permits are paced: the places are the bound
-_SPACED_SHARE = 0.95  # the same where they are spaced: processes are not on time to the millisecond
 _BURST = 0.05  # seconds of permits that may go together where they are not
 _FAR = 0.5  # seconds ahead at which no permit is granted yet (shared.lua)
 _LATE = 0.25  # seconds behind its time after which a permit is worth nothing
+_TURN = 0.2  # seconds of permits for one process where they are spaced
+_GUARD = 0.4  # of the spacing, between a process' permits and another's where they are spaced
 _TICK = 0.001  # seconds that nobody waits for
 _AGAIN = 0.5  # seconds after which Redis is looked for again
 _TOGETHER = 32  # permits that are asked for together, at most
@@ -116,12 +118,14 @@ class RedisLimiter:
         self._turn = asyncio.Lock()
         self._users = 0
         self._open = False  # whether an event loop has it
-        self._estimate = RateEstimate(self.qps, _SHARE, _SPACED_SHARE)
+        self._estimate = RateEstimate(self.qps, _SHARE)
         self._version = ""
         self._known = ""  # what Redis knows of the limit
         self._ahead = 0.0  # seconds by which Redis' clock is ahead of the loop's
         self._processes = 1
         self._trip = 0.0  # seconds that Redis takes to answer
+        self._spacing = Spacing()
+        self._shortest = math.inf  # round trip, seconds
         self._flight = FLIGHT  # seconds that a request took of late, at most
         self._count = 0
         self._promises: deque[Promise] = deque()
@@ -180,21 +184,33 @@ class RedisLimiter:
             await asyncio.wait((self._start("ask", self._ask),))
             return None
         promise = self._promises[0]
-        if (wait := max(promise.at, self._paused_until) - loop.time()) > 0:
-            await asyncio.sleep(wait)
-        now = loop.time()
+        spaced, spacing = self._estimate.state.spaced, 1.0 / self._estimate.state.limit
+        due = promise.at
+        while True:
+            now = loop.time()
+            if spaced:
+                due = max(due, self._spacing.opens_at(now, spacing, self._shortest))
+            if due <= now:
+                break
+            await asyncio.sleep(due - now)
+        late = _GUARD * spacing if spaced else _LATE
         if promise not in self._promises:
             return None  # Redis went away meanwhile
         self._promises.popleft()
-        if not promise.name or now > promise.at + _LATE:
+        if not promise.name or now > promise.at + late or promise.at < self._paused_until:
             return None
         self._estimate.granted(now + self._ahead, waited=promise.waited)
-        return SharedPermit(now, name=promise.name)
+        permit = SharedPermit(now, name=promise.name)
+        self._spacing.enter(permit)
+        return permit
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there; Redis hears of it with the next permit."""
         now = self._running().time()
         if isinstance(permit, SharedPermit):
+            permit.landed = True
+            self._shortest = min(self._shortest, now - permit.at)
+            self._spacing.leave(permit, now, self._shortest)
             self._flight = min(FLIGHT, max(now - permit.at, 0.95 * self._flight))
             self._answered[permit.name] = None if permit.throttled else now
         elif self._alone is not None:
@@ -275,8 +291,11 @@ class RedisLimiter:
 
     async def _ask(self) -> None:
         """Ask for a permit, or for more where Redis is far and others wait."""
-        meanwhile = 2 * self._trip * self._estimate.state.rate / self._processes
-        await self._call(max(1, min(self._users, 1 + int(meanwhile), _TOGETHER)))
+        state = self._estimate.state
+        most = 1 + int(2 * self._trip * state.rate / self._processes)
+        if state.spaced:  # one after another keeps its distance best within a process
+            most += int(_TURN * state.rate)
+        await self._call(max(1, min(self._users, most, _TOGETHER)))
 
     async def _look(self) -> None:
         """See whether Redis is there again."""
@@ -310,6 +329,7 @@ class RedisLimiter:
             "" if pause is None else repr(pause),
             repr(1 / rate),
             repr(0.0 if spaced else _BURST),
+            repr(_GUARD / rate if spaced else 0.0),
             str(estimate.slots),
             repr(self._flight),
             str(wanted),

@@ -1,4 +1,4 @@
-"""The places of a window: how many requests a server may still count into the running second."""
+"""What a server may still count into the running second, and how close to the last request."""
 
 import math
 from collections import deque
@@ -8,6 +8,7 @@ from keyapi_async.limiter.protocol import Permit
 FLIGHT = 0.3
 """Seconds for which an unanswered request may still be on its way to the server."""
 
+_WAITED_FOR = 0.5  # of the spacing of requests, for which a late answer holds back the next one
 _TRIPS = 20  # answers before the shortest round trip is believed
 
 
@@ -64,3 +65,31 @@ class Slots:
         # A place that is not leaving yet is not given back before that.
         soonest = now + 1.0 - min(self._shortest, FLIGHT) / 2
         return min(leaving[0], soonest) if leaving else soonest
+
+
+class Spacing:
+    """Keeps each request's distance from the last, where a server allows no burst.
+
+    The last one may have arrived as late as its answer says; where that is not there in time, it
+    is waited for a little.
+    """
+
+    def __init__(self) -> None:
+        self._last = Permit(-math.inf, landed=True)
+        self._late = 0.0
+
+    def enter(self, permit: Permit) -> None:
+        """Take note of a permit granted."""
+        self._last, self._late = permit, 0.0
+
+    def leave(self, permit: Permit, now: float, shortest: float) -> None:
+        """Take note of an answer, and of the shortest round trip."""
+        if permit is self._last:
+            self._late = now - permit.at - shortest
+
+    def opens_at(self, now: float, spacing: float, shortest: float) -> float:
+        """Say when to look for leave to send; a time not after now means now."""
+        soonest, most = self._last.at + spacing, _WAITED_FOR * spacing
+        if self._last.landed:
+            return soonest + min(self._late, most)
+        return soonest + most if now >= soonest and shortest < spacing / 2 else soonest
