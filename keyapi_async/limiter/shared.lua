@@ -48,7 +48,7 @@ for i = 12, #ARGV, 2 do
 end
 
 -- Where processes have sent without this gate, nobody sends until all have come back.
-if known ~= '' and string.match(known, '^[^:]*') ~= born and now > back + 3 * RETURN then
+if known ~= '' and string.match(known, '^[^:]*') ~= born and now > back + 2 * RETURN then
   back, due = now, math.max(due, now + RETURN)
 end
 local successes = {}

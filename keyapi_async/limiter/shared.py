@@ -15,7 +15,7 @@ import attrs
 
 from keyapi_async.checks import setting
 from keyapi_async.errors import ConfigurationError, UsageError, shown
-from keyapi_async.limiter.estimate import RateEstimate, State
+from keyapi_async.limiter.estimate import DEFAULT_PAUSE, RateEstimate, State
 from keyapi_async.limiter.link import Link, LinkError
 from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit
@@ -309,9 +309,10 @@ class RedisLimiter:
             self._refused = None
             now = self._running().time()
             successes = await self._call(pause=self._paused_until - now)
-            while successes is not None and self._estimate.refused(
-                sent + self._ahead, now + self._ahead, successes
-            ):
+            now += self._ahead
+            # What others sent in the pause, they had been promised before it.
+            sent += self._ahead - DEFAULT_PAUSE
+            while successes is not None and self._estimate.refused(sent, now, successes):
                 await self._call()  # where another one was faster, this brings what it has found
 
     async def _call(
