@@ -51,7 +51,7 @@ class QpsLimiter:
     """
 
     def __init__(self, qps: float | None = 10.0) -> None:
-        self.qps = checked_qps(qps)
+        self.qps: float | None = checked_qps(qps)
         self._turn = asyncio.Lock()  # one waits for a permit, the others for their turn
         self._queue = 0
         self._running = RunningLoop()

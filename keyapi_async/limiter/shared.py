@@ -7,7 +7,6 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Coroutine
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
@@ -99,7 +98,7 @@ class RedisLimiter:
         expected_processes: int | None = None,
         name: str | None = None,
     ) -> None:
-        self.qps = checked_qps(qps)
+        self.qps: float | None = checked_qps(qps)
         if expected_processes is not None:
             setting("expected_processes", expected_processes, 1)
         if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)):
@@ -251,12 +250,7 @@ class RedisLimiter:
         self._enter()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -338,9 +332,10 @@ class RedisLimiter:
         ]
         for request, at in told.items():
             args += request, "" if at is None else repr(at + 1.0 - now)
+        keys = [f"keyapi_async:2:{{{self._gate}}}:{of}" for of in ("gate", "places", "processes")]
         first, self._count = self._count, self._count + wanted
         try:
-            version, found, clock, here, waits, ended = await self._link.run(self._keys(), args)
+            version, found, clock, here, waits, ended = await self._link.run(keys, args)
         except LinkError as error:
             if not leaves:
                 self._fall_back(error)
@@ -357,9 +352,6 @@ class RedisLimiter:
             far = Promise("", promise.at - _FAR / 2, waited=True)
             self._promises.append(far if wait > _FAR else promise)
         return [float(at) for at in ended.split()]
-
-    def _keys(self) -> list[str]:
-        return [f"keyapi_async:2:{{{self._gate}}}:{of}" for of in ("gate", "places", "processes")]
 
     def _text(self) -> str:
         return json.dumps([self.qps, self._estimate.state.text()])
