@@ -107,7 +107,7 @@ class RateEstimate:
         self._shares = share, spaced_share
         limit = UNKNOWN if qps is None else float(qps)
         interval = _FIRST / 2 if self._known else _UNKNOWN_FIRST / 2
-        self.state = State(limit, share * limit, not self._known, interval)
+        self.state: State = State(limit, share * limit, not self._known, interval)
         self._successes: deque[float] = deque()
         self._granted = -math.inf  # the last grant
         self._close = -math.inf  # the last one that came close after another
