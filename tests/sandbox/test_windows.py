@@ -112,5 +112,5 @@ def test_a_rate_is_a_positive_number(qps: float) -> None:
 
 def test_an_unknown_window_is_refused() -> None:
     """The message names those that are known."""
-    with pytest.raises(ValueError, match="one of .*, gcra, spaced, not 'leaky'"):
+    with pytest.raises(ValueError, match=r"one of .*, gcra, spaced, not 'leaky'"):
         rate_window("leaky", 5)

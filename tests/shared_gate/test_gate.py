@@ -197,15 +197,15 @@ async def test_a_permit_for_far_ahead_is_not_granted_yet(redis: RedisServer, gat
 async def test_a_permit_that_comes_too_late_is_asked_for_again(
     redis: RedisServer, gates: Gates
 ) -> None:
-    gate = gates(10)
+    gate = gates(4)
     await take(gate)
     before = calls(redis)
     waiter = asyncio.create_task(take(gate))
     await until(lambda: calls(redis) > before)
-    await asyncio.sleep(0.01)
-    time.sleep(0.5)  # noqa: ASYNC251  # the loop is busy
+    await asyncio.sleep(0.05)
+    time.sleep(0.7)  # noqa: ASYNC251  # the loop is busy
     await waiter
-    assert calls(redis) - before == 2
+    assert calls(redis) - before >= 2
 
 
 async def test_a_clock_that_is_put_back_stops_nobody(redis: RedisServer, gates: Gates) -> None:
