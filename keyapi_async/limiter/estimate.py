@@ -173,13 +173,15 @@ class RateEstimate:
         # After a pause, a second has few permits whatever the limit.
         many = used >= 0.8 * min(state.limit, state.rate) or now - last < 3 * DEFAULT_PAUSE
         close = self._close >= sent - 1.0 or reached >= 0.95 * min(state.rate, state.limit)
-        stray = now - last > _SOON and reached < 0.9 * min(state.rate, state.limit)
+        demand = now - max(self._busy, last + DEFAULT_PAUSE) if now - self._waited < 1.0 else 0.0
+        # Too fast it would have been at once, or when all that was to be sent was sent.
+        stray = demand >= 1.0 and reached < 0.9 * min(state.rate, state.limit)
         if not state.spaced and (few or (many and close and not state.seeking)):
             self._space(now)
         elif state.spaced and stray and now - state.raised >= 1.0:
             state.rate = min(state.rate, 0.85 * state.limit)
         else:
-            self._lower(now, last, math.inf if few else reached)
+            self._lower(now, last, math.inf if few else reached, demand)
         state.rate = min(state.rate, self.full_rate)
         return True
 
@@ -190,10 +192,9 @@ class RateEstimate:
             state.seeking, state.too_fast = False, state.limit
             state.changed, state.wait = now, _UNKNOWN_FIRST
 
-    def _lower(self, now: float, last: float, reached: float) -> None:
+    def _lower(self, now: float, last: float, reached: float, demand: float) -> None:
         state = self.state
         soon = now - last < _SOON
-        demand = now - max(self._busy, last + DEFAULT_PAUSE) if now - self._waited < 1.0 else 0.0
         if demand < (1.0 if state.spaced or (soon and self._known) else _SATURATED):
             reached = math.inf
         elif now - state.raised < 1.0:  # the last rise was too much
