@@ -25,12 +25,12 @@ import pytest
 from aiohttp import test_utils, web
 from mypy import api as mypy
 
-from benchmarks.shared_gate import RedisServer
 from keyapi_async import KeyAPI
 from keyapi_async.api import endpoints, resource_class
 from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
+from tests.redis_server import RedisServer
 
 README = Path(__file__).parent.parent / "README.md"
 CHINESE = README.with_name("README.zh-CN.md")

@@ -13,7 +13,6 @@ from pathlib import Path
 import attrs
 import pytest
 
-from benchmarks.shared_gate import RedisServer
 from keyapi_async.api import endpoints
 from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.display import display_on, follow
@@ -23,6 +22,7 @@ from keyapi_async.harvest import Harvest, Progress, Status
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 from tests.cli.commands import Capture, answering, arguments, interrupt, said, value_of, when
 from tests.cli.terminals import Terminal
+from tests.redis_server import RedisServer
 
 EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
 CREATORS = ("product", "creators")
