@@ -207,6 +207,7 @@ class _Harvester:
 
     async def _harvest(self, keys: Sequence[Any], ledger: Path, file: Path) -> None:
         async with self.client() as api, Harvest.open(ledger) as harvest:
+            reason: BaseException | None = None
             try:
                 for _ in range(2):
                     report = await harvest.run(
@@ -215,8 +216,9 @@ class _Harvester:
                     if not report.failed:
                         break
             except HarvestStoppedError as stopped:
-                # The ledger of which it speaks is gone in a moment.
-                raise (stopped.__cause__ or stopped) from None
+                reason = stopped.__cause__ or stopped
+            if reason is not None:
+                raise reason  # the ledger of which the other speaks is gone in a moment
             if report.failed:
                 lists = report.done + report.failed
                 error = PartitionError(report.failed, lists, report.failures)
