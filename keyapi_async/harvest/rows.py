@@ -88,7 +88,7 @@ class RecordRows:
             if plan is not None:
                 try:
                     taken.valid.append(self._quick(plan, row, first + place))
-                except (ValueError, LookupError, OverflowError):
+                except (ValueError, LookupError, OverflowError, orjson.JSONEncodeError):
                     pass
                 else:
                     continue
