@@ -167,7 +167,8 @@ def check_terminal(cls: type, evil: str) -> None:
         name for name, kind in kinds_of(cls).items() if kind.passes is str and not kind.required
     ]  # fmt: skip
     row = DOCUMENTED.get(cls, {}) | dict.fromkeys(names, evil)
-    rows = [reader_of(cls)(row | one, 3) for one in ({}, {evil: evil, "new": [evil, {evil: evil}]})]
+    more = {evil: evil, "new": [evil, {evil: evil}]}
+    rows: list[Any] = [reader_of(cls)(row | one, 3) for one in ({}, more)]
     for kind in Format:
         shown = printed(cls, kind, rows)
         assert harmless(shown)
@@ -192,12 +193,15 @@ def test_any_text_at_all_is_harmless_on_the_terminal(evil: str, cls: type) -> No
 @pytest.mark.parametrize("kind", Format)
 def test_what_is_long_or_deep_fits_or_is_told_in_one_sentence(kind: Format) -> None:
     cls, nested = ENDPOINTS[0].record, json.loads("[" * 900 + "]" * 900)
-    read, row = reader_of(cls), ENDPOINTS[0].example
-    long = read(row | {"total_followers_cnt": "9" * 4000, "per_product_ifl_gmv_amt": "1e308"}, None)
+    long: Any = reader_of(cls)(
+        ENDPOINTS[0].example
+        | {"total_followers_cnt": "9" * 4000, "per_product_ifl_gmv_amt": "1e308"},
+        None,
+    )
     assert kind is not Format.TABLE or len(printed(cls, kind, [long]).splitlines()[1]) <= 300
     for _ in range(100):
         nested = [[[[[[[[[nested]]]]]]]]]
-    deep: Any = attrs.evolve(long, extra={"new": nested})  # type: ignore[misc]  # attrs classes all
+    deep = attrs.evolve(long, extra={"new": nested})
     if kind is Format.TABLE:
         assert printed(cls, kind, [deep])
         return
