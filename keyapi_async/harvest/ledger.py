@@ -8,8 +8,9 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -20,6 +21,9 @@ from keyapi_async.harvest.report import ListFailure, Progress
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
 from keyapi_async.harvest.schema import About, State, about, create, difference, show
 from keyapi_async.records.codec import is_record
+
+_AT_ONCE = 64
+"""Rows inserted with one statement, of at most 403 values each: SQLite takes 32,766 values."""
 
 
 class Unread(NamedTuple):
@@ -238,79 +242,88 @@ class Ledger:
             return self._write(entries, progress, narrow=True)
 
     def _write(self, entries: Sequence[Entry], progress: Progress, *, narrow: bool) -> Written:
-        done = failed = pages = rows = rejects = 0
+        failed = [one for one in entries if isinstance(one, Failed)]
+        pages = [one for one in entries if isinstance(one, PageRead)]
         with self._undone():
             self._db.execute("BEGIN IMMEDIATE")
-            columns = len(self._rows.columns)
-            for entry in entries:
-                if isinstance(entry, Failed):
-                    failed += 1
-                    self._db.execute(
-                        "UPDATE list SET state = ?, error = ? WHERE id = ?",
-                        (State.FAILED, entry.error, entry.list_id),
-                    )
-                else:
-                    pages += 1
-                    rows += len(entry.rows)
-                    rejects += self._write_page(entry, narrow=narrow)
-                    done += entry.is_last
-            if len(self._rows.columns) != columns:
-                show(self._db, attrs.evolve(self._known, columns=tuple(self._rows.columns)))
+            self._db.executemany(
+                "UPDATE list SET state = ?, error = ? WHERE id = ?",
+                [(State.FAILED, one.error, one.list_id) for one in failed],
+            )
+            rejects = self._write_pages(pages, narrow=narrow)
+            rows, done = sum(len(one.rows) for one in pages), sum(one.is_last for one in pages)
+            ended = done + len(failed)
             self._db.execute(
                 "UPDATE total SET done = done + ?, failed = failed + ?, left = left - ?,"
                 " pages = pages + ?, rows = rows + ?, rejects = rejects + ?",
-                (done, failed, done + failed, pages, rows, rejects),
+                (done, len(failed), ended, len(pages), rows, rejects),
             )
             self._db.execute(
                 "UPDATE run SET updated_at = ?, pages = pages + ?, rows = rows + ?,"
                 " rejects = rejects + ?, spent = ?, uncertain = ?, requests = ?, paused = ?"
                 " WHERE id = ?",
                 (
-                    time.time(), pages, rows, rejects, progress.spent, progress.uncertain,
+                    time.time(), len(pages), rows, rejects, progress.spent, progress.uncertain,
                     progress.requests, progress.paused, self._run,
                 ),
             )  # fmt: skip
             self._db.execute("COMMIT")
-        return Written(done, failed, pages, rows, rejects)
+        return Written(done, len(failed), len(pages), rows, rejects)
 
-    def _write_page(self, page: PageRead, *, narrow: bool) -> int:
-        db, taken = self._db, self._rows.take(page.rows, page.first, page.invalid)
+    def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> int:
+        """Write pages and how far their lists are; give how many rows were invalid."""
+        known = len(self._rows.columns)
+        valid: list[list[Any]] = []
+        read: list[tuple[Any, ...]] = []
+        rejects: list[tuple[Any, ...]] = []
+        done: list[tuple[Any, ...]] = []
+        for page in pages:
+            taken = self._rows.take(page.rows, page.first, page.invalid)
+            here, first = (page.list_id, page.reading, page.page_num), self._next + len(valid)
+            counts = (len(taken.valid), len(taken.invalid))
+            read.append((*here, page.fetched_at, page.request_id, first, *counts))
+            rejects += [(*here, *one) for one in taken.invalid]
+            valid += taken.valid
+            if page.is_last:
+                done.append((State.DONE, page.page_num, page.fetched_at, page.list_id))
         columns = self._rows.columns
-        first, values = self._next, taken.valid
-        if narrow:
-            values = [narrowed(columns, one) for one in values]
-        for one in values:
+        if len(columns) != known:  # rows before the one that brought a new column lack it
+            show(self._db, attrs.evolve(self._known, columns=tuple(columns)))
+            for one in valid:
+                one[-2:-2] = [None] * (len(columns) + 2 - len(one))
+        for row, one in enumerate(valid, self._next):
             if one[-1] is not None:
                 one[-1] = self._as_sent(one[-1])
-        if values:
-            names = "".join(f"{quoted(column.name)}, " for column in columns)
-            marks = ", ".join("?" * (len(columns) + 3))
-            db.executemany(
-                f"INSERT INTO record ({names}extra, _as_sent, _id) VALUES ({marks})",  # noqa: S608
-                [(*one, first + n) for n, one in enumerate(values)],
-            )
-        self._next += len(values)
-        here = (page.list_id, page.reading, page.page_num)
-        db.execute(
-            "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*here, page.fetched_at, page.request_id, first, len(values), len(taken.invalid)),
+            if narrow:
+                one[:] = narrowed(columns, one)
+            one.append(row)
+        names = "".join(f"{quoted(column.name)}, " for column in columns)
+        self._insert(f"record ({names}extra, _as_sent, _id)", valid)
+        self._next += len(valid)
+        self._insert("page", read)
+        self._insert("reject", rejects)
+        self._db.executemany(
+            "UPDATE list SET state = ?, page_num = ?, shown = reading, read_at = ?, error = NULL"
+            " WHERE id = ?",
+            done,
         )
-        if page.is_last:
-            db.execute(
-                "UPDATE list SET state = ?, page_num = ?, shown = reading, read_at = ?,"
-                " error = NULL WHERE id = ?",
-                (State.DONE, page.page_num, page.fetched_at, page.list_id),
+        self._db.executemany(
+            "UPDATE list SET page_num = ? WHERE id = ?",
+            [(one.page_num + 1, one.list_id) for one in pages if not one.is_last],
+        )
+        return len(rejects)
+
+    def _insert(self, into: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, many with one statement: at each one, threads take turns, which costs."""
+        place = 0
+        while left := len(rows) - place:
+            count = min(_AT_ONCE, 1 << left.bit_length() - 1)
+            marks = f"({', '.join('?' * len(rows[place]))})"
+            self._db.execute(
+                f"INSERT INTO {into} VALUES {', '.join([marks] * count)}",  # noqa: S608
+                list(chain.from_iterable(rows[place : place + count])),
             )
-        else:
-            db.execute(
-                "UPDATE list SET page_num = ? WHERE id = ?", (page.page_num + 1, page.list_id)
-            )
-        if taken.invalid:
-            db.executemany(
-                "INSERT INTO reject VALUES (?, ?, ?, ?, ?, ?)",
-                [(*here, *invalid) for invalid in taken.invalid],
-            )
-        return len(taken.invalid)
+            place += count
 
     def _as_sent(self, text: str) -> int:
         """Find the number of a difference; most are the same for many rows."""
