@@ -18,6 +18,8 @@ from keyapi_async.records.fields import Kind
 SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST = 2**63 - 1
+REAL = {"amount", "rate"}
+"""Kinds whose values are floats."""
 
 _SAMPLES: Mapping[str, object] = {"date": "2024-02-03", "categories": "1:2", "json": "[1]"}
 
@@ -108,9 +110,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def plain(column: Column) -> str:
+    """Write the SQL expression that gives a column as it is stored."""
+    return f"record.{quoted(column.name)}"
+
+
 def shown(column: Column) -> str:
     """Write the SQL expression that shows a column as a CSV file does."""
-    name = f"record.{quoted(column.name)}"
+    name = plain(column)
     if column.wire == "any":
         return (
             f"CASE typeof({name}) WHEN 'blob' THEN nullif(CAST({name} AS TEXT), 'null')"
@@ -129,7 +136,7 @@ def shown(column: Column) -> str:
 
 def declared(column: Column) -> str:
     """Write a column as CREATE TABLE has it."""
-    affinity = " REAL" if column.wire != "any" and column.kind in {"amount", "rate"} else ""
+    affinity = " REAL" if column.wire != "any" and column.kind in REAL else ""
     return quoted(column.name) + affinity
 
 

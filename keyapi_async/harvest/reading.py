@@ -2,14 +2,16 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.harvest.columns import quoted
+from keyapi_async.harvest.columns import REAL, Column, quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
 from keyapi_async.harvest.report import ListFailure, Progress, Status
 from keyapi_async.harvest.schema import About, State, about
@@ -163,13 +165,34 @@ class Reading:
 
     def rows(self, expressions: Sequence[str], pages: Sequence[StoredPage]) -> list[Any]:
         """Give the valid rows of some pages, as tuples of SQL expressions."""
-        ranges = ", ".join(f"({page.first}, {page.first + page.rows - 1})" for page in pages)
+        ranges = orjson.dumps([(page.first, page.first + page.rows - 1) for page in pages])
         with told(self._file):
             return self._db.execute(
-                f"WITH range (first, last) AS (VALUES {ranges})"  # noqa: S608
-                f" SELECT {', '.join(expressions)} FROM range CROSS JOIN record"
-                " ON record._id BETWEEN range.first AND range.last"
+                f"SELECT {', '.join(expressions)} FROM json_each(?) AS range CROSS JOIN record"  # noqa: S608
+                " ON record._id BETWEEN json_extract(range.value, '$[0]')"
+                " AND json_extract(range.value, '$[1]')",
+                (ranges.decode(),),
             ).fetchall()
+
+    def columns(
+        self, columns: Sequence[Column], show: Callable[[Column], str], pages: Sequence[StoredPage]
+    ) -> list[Sequence[Any]]:
+        """Give the valid rows of some pages as columns, each as SQL that shows it; ``extra`` last.
+
+        A column comes as one JSON array, which costs half of what value after value does; not so
+        where SQLite's JSON would lose something: digits of a float, or a blob.
+        """
+        whole = [n for n, one in enumerate(columns) if one.wire != "any" and one.kind not in REAL]
+        others = [n for n in range(len(columns)) if n not in set(whole)]
+        arrays = [f"CAST(json_group_array({show(columns[n])}) AS BLOB)" for n in whole]
+        arrays.append("CAST(json_group_array(record.extra) AS BLOB)")
+        found: dict[int, Sequence[Any]] = {}
+        if others:
+            values = zip(*self.rows([show(columns[n]) for n in others], pages), strict=True)
+            found.update(zip(others, values, strict=True))
+        ((*texts, extra),) = self.rows(arrays, pages)
+        found.update(zip(whole, map(orjson.loads, texts), strict=True))
+        return [*(found[n] for n in range(len(columns))), orjson.loads(extra)]
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
