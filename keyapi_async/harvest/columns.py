@@ -20,6 +20,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST = 2**63 - 1
 REAL = {"amount", "rate"}
 """Kinds whose values are floats."""
+TEXTS = {"id", "text", "url", "categories", "json", "any", "null"}
+"""Kinds whose values may be texts of anyone's making; all others are written by us."""
 
 _SAMPLES: Mapping[str, object] = {"date": "2024-02-03", "categories": "1:2", "json": "[1]"}
 

@@ -15,8 +15,7 @@ from keyapi_async.errors import (
     KeyAPIError,
     printable,
 )
-from keyapi_async.harvest.columns import Column
-from keyapi_async.harvest.reading import Reading, StoredPage
+from keyapi_async.harvest.reading import Reading, StoredPage, Wanted
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import Csv, JsonLines
 
@@ -51,11 +50,13 @@ class Exported:
 
 
 class Sheet(Protocol):
-    """A file under way, in one format."""
+    """A file under way, in one format.
 
-    def show(self, column: Column) -> str:
-        """Write what it wants of a column, in SQL."""
-        ...
+    Attributes:
+        wanted: what it wants of each row: the fields and what is beyond them.
+    """
+
+    wanted: list[Wanted]
 
     def add(self, pages: Sequence[StoredPage], columns: list[Sequence[Any]]) -> None:
         """Write the rows of some pages, given as their columns."""
@@ -69,9 +70,8 @@ class Sheet(Protocol):
 class Export:
     """A file under way: it has another name until it is complete."""
 
-    def __init__(self, file: Path, known: About, sheet: Callable[[BinaryIO], Sheet]) -> None:
+    def __init__(self, file: Path, sheet: Callable[[BinaryIO], Sheet]) -> None:
         self._file = file
-        self._columns = known.columns
         self._draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
         self._make = sheet
         self._stream: BinaryIO | None = None
@@ -91,7 +91,7 @@ class Export:
         self._rows += rows
         self._rejected += sum(page.rejects for page in pages)
         if rows:
-            columns = reading.columns(self._columns, self._sheet.show, pages)
+            columns = reading.columns(self._sheet.wanted, pages)
             with self._told():
                 self._sheet.add(pages, columns)
 
@@ -160,7 +160,7 @@ def open_export(file: Path, known: About, *, escape_formulas: bool) -> Export:
         sheets[suffix] = lambda stream: parquet(stream, known)
     if suffix not in sheets:
         raise InvalidParameterError("path", str(file), "a name with .parquet, .csv or .jsonl")
-    return Export(file, known, sheets[suffix])
+    return Export(file, sheets[suffix])
 
 
 def _parquet() -> Callable[[BinaryIO, About], Sheet]:

@@ -9,7 +9,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from keyapi_async.harvest.columns import LARGEST, Column, any_value, json_text, plain
-from keyapi_async.harvest.reading import StoredPage
+from keyapi_async.harvest.reading import EXTRA, StoredPage, wanted
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import spread
 from keyapi_async.records.fields import Categories, Kind
@@ -57,11 +57,10 @@ def schema_of(known: About) -> pa.Schema:
 class Parquet:
     """Typed columns; a number that its column cannot hold is in ``extra`` under its name."""
 
-    show = staticmethod(plain)
-
     def __init__(self, stream: BinaryIO, known: About) -> None:
         self._columns = known.columns
         self._keys = len(known.keys)
+        self.wanted = [*(wanted(one, plain(one), digits=False) for one in known.columns), EXTRA]
         self._schema = schema_of(known)
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
         self._batches: list[object] = []

@@ -2,8 +2,9 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import orjson
 
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.harvest.columns import REAL, Column, quoted
+from keyapi_async.harvest.columns import REAL, TEXTS, Column, quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
 from keyapi_async.harvest.report import ListFailure, Progress, Status
 from keyapi_async.harvest.schema import About, State, about
@@ -40,6 +41,33 @@ class StoredPage(NamedTuple):
     rows: int
     rejects: int
     key: tuple[str | None, ...]
+
+
+class Way(Enum):
+    """How a column comes out of SQLite: value by value, or as one JSON array, in half the time."""
+
+    VALUES = 1
+    """Digits of floats, or blobs, would be lost in SQLite's JSON."""
+    ARRAY = 2
+    DIGITS = 3
+    """Numbers, dates and times as they are written: they need not be made to be written again."""
+
+
+class Wanted(NamedTuple):
+    """What is wanted of each row, in SQL."""
+
+    sql: str
+    way: Way
+
+
+def wanted(column: Column, sql: str, *, digits: bool) -> Wanted:
+    """Choose the way of a column."""
+    if column.wire == "any" or column.kind in REAL:
+        return Wanted(sql, Way.VALUES)
+    return Wanted(sql, Way.DIGITS if digits and column.kind not in TEXTS else Way.ARRAY)
+
+
+EXTRA = Wanted("record.extra", Way.ARRAY)
 
 
 class Reading:
@@ -174,25 +202,18 @@ class Reading:
                 (ranges.decode(),),
             ).fetchall()
 
-    def columns(
-        self, columns: Sequence[Column], show: Callable[[Column], str], pages: Sequence[StoredPage]
-    ) -> list[Sequence[Any]]:
-        """Give the valid rows of some pages as columns, each as SQL that shows it; ``extra`` last.
-
-        A column comes as one JSON array, which costs half of what value after value does; not so
-        where SQLite's JSON would lose something: digits of a float, or a blob.
-        """
-        whole = [n for n, one in enumerate(columns) if one.wire != "any" and one.kind not in REAL]
-        others = [n for n in range(len(columns)) if n not in set(whole)]
-        arrays = [f"CAST(json_group_array({show(columns[n])}) AS BLOB)" for n in whole]
-        arrays.append("CAST(json_group_array(record.extra) AS BLOB)")
+    def columns(self, wanted: Sequence[Wanted], pages: Sequence[StoredPage]) -> list[Sequence[Any]]:
+        """Give the valid rows of some pages as columns."""
         found: dict[int, Sequence[Any]] = {}
-        if others:
-            values = zip(*self.rows([show(columns[n]) for n in others], pages), strict=True)
-            found.update(zip(others, values, strict=True))
-        ((*texts, extra),) = self.rows(arrays, pages)
-        found.update(zip(whole, map(orjson.loads, texts), strict=True))
-        return [*(found[n] for n in range(len(columns))), orjson.loads(extra)]
+        if one_by_one := [n for n, one in enumerate(wanted) if one.way is Way.VALUES]:
+            rows = self.rows([wanted[n].sql for n in one_by_one], pages)
+            found.update(zip(one_by_one, zip(*rows, strict=True), strict=True))
+        if whole := [n for n in range(len(wanted)) if n not in found]:
+            arrays = [f"CAST(json_group_array({wanted[n].sql}) AS BLOB)" for n in whole]
+            (texts,) = self.rows(arrays, pages)
+            for n, text in zip(whole, texts, strict=True):
+                found[n] = orjson.loads(text) if wanted[n].way is Way.ARRAY else _digits(text)
+        return [found[n] for n in range(len(wanted))]
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
@@ -219,6 +240,12 @@ class Reading:
             )
             while some := found.fetchmany(1000):
                 yield [value for (value,) in some]
+
+
+def _digits(array: bytes) -> list[str | None]:
+    """Split an array of numbers, dates and times, none of which has a comma in it."""
+    digits: list[str | None] = array[1:-1].replace(b'"', b"").decode().split(",")  # type: ignore[assignment]
+    return [None if one == "null" else one for one in digits] if "null" in digits else digits
 
 
 def failures(db: sqlite3.Connection, known: About) -> tuple[ListFailure, ...]:

@@ -13,28 +13,34 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from keyapi_async.harvest.columns import Column, json_text, plain, shown, wire_of
-from keyapi_async.harvest.reading import StoredPage
+from keyapi_async.harvest.columns import (
+    LARGEST,
+    REAL,
+    TEXTS,
+    Column,
+    json_text,
+    plain,
+    shown,
+    wire_of,
+)
+from keyapi_async.harvest.reading import EXTRA, StoredPage, wanted
 from keyapi_async.harvest.schema import About
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 """What some spreadsheet takes as the beginning of a formula."""
 
-_QUOTED = re.compile(r'[",\n\r]')
+_QUOTED = ('"', ",", "\n", "\r")
 """What makes a CSV's cell one in quotes."""
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 """What a text in JSON may not hold as it is."""
-
-_TEXTS = {"id", "text", "url", "categories", "json", "any", "null"}
-"""Kinds whose values may be texts of anyone's making; all others are written by us."""
 
 Values = Sequence[Any]
 
 
 def iso(moment: int) -> str:
     """Write Unix seconds as ISO text, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(moment, UTC).isoformat()[:19] + "Z"
 
 
 def spread(pages: Sequence[StoredPage], values: Iterable[Any]) -> Values:
@@ -49,13 +55,12 @@ def spread(pages: Sequence[StoredPage], values: Iterable[Any]) -> Values:
 class Csv:
     """RFC 4180 in UTF-8, with the mark at its beginning without which Excel reads other letters."""
 
-    show = staticmethod(shown)
-
     def __init__(self, stream: BinaryIO, known: About, *, escape_formulas: bool) -> None:
         self._stream = stream
         self._escapes = escape_formulas
         self._keys = len(known.keys)
-        self._foreign = [*(column.kind in _TEXTS for column in known.columns), True]
+        self._foreign = [*(column.kind in TEXTS for column in known.columns), True]
+        self.wanted = [*(wanted(one, shown(one), digits=True) for one in known.columns), EXTRA]
         self._line = ",".join(["%s"] * len(known.names)) + "\r\n"
         stream.write(("\ufeff" + self._line % (*self._cells(known.names),)).encode())
 
@@ -68,7 +73,7 @@ class Csv:
         for values, foreign in zip(columns, self._foreign, strict=True):
             cells.append(self._cells(values) if foreign else _filled(values))
         lines = map(self._line.__mod__, zip(*cells, strict=True))
-        self._stream.write("".join(lines).encode())
+        self._stream.write(b"".join(map(str.encode, lines)))
 
     def _cells(self, values: Values) -> Values:
         """Write values that may be anything, quoted where that is needed."""
@@ -77,12 +82,15 @@ class Csv:
                 f"'{value}" if value.__class__ is str and value.startswith(_FORMULA) else value
                 for value in values
             ]
-        texts = _filled(values)
-        if not _QUOTED.search("".join(map(str, texts))):
+        texts = list(map(str, _filled(values)))
+        together = "".join(texts)
+        if not any(special in together for special in _QUOTED):
             return texts
         return [
-            '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
-            for text in map(str, texts)
+            '"' + text.replace('"', '""') + '"'
+            if "," in text or '"' in text or "\n" in text or "\r" in text
+            else text
+            for text in texts
         ]
 
     def end(self) -> None:
@@ -97,13 +105,15 @@ def _filled(values: Values) -> Values:
 class JsonLines:
     """A row a line, as the API would send it, behind the key of its list."""
 
-    show = staticmethod(plain)
-
     def __init__(self, stream: BinaryIO, known: About) -> None:
         self._stream = stream
         self._keys = known.key_columns
         self._columns = [(column, _rewritten(column)) for column in known.columns]
         self._ours = {*self._keys, "fetched_at"}
+        self.wanted = [
+            *(wanted(one, plain(one), digits=_rewritten(one) is tuple) for one in known.columns),
+            EXTRA,
+        ]
         self._names = {*self._ours, *(column.name for column in known.columns)}
 
     def add(self, pages: Sequence[StoredPage], columns: Sequence[Values]) -> None:
@@ -126,7 +136,7 @@ class JsonLines:
             line = json.loads(lines[n])
             ours = {name: value for name, value in line.items() if name in self._ours}
             lines[n] = json_text({**line, **fields, **ours}).decode() + "\n"
-        self._stream.write("".join(lines).encode())
+        self._stream.write(b"".join(map(str.encode, lines)))
 
     def _more(self, extra: str | None, row: int, more: dict[int, dict[str, Any]]) -> str:
         """Write unknown fields behind the others; put off those that have a name of these."""
@@ -159,7 +169,10 @@ def _escaped(values: Values) -> Values:
     if not _ESCAPED.search("".join(texts)):
         return values
     return [
-        orjson.dumps(value).decode()[1:-1] if value.__class__ is str else value for value in values
+        orjson.dumps(value).decode()[1:-1]
+        if value.__class__ is str and _ESCAPED.search(value)
+        else value
+        for value in values
     ]
 
 
@@ -170,9 +183,19 @@ def _rewritten(column: Column) -> Callable[[Values], Values]:
         return lambda values: [_json(one) for one in values]
     if wire is None:
         return _escaped if column.wire == "text" else tuple
+    if column.wire == "number" and column.kind in REAL:
+        return _amounts
     if wire is int or (wire is str and column.kind != "amount"):
         return tuple  # digits are written as they are
     return lambda values: [None if value is None else wire(value) for value in values]
+
+
+def _amounts(values: Values) -> Values:
+    """Write whole amounts without a fraction."""
+    return [
+        int(value) if value is not None and value.is_integer() and abs(value) <= LARGEST else value
+        for value in values
+    ]
 
 
 def _json(value: object) -> str | None:
