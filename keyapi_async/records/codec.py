@@ -123,10 +123,11 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         return [*lines, f"r.extra = {extra}", "r.__class__ = cls"]
 
     extra = "{k: x for k, x in row.items() if k not in known}"
+    beyond = f"{{}} if known.issuperset(row) else {extra}"
     read = [
         "def read(row, position=None, kept=()):",
         "    try:",
-        *_indented(2, ["get = row.get", *filled("get('{}')", extra)]),
+        *_indented(2, ["get = row.get", *filled("get('{}')", beyond)]),
         "    except (AttributeError, ValueError, OverflowError):",
         "        pass",
         "    else:",
@@ -140,6 +141,9 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         "def read_all(rows, first):",
         "    records = []",
         "    for position, row in enumerate(rows, first):",
+        f"        if row.__class__ is dict and len(row) < {len(kinds)}:",
+        "            records.append(read(row, position))",
+        "            continue",
         "        try:",
         *_indented(3, [*filled("row['{}']", whole), "records.append(r)", "continue"]),
         "        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):",
