@@ -20,8 +20,6 @@ from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
-import polars as pl
-
 from benchmarks.serving import KEY, nginx
 from benchmarks.serving import PATH as CREATORS
 from keyapi_async import KeyAPI, ProductCreator, fan_out
@@ -108,6 +106,8 @@ def export(ledger: Path, file: Path) -> int:
 
 def by_polars(source: Path, file: Path) -> None:
     """Read JSON Lines, and write a format, with polars."""
+    import polars as pl  # noqa: PLC0415  # it is in no process whose memory is told
+
     frame = pl.read_ndjson(source)
     write: Mapping[str, Callable[[Path], None]] = {
         ".parquet": frame.write_parquet,

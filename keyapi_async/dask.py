@@ -47,20 +47,18 @@ try:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     from keyapi_async.harvest.parquet import schema_of
-except ImportError as error:
-    raise ConfigurationError("Dask is missing: pip install 'keyapi-async[dask]'") from error
+except ImportError as _error:
+    raise ConfigurationError("Dask is missing: pip install 'keyapi-async[dask]'") from _error
 
 __all__ = ["PartitionError", "harvest_frame"]
 
 K = TypeVar("K")
 Open = Callable[[KeyAPI, K], RecordStream[Any]]
-Lists = list[tuple[str, K]]
-"""The query of each list, and its key."""
+Lists = list[tuple[str, K]]  # the query of each list, and its key
 
 _log = logging.getLogger("keyapi_async")
 
-_NAMED = 5
-"""Failed lists that an error names: Dask cuts off long texts, and with them the error's class."""
+_NAMED = 5  # failed lists: Dask cuts off long texts, and with them the error's class
 
 
 class PartitionError(KeyAPIError):
@@ -76,7 +74,7 @@ class PartitionError(KeyAPIError):
         named = [f"{failure.key}: {failure.error}" for failure in failures[:_NAMED]]
         more = [f"and {failed - _NAMED} more"] if failed > _NAMED else []
         super().__init__(f"{failed} of {lists} lists failed: {'; '.join([*named, *more])}")
-        self.args = (failed, lists, failures)
+        self.args: tuple[Any, ...] = (failed, lists, failures)
         self.failed = failed
         self.failures = failures
 

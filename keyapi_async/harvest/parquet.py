@@ -14,7 +14,7 @@ from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import spread
 from keyapi_async.records.fields import Categories, Kind
 
-_GROUP = 100_000
+_GROUP = 50_000
 """Rows of a row group."""
 
 _MOMENT = pa.timestamp("us", tz="UTC")
