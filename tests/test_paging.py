@@ -709,7 +709,7 @@ def test_prefetch_opens_one_two_four_and_never_more_than_n() -> None:
     lists = Lists([400])
 
     async def main() -> None:
-        rows = stream(lists, prefetch=6)
+        rows = stream(lists, virtual.client(lists, qps=1e6), prefetch=6)
         ahead = []
         async for page in rows.pages():
             await asyncio.sleep(0.001)

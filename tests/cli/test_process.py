@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_display_that_is_wiped(ids: list[str]) -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_completion_is_installed(tmp_path: Path) -> None:
-    env = environment(HOME=str(tmp_path), SHELL="/bin/bash")
+    env = environment(HOME=str(tmp_path), _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     done = subprocess.run((*KEYAPI, "--install-completion", "bash"), env=env, check=False)
     assert done.returncode == 0
     assert "complete_bash" in next(tmp_path.rglob("*.sh")).read_text()

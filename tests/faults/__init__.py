@@ -369,7 +369,7 @@ class HarvestReader(Reader):
             return status.left == status.failed == 0
 
     def tells(self, ill: Ill) -> bool:
-        return ill.error not in {None, ConnectionFailedError}
+        return ill.error not in {None, ConnectionFailedError, AttemptTimeoutError}
 
     def waste(self, *, cut: bool) -> int:
         return CONCURRENCY if cut else 0

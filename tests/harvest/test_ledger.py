@@ -197,7 +197,7 @@ async def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Pat
     file = small_disk / "a.db"
     server = shop.Shop(shop.products(*[200] * 30), latency=0.01)
     ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(3_500_000))
+    ballast.write_bytes(bytes(11_500_000))
     read = shop.creators(server.client())
     async with Harvest.open(file) as harvest:
         with pytest.raises(LedgerError, match=r"a.db: the disk is full.*run again"):
@@ -217,8 +217,8 @@ async def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Pat
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB, for those who may mount one."""
-    with small_disk_at(tmp_path, "4m") as disk:
+    """A disk of 12 MB, for those who may mount one."""
+    with small_disk_at(tmp_path, "12m") as disk:
         yield disk
 
 

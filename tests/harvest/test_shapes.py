@@ -1,6 +1,5 @@
 """Whatever rows come: the view equals the CSV, each format says the same, and nothing is lost."""
 
-import csv
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from keyapi_async import DecodeError, ProductCreator, unstructure
 from keyapi_async.harvest import Harvest
 from keyapi_async.records.codec import KIND, kinds_of
 from keyapi_async.records.converter import reader_of
+from tests.csvs import read_csv
 from tests.harvest import shop
 from tests.rows import (
     DOCUMENTED,
@@ -32,8 +32,6 @@ from tests.rows import (
     steady,
     written,
 )
-
-csv.field_size_limit(2**24)
 
 
 @attrs.frozen
@@ -69,10 +67,8 @@ def seen(folder: Path, cls: type, pages: Sequence[Sequence[Any]]) -> Seen:
     with closing(sqlite3.connect(folder / "a.db")) as db:
         db.row_factory = sqlite3.Row
         view = [dict(row) for row in db.execute("SELECT * FROM records")]
-    with (folder / "a.csv").open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text, strict=True)
-        cells = list(reader)
-        assert reader.fieldnames == pq.read_schema(folder / "a.parquet").names
+    columns, cells = read_csv(folder / "a.csv")
+    assert columns == pq.read_schema(folder / "a.parquet").names
     lines = [json.loads(line) for line in (folder / "a.jsonl").read_bytes().split(b"\n")[:-1]]
     typed = pq.read_table(folder / "a.parquet").to_pylist()
     return Seen(records, sent, view, cells, lines, typed, rejected)

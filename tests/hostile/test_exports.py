@@ -1,6 +1,5 @@
 """What a ledger gives back: the same values from each format, and a CSV that no cell commands."""
 
-import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -13,6 +12,7 @@ import pytest
 
 from keyapi_async.harvest import Harvest
 from keyapi_async.records.codec import kinds_of
+from tests.csvs import read_csv
 from tests.harvest import shop
 from tests.hostile.documents import EVIL, literals, row_text
 from tests.rows import DOCUMENTED, RECORDS, Row
@@ -25,7 +25,6 @@ FORMULAS = [
 PLAIN = ["", "a=1", "'=1", " =", "5", "é-", "x\n=1", '"', '""', ',";\r\n', "\ufeff", "x" * 10**5]
 TEXTS = [*EVIL.values(), *FORMULAS, *PLAIN]
 
-csv.field_size_limit(2**24)
 every_shape = pytest.mark.parametrize("cls", [*RECORDS, dict], ids=lambda cls: cls.__name__)
 
 
@@ -66,18 +65,13 @@ def given(folder: Path, cls: type, *rows: bytes) -> Given:
     assert b"\r" not in b"".join(lines)
     return Given(
         view,
-        read_csv(folder / "a.csv"),
-        read_csv(folder / "escaped.csv"),
+        read_csv(folder / "a.csv")[1],
+        read_csv(folder / "escaped.csv")[1],
         [json.loads(line) for line in lines],
         pq.read_table(folder / "a.parquet").to_pylist(),
         report.failed,
         report.rejects,
     )
-
-
-def read_csv(file: Path) -> list[Row]:
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        return list(csv.DictReader(text, strict=True))
 
 
 def texts_of(cls: type) -> list[str]:
