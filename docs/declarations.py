@@ -25,16 +25,17 @@ from keyapi_async.streams.paging import DEFAULTS
 
 MARK = re.compile(r"^<!-- declared: (\w+) ?(\w*) -->$", re.MULTILINE)
 MODULES = ("", ".api", ".dask", ".harvest", ".sandbox")
-KINDS = {
-    "id": "an id: digits, or an int",
-    "handle": "a handle",
-    "region": "two letters",
-    "date": "a day",
-    "moment": "a moment: a datetime, or Unix seconds",
-    "flag": "True or False",
-    "count": "a whole number",
-    "amount": "a number",
-    "text": "a text",
+TAKES = {
+    "ID": "an id: digits, or an int",
+    "HANDLE": "a handle",
+    "REGION": "two letters",
+    "LANGUAGE": "a language, such as en-US",
+    "DATE": "a `date`, or yyyy-MM-dd",
+    "SECONDS": "an aware `datetime`, or Unix seconds",
+    "TEXT": "a text",
+    "CODE": "a code of the API",
+    "0|1": "True or False",
+    "true|false": "True or False",
 }
 EVIDENCE = {
     "documented": "parameters and fields are documented",
@@ -77,7 +78,10 @@ def taken(one: Parameter) -> str:
         names = [name for name, value in public("") if value is one.kind.choices]
         own = one.name.replace("_", "")
         return linked(next((name for name in names if name.lower() == own), names[0]))
-    told = KINDS.get(one.kind.name, one.kind.name)
+    number = "a whole number" if one.kind.name == "count" else "a number"
+    told = TAKES.get(one.kind.metavar, number)
+    if "-" in one.kind.metavar:
+        told += f", {one.kind.metavar}"
     return f"{told}; one or any number" if one.kind.many else told
 
 
