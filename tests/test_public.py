@@ -67,7 +67,6 @@ def hints_of(thing: Any) -> dict[str, Any]:
 
 
 MEMBERS = dict(public_members())
-every_member = pytest.mark.parametrize("name", sorted(MEMBERS))
 
 
 def described(cls: type) -> dict[str, str]:
@@ -98,7 +97,7 @@ def test_type_checkers_and_programs_find_the_same_public_names() -> None:
     files = [f"keyapi_async.{name}" for name in keyapi_async._FILES.split()]
     assert sorted(files) == [node.module for node in block.body if isinstance(node, ast.ImportFrom)]
     names = [name for file in files for name in import_module(file).__all__]
-    assert PUBLIC == sorted([*names, "__version__"])
+    assert sorted([*names, "__version__"]) == PUBLIC
     assert len(names) == len(set(names))
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", keyapi_async.__version__)
 
@@ -134,51 +133,41 @@ def test_a_misspelt_name_is_an_error_for_type_checkers(tmp_path: Path) -> None:
     assert told.count(" error: ") == len(wrong)
 
 
-@pytest.mark.parametrize("name", sorted(set(PUBLIC) - {"__version__"}))
-def test_every_public_name_has_its_help(name: str) -> None:
-    thing = getattr(keyapi_async, name)
-    doc = inspect.getdoc(thing)
-    assert doc
-    first = doc.splitlines()[0]
-    assert len(first) > 15
-    assert first in pydoc.render_doc(thing, renderer=pydoc.TextDoc())
+def test_every_public_name_has_its_help() -> None:
+    for name in sorted(set(PUBLIC) - {"__version__"}):
+        thing = getattr(keyapi_async, name)
+        first = (inspect.getdoc(thing) or "").partition("\n")[0]
+        assert len(first) > 15, name
+        assert first in pydoc.render_doc(thing, renderer=pydoc.TextDoc()), name
 
 
-@pytest.mark.parametrize("cls", list(public_classes()))
-def test_every_public_class_says_what_it_is_in_its_own_words(cls: type) -> None:
+def test_every_public_class_says_what_it_is_in_its_own_words() -> None:
     """Not its base's words, and not a signature that a library has put there."""
-    assert cls.__doc__
-    assert cls.__doc__.splitlines()[0].strip().endswith((".", ";", ":"))
-    assert all(cls.__doc__ != base.__doc__ for base in cls.__mro__[1:])
+    for cls in public_classes():
+        assert cls.__doc__, cls
+        assert cls.__doc__.splitlines()[0].strip().endswith((".", ";", ":")), cls
+        assert all(cls.__doc__ != base.__doc__ for base in cls.__mro__[1:]), cls
 
 
-@every_member
-def test_every_public_method_has_a_docstring(name: str) -> None:
-    if not name.endswith(".__init__"):  # that is said in the class docstring
-        assert inspect.getdoc(MEMBERS[name])
+def test_every_public_method_has_a_docstring() -> None:
+    for name, member in MEMBERS.items():
+        assert name.endswith(".__init__") or inspect.getdoc(member), name
 
 
-@every_member
-def test_signatures_are_explicit(name: str) -> None:
+def test_signatures_are_explicit() -> None:
     """No ``*args``, and no ``**kwargs`` but the paging options, which editors know by name."""
-    if name in {"Limiter.__init__", "Transport.__init__"}:  # typing's own, for every protocol
-        return
-    parameters = inspect.signature(MEMBERS[name]).parameters.values()
-    assert all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters)
-    loose = [one.annotation for one in parameters if one.kind is one.VAR_KEYWORD]
-    assert loose in ([], [Unpack[Paging]])
-    if "Resource." in name:  # a declared endpoint shows the paging options too, one by one
-        assert loose == []
+    for name in MEMBERS.keys() - {"Limiter.__init__", "Transport.__init__"}:  # typing's own
+        parameters = inspect.signature(MEMBERS[name]).parameters.values()
+        assert all(one.kind is not one.VAR_POSITIONAL for one in parameters), name
+        loose = [one.annotation for one in parameters if one.kind is one.VAR_KEYWORD]
+        # A declared endpoint shows the paging options one by one.
+        assert loose in ([], [] if "Resource." in name else [Unpack[Paging]]), name
 
 
-@every_member
-def test_no_public_type_is_any(name: str) -> None:
-    if name.endswith(".__init__") or name.startswith(
-        "Endpoint."
-    ):  # of an endpoint known at run time
-        return
-    for hint in hints_of(MEMBERS[name]).values():
-        assert "Any" not in str(hint)
+def test_no_public_type_is_any() -> None:
+    for name, member in MEMBERS.items():
+        if not name.endswith(".__init__") and not name.startswith("Endpoint."):
+            assert "Any" not in str(list(hints_of(member).values())), name
 
 
 def schema_of(one: Endpoint) -> dict[str, Any]:

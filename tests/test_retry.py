@@ -68,10 +68,10 @@ def test_final_codes_are_not_retried_wherever_they_stand(code: int) -> None:
         assert RetryPolicy()(1, found) is None
 
 
-@pytest.mark.parametrize("status", range(500, 600))
-def test_a_5xx_without_an_envelope_is_retried_whatever_its_number(status: int) -> None:
-    assert RetryPolicy()(1, failure(status)) is not None
-    assert (RetryPolicy()(1, failure(status, status)) is not None) == (status in TRANSIENT)
+def test_a_5xx_without_an_envelope_is_retried_whatever_its_number() -> None:
+    for status in range(500, 600):
+        assert RetryPolicy()(1, failure(status)) is not None, status
+        assert (RetryPolicy()(1, failure(status, status)) is not None) == (status in TRANSIENT)
 
 
 @pytest.mark.parametrize("status", [200, 429, 500, 503])

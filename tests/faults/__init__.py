@@ -1,6 +1,7 @@
 """What each fault of the sandbox must come to, and the readers that meet it."""
 
 import asyncio
+import random
 import re
 import sqlite3
 from abc import ABC, abstractmethod
@@ -8,10 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
 from enum import StrEnum
+from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, cast
 
 import attrs
+import pytest
+from _pytest.mark.structures import ParameterSet
 
 from keyapi_async import (
     AttemptTimeoutError,
@@ -107,6 +111,23 @@ ILLS: Mapping[Fault, Ill] = {
     Fault.NULL_DATA: _ODD,
     Fault.MISSING_DATA: _ODD,
 }
+
+
+def in_pairs(cases: Iterable[tuple[Any, ...]]) -> list[ParameterSet]:
+    """Mark all cases as exhaustive but for a few in which every pair of values occurs."""
+    pairs = {case: set(combinations(enumerate(case), 2)) for case in cases}
+    unseen = set().union(*pairs.values())
+    chosen = set()
+    for wanted in range(len(next(iter(pairs.values()))), 0, -1):
+        for case in random.Random(1).sample(list(pairs), len(pairs)):
+            if len(pairs[case] & unseen) >= wanted:
+                chosen.add(case)
+                unseen -= pairs[case]
+    return [
+        pytest.param(*case, marks=() if case in chosen else pytest.mark.exhaustive)
+        for case in pairs
+    ]
+
 
 NOTHING = {Fault.NULL_DATA, Fault.MISSING_DATA}
 """These say that the list ends here, and nobody can know that it does not."""

@@ -26,6 +26,7 @@ from tests.faults import (
     Phase,
     Ring,
     Ward,
+    in_pairs,
     read_all,
     see_credits,
     see_rows,
@@ -140,9 +141,9 @@ async def leap(after: float) -> None:
     loop.jump.now += HOUR
 
 
-@pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize("after", [0.0, 0.005, 0.2])
-@pytest.mark.parametrize("fault", TROUBLES)
+@pytest.mark.parametrize(
+    ("fault", "name", "after"), in_pairs(itertools.product(TROUBLES, READERS, [0.0, 0.005, 0.2]))
+)
 def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
     fault: Fault, after: float, name: str, tmp_path: Path
 ) -> None:

@@ -1,9 +1,8 @@
 """Every fault, at every moment, to whatever reads."""
 
-from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.faults import (
     Phase,
     Ring,
     Ward,
+    in_pairs,
     read_all,
     see_credits,
     see_errors,
@@ -36,58 +36,32 @@ class Cell(NamedTuple):
     phase: Phase
     lasts: bool
     moment: float
-    reader: str
-
-    def __str__(self) -> str:
-        lasts = "lasts" if self.lasts else "passes"
-        after = f" after {self.moment:g} s" if self.phase is Phase.CANCELLED else ""
-        return f"{self.reader}: {self.fault} {lasts} on {self.phase}{after}"
-
-    def pairs(self) -> set[tuple[object, object]]:
-        """Name every pair of its values."""
-        return set(combinations(self, 2))
+    reader_name: str
 
 
-def _cells() -> Iterator[list[Cell]]:
-    """Make all cells, those of one fault and one reader together."""
-    for fault, reader in product(ILLS, READERS):
-        yield [
-            Cell(fault, phase, lasts, moment, reader)
-            for phase in Phase
-            for lasts in (False, True)
-            for moment in (MOMENTS if phase is Phase.CANCELLED else MOMENTS[:1])
-            if lasts or ILLS[fault].tries > 1
-        ]
-
-
-def _params() -> Iterator[Any]:
-    """Mark all cells as exhaustive but for a few in which every pair of values occurs."""
-    unseen = {pair for cells in _cells() for cell in cells for pair in cell.pairs()}
-    for cells in _cells():
-        while True:
-            best = max(cells, key=lambda cell: len(cell.pairs() & unseen))
-            if not best.pairs() & unseen:
-                break
-            unseen -= best.pairs()
-            cells.remove(best)
-            yield pytest.param(best, id=str(best))
-        yield from (pytest.param(one, id=str(one), marks=pytest.mark.exhaustive) for one in cells)
+CELLS = [
+    Cell(fault, phase, lasts, moment, reader)
+    for fault, reader, phase, lasts in product(ILLS, READERS, Phase, (False, True))
+    for moment in (MOMENTS if phase is Phase.CANCELLED else MOMENTS[:1])
+    if lasts or ILLS[fault].tries > 1
+]
 
 
 def test_the_matrix_knows_every_fault() -> None:
     assert set(ILLS) == set(Fault)
 
 
-@pytest.mark.parametrize("cell", [*_params()])
-def test_a_fault_costs_no_row_and_no_credit_but_its_own(cell: Cell, tmp_path: Path) -> None:
-    fault, phase, lasts, moment, name = cell
+@pytest.mark.parametrize(Cell._fields, in_pairs(CELLS))
+def test_a_fault_costs_no_row_and_no_credit_but_its_own(
+    *, fault: Fault, phase: Phase, lasts: bool, moment: float, reader_name: str, tmp_path: Path
+) -> None:
     ill = ILLS[fault]
     times = (ill.tries or FOR_EVER) if lasts else ill.tries - 1
     service = Ward(fault, phase.page, times)
 
     async def main() -> None:
         ring = Ring(service)
-        reader = READERS[name](ring.api, tmp_path)
+        reader = READERS[reader_name](ring.api, tmp_path)
         reader.pause = {Phase.AHEAD: 30.0, Phase.LEFT: 0.004}.get(phase, 0.0)
         await read_all(reader, service, phase, moment, ring.idle)
         see_rows(reader, fault, phase.page)
@@ -104,11 +78,7 @@ LASTING = [fault for fault, ill in ILLS.items() if ill.tries == ATTEMPTS]
 
 
 @pytest.mark.parametrize(
-    ("deadline", "fault", "name"),
-    [
-        pytest.param(*case, marks=[] if n % 5 == 0 else pytest.mark.exhaustive)
-        for n, case in enumerate(product([0.6, 7.0], LASTING, PLAIN))
-    ],
+    ("deadline", "fault", "name"), in_pairs(product([0.6, 7.0], LASTING, PLAIN))
 )
 def test_a_deadline_bounds_a_call_whatever_lasts(
     fault: Fault, name: str, deadline: float, tmp_path: Path

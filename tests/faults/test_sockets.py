@@ -1,6 +1,7 @@
 """The faults that live on the wire, on real sockets."""
 
 import asyncio
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.faults import (
     READERS,
     Phase,
     Ward,
+    in_pairs,
     in_use,
     read_all,
     see_credits,
@@ -33,12 +35,14 @@ WIRE = [
     Fault.REDIRECT,
     Fault.ZEROS,
 ]
+SOME = ["stream", "prefetch", "fan-out that collects", "harvest"]
 QUICK = RetryPolicy(attempts=3, initial=0.001)
 
 
-@pytest.mark.parametrize("name", ["stream", "prefetch", "fan-out that collects", "harvest"])
-@pytest.mark.parametrize("phase", [Phase.MIDDLE, Phase.CANCELLED, Phase.LEFT])
-@pytest.mark.parametrize("fault", WIRE)
+@pytest.mark.parametrize(
+    ("fault", "phase", "name"),
+    in_pairs(product(WIRE, [Phase.MIDDLE, Phase.CANCELLED, Phase.LEFT], SOME)),
+)
 async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
     fault: Fault, phase: Phase, name: str, tmp_path: Path
 ) -> None:

@@ -86,10 +86,10 @@ def test_a_code_is_a_success_only_where_it_and_the_status_say_so(code: bytes, st
         assert (found.code, found.status) == (told, status)
 
 
-@pytest.mark.parametrize("code", ANY, ids=lambda code: repr(code[:12]))
-def test_no_code_is_taken_for_zero(code: bytes) -> None:
-    found = meaning(envelope(code=code))
-    assert isinstance(found, Envelope) is (code in {b"0", b"-0", b'"0"'})
+def test_no_code_is_taken_for_zero() -> None:
+    for code in ANY:
+        found = meaning(envelope(code=code))
+        assert isinstance(found, Envelope) is (code in {b"0", b"-0", b'"0"'}), code[:12]
 
 
 @pytest.mark.parametrize("data", ANY, ids=lambda data: repr(data[:12]))
@@ -134,15 +134,12 @@ def test_what_an_answer_says_of_itself_is_text_or_nothing(
             assert found.request_id == (str(sent) if whole else None)
 
 
-@pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("part", [*PARTS, "more"])
-@pytest.mark.parametrize("value", NO_JSON, ids=lambda value: repr(value[:12]))
-def test_what_is_no_json_anywhere_is_no_envelope(part: str, value: bytes, status: int) -> None:
-    found = meaning(envelope(**{part: value}), status)
-    if status == 200:
-        assert type(found) is ResponseError
-    else:
-        assert type(found) is ServerError
+def test_what_is_no_json_anywhere_is_no_envelope(part: str) -> None:
+    for value in NO_JSON:
+        assert type(meaning(envelope(**{part: value}), 200)) is ResponseError, value[:12]
+        found = meaning(envelope(**{part: value}), 500)
+        assert type(found) is ServerError, value[:12]
         assert found.code is None
 
 
