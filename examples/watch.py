@@ -1,0 +1,48 @@
+"""Watch a thousand products; run it every day, by cron or a timer.
+
+python examples/watch.py products.txt
+"""
+
+import asyncio
+import sys
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from keyapi_async import KeyAPI, Product, ProductTrend
+from keyapi_async.harvest import Harvest
+
+DAILY = timedelta(hours=20)  # a run that begins a little earlier than yesterday's counts as new
+
+
+def rise(product: Product) -> float:
+    """Compare the sales of the last week with those of the month."""
+    return (product.total_sale_7d_cnt or 0) / 7 - (product.total_sale_30d_cnt or 0) / 30
+
+
+async def main(file: str, today: str = "") -> None:
+    ids = Path(file).read_text().split()
+    day = date.fromisoformat(today) if today else date.today()  # noqa: DTZ011  # the user's own
+    # The months keep their ledger: its lists have the same days whenever they are read again.
+    start = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+    end = (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    async with KeyAPI(max_credits=2000) as api:
+        async with Harvest.open("watch.db") as watch:
+            # Details go by tens: a thousand products are a hundred credits a day.
+            await watch.run(ids, api.tiktok.product.iter_detail, max_age=DAILY)
+            products = [one async for one in watch.records(Product)]
+            await watch.write_report("watch.html")
+        rising = sorted(products, key=rise, reverse=True)[:10]
+        trends = partial(api.tiktok.product.iter_trends, start_date=start, end_date=end)
+        async with Harvest.open(f"trends-{day:%Y-%m}.db") as ledger:
+            await ledger.run([one.product_id for one in rising], trends, max_age=DAILY)
+            days = [one async for one in ledger.records(ProductTrend)]
+            await ledger.write_report("trends.html")
+        print(len(products), "products,", api.credits.spent, "credits; watch.html, trends.html")
+        for one in rising:
+            last = max((t.dt for t in days if t.product_id == one.product_id and t.dt), default=None)
+            print(f"{rise(one):+8.1f} a day, known until {last}: {one.product_name}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
