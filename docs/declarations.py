@@ -5,11 +5,13 @@ a resource; ``table``, ``records`` and ``codes`` stand for what they say.
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
 from enum import Enum, IntEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
@@ -223,7 +225,18 @@ def codes(_: str) -> str:
     return "\n".join(lines)
 
 
-MAKERS = {"endpoints": resource, "table": table, "records": records, "codes": codes}
+def notebook(_: str) -> str:
+    """Write the cells of the example's notebook."""
+    file = Path(__file__).parents[1] / "examples" / "explore.ipynb"
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = [("".join(cell["source"]), cell["cell_type"] == "code") for cell in cells]
+    return "\n\n".join(
+        f"```python\n{text}\n```" if is_code else re.sub("^# .*", "", text)
+        for text, is_code in texts
+    )
+
+
+MAKERS = {"notebook": notebook, "endpoints": resource, "table": table, "records": records, "codes": codes}
 
 
 def fill(app: Sphinx, docname: str, source: list[str]) -> None:  # noqa: ARG001  # an event's

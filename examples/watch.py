@@ -32,7 +32,7 @@ async def main(file: str, today: str = "") -> None:
             await watch.run(ids, api.tiktok.product.iter_detail, max_age=DAILY)
             products = [one async for one in watch.records(Product)]
             await watch.write_report("watch.html")
-        rising = sorted(products, key=rise, reverse=True)[:10]
+        rising = sorted(products, key=rise, reverse=True)[:5]
         trends = partial(api.tiktok.product.iter_trends, start_date=start, end_date=end)
         async with Harvest.open(f"trends-{day:%Y-%m}.db") as ledger:
             await ledger.run([one.product_id for one in rising], trends, max_age=DAILY)
@@ -40,8 +40,9 @@ async def main(file: str, today: str = "") -> None:
             await ledger.write_report("trends.html")
         print(len(products), "products,", api.credits.spent, "credits; watch.html, trends.html")
         for one in rising:
-            last = max((t.dt for t in days if t.product_id == one.product_id and t.dt), default=None)
-            print(f"{rise(one):+8.1f} a day, known until {last}: {one.product_name}")
+            own = (t for t in days if t.product_id == one.product_id and t.dt)
+            week = sum(t.total_sale_1d_cnt or 0 for t in own if 1 <= (day - t.dt).days <= 7)
+            print(f"{rise(one):+8.1f} a day, {week:6,} sold in a week: {one.product_name}")
 
 
 if __name__ == "__main__":

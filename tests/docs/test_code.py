@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
-from aiohttp import test_utils, web
 from mypy import api as mypy
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -30,6 +29,7 @@ from keyapi_async import KeyAPI
 from keyapi_async.api.declaration import declared_in
 from keyapi_async.sandbox import Faults, Sandbox
 from tests.docs.pages import BLOCKS, PREAMBLE, README, ROOT, Block, text_of
+from tests.docs.serving import answers
 
 GIVEN = "api: KeyAPI, product_id: str, product_ids: list[str]"
 MYPY = (
@@ -139,27 +139,12 @@ async def test_a_page_in_the_cache_is_not_asked_for_again(box: Sandbox) -> None:
     assert not any(box.api_key in str(answer) for answer in kept)
 
 
-async def get(app: Any, path: str) -> bytes:
-    """Start an application, get a path, and stop it."""
-    if isinstance(app, web.Application):
-        async with test_utils.TestClient(test_utils.TestServer(app)) as client:
-            return await (await client.get(path)).read()
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
-    async with app.router.lifespan_context(app):
-        await app(scope, None, send)
-    return b"".join(message.get("body", b"") for message in sent)
-
-
 @blocks("app")
 async def test_applications_serve(block: Block, box: Sandbox) -> None:
     names: dict[str, Any] = {"__name__": "app"}
     exec(block.compiled(), names)
-    rows = json.loads(await get(names["app"], "/creators/1729492547846767618"))
+    async with answers(names["app"]) as get:
+        rows = json.loads(await get("/creators/1729492547846767618"))
     assert len(rows) == 50
     assert rows[0]["product_id"] == "1729492547846767618"
 
@@ -202,7 +187,7 @@ def test_mypy_accepts_it_all(tmp_path: Path) -> None:
             piece = textwrap.indent(block.code, "    ")
             code = f"# {block.name}\n{PREAMBLE}\n\nasync def piece({GIVEN}) -> None:\n{piece}"
         (tmp_path / f"block_{number}.py").write_text(code)
-    shown, errors, status = mypy.run([*MYPY, str(tmp_path), str(ROOT / "examples")])
+    shown, errors, status = mypy.run([*MYPY, str(tmp_path)])
     assert (status, errors) == (0, ""), shown
 
 
