@@ -60,11 +60,12 @@ async def printed(name: str, box: Sandbox, folder: Path) -> str:
     return out.decode()
 
 
-def executed(variables: Mapping[str, str]) -> str:
+async def executed(variables: Mapping[str, str]) -> str:
     """Run the notebook, and give what its cells show."""
     notebook = nbformat.read(EXAMPLES / "explore.ipynb", as_version=4)
     no_ports = Config({"KernelManager": {"transport": "ipc"}})
-    NotebookClient(notebook, timeout=60, config=no_ports).execute(env=dict(variables))
+    client = NotebookClient(notebook, timeout=60, config=no_ports)
+    await client.async_execute(env=dict(variables))
     texts = [
         output.get("text") or output["data"]["text/plain"]
         for cell in notebook.cells
@@ -78,7 +79,7 @@ async def all_outputs(folder: Path) -> dict[str, str]:
     async with Sandbox() as box:
         write_ids(box, folder)
         programs = asyncio.gather(*(printed(name, box, folder) for name in PROGRAMS))
-        shown = await asyncio.to_thread(executed, environment(box))
+        shown = await executed(environment(box))
         return {**dict(zip(PROGRAMS, await programs, strict=True)), "explore": shown}
 
 
