@@ -138,8 +138,8 @@ def section(one: Endpoint) -> str:
         f"Gives {record_of(one)}. {price} {unit}. How sure it is: {one.evidence}"
         f" ({EVIDENCE[one.evidence]}).",
         f"A list is told from others by {key}." if key else "",
-        f"One page: `await api.tiktok.{one.resource}.{one.name}(…)`. On the command line:"
-        f" `{command}`. In the API: `GET {one.path}`.",
+        f"One page: `await api.tiktok.{one.resource}.{one.name}(…)`.",
+        f"On the command line: `{command}`. In the API: `GET {one.path}`.",
         "::::",
         "",
     ]
@@ -236,15 +236,21 @@ def notebook(_: str) -> str:
     )
 
 
-MAKERS = {"notebook": notebook, "endpoints": resource, "table": table, "records": records, "codes": codes}
+MAKERS = {
+    "notebook": notebook,
+    "endpoints": resource,
+    "table": table,
+    "records": records,
+    "codes": codes,
+}
 
 
-def fill(app: Sphinx, docname: str, source: list[str]) -> None:  # noqa: ARG001  # an event's
+def fill(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put what is declared in the place of a page's marks."""
     source[0] = MARK.sub(lambda found: MAKERS[found[1]](found[2]), source[0])
 
 
-def complete(app: Sphinx, env: BuildEnvironment) -> None:  # noqa: ARG001  # an event's
+def complete(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public names, and methods of public classes, that stand nowhere."""
     told = env.domains.python_domain.objects
     for module in MODULES:
@@ -267,8 +273,8 @@ def methods(cls: type) -> Iterator[str]:
 
 
 def foreign(
-    app: Sphinx,  # noqa: ARG001  # an event's
-    env: BuildEnvironment,  # noqa: ARG001
+    app: Sphinx,
+    env: BuildEnvironment,
     node: nodes.Element,
     content: nodes.Element,
 ) -> nodes.Element | None:
@@ -282,12 +288,12 @@ def foreign(
     return content if isinstance(getattr(sys.modules.get(home), name, None), TypeVar) else None
 
 
-def unsigned(  # noqa: PLR0917  # an event's
-    app: Sphinx,  # noqa: ARG001
+def unsigned(
+    app: Sphinx,
     what: str,
     name: str,
-    obj: object,  # noqa: ARG001
-    options: object,  # noqa: ARG001
+    obj: object,
+    options: object,
     signature: str,
     returned: str,
 ) -> tuple[str, str] | None:

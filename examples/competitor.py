@@ -28,8 +28,7 @@ async def main(handle: str) -> None:
             sold[one.product_id] += one.total_video_sale_cnt or 0
         best = sorted(shown, key=lambda one: (sold[one], views[one]), reverse=True)[:10]
         names = {
-            one.product_id: one.product_name
-            async for one in api.tiktok.product.iter_detail(best)
+            one.product_id: one.product_name async for one in api.tiktok.product.iter_detail(best)
         }
         print(f"{len(videos)} videos show {len(shown)} products")
         print(f"{'sold':>7} {'views':>11} {'videos':>6}  product")

@@ -17,17 +17,17 @@ from fastapi.responses import HTMLResponse
 from keyapi_async import KeyAPI
 from keyapi_async.harvest import Harvest, HarvestStoppedError
 
-IDS = Path(os.environ.get("PRODUCTS", "products.txt"))
+PRODUCTS = os.environ.get("PRODUCTS", "products.txt")
 LEDGER = Path("dashboard.db")
 BEST = """select nick_name, count(*), sum(per_product_ifl_gmv_amt) as gmv from records
     group by user_id order by gmv desc limit 10"""
 
 
-async def read(harvest: Harvest) -> None:
+async def read(ids: list[str], harvest: Harvest) -> None:
     """Read what the ledger lacks; what stops it shows on the page."""
     async with KeyAPI() as api:
         try:
-            await harvest.run(IDS.read_text().split(), api.tiktok.product.iter_creators)
+            await harvest.run(ids, api.tiktok.product.iter_creators)
         except HarvestStoppedError as error:
             app.state.stopped = str(error)
 
@@ -35,8 +35,9 @@ async def read(harvest: Harvest) -> None:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.stopped = ""
+    ids = await asyncio.to_thread(Path(PRODUCTS).read_text)
     async with Harvest.open(LEDGER) as app.state.harvest:
-        task = asyncio.create_task(read(app.state.harvest))
+        task = asyncio.create_task(read(ids.split(), app.state.harvest))
         yield
         app.state.harvest.stop()  # the pages in flight are kept
         await task

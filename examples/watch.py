@@ -1,6 +1,6 @@
 """Watch a thousand products; run it every day, by cron or a timer.
 
-python examples/watch.py products.txt
+python examples/watch.py products.txt [2026-11-15]
 """
 
 import asyncio
@@ -20,9 +20,7 @@ def rise(product: Product) -> float:
     return (product.total_sale_7d_cnt or 0) / 7 - (product.total_sale_30d_cnt or 0) / 30
 
 
-async def main(file: str, today: str = "") -> None:
-    ids = Path(file).read_text().split()
-    day = date.fromisoformat(today) if today else date.today()  # noqa: DTZ011  # the user's own
+async def main(ids: list[str], day: date) -> None:
     # The months keep their ledger: its lists have the same days whenever they are read again.
     start = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
     end = (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
@@ -46,4 +44,6 @@ async def main(file: str, today: str = "") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    file, *told = sys.argv[1:]
+    day = date.fromisoformat(told[0]) if told else date.today()  # noqa: DTZ011  # the user's own
+    asyncio.run(main(Path(file).read_text().split(), day))

@@ -40,7 +40,7 @@ python_version = 3.11
 follow_imports = silent
 disable_error_code = import-untyped, untyped-decorator
 
-[mypy-pandas.*,polars.*,dask.*,distributed.*,duckdb.*,fastapi.*,opentelemetry.*]
+[mypy-aiohttp.*,cattrs.*,dask.*,distributed.*,duckdb.*,fastapi.*,opentelemetry.*,pandas.*,polars.*]
 follow_imports = skip
 """
 PAGES_OF_FIFTY = 5
@@ -72,9 +72,7 @@ def test_there_is_a_whole_program_within_thirty_lines() -> None:
 
 
 @blocks("program")
-async def test_programs_run(
-    block: Block, box: Sandbox, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_programs_run(block: Block, box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     exec(block.compiled(code=block.code.replace("asyncio.run(main())", "")), names)
     await names["main"]()
@@ -195,5 +193,3 @@ def test_mypy_accepts_it_all(tmp_path: Path) -> None:
     config.write_text(MYPY)
     shown, errors, status = mypy.run(["--config-file", str(config), str(tmp_path)])
     assert (status, errors) == (0, ""), shown
-
-

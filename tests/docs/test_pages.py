@@ -1,4 +1,4 @@
-"""What the pages say: the same in both languages, tables that are true, tests and files that exist."""
+"""What the pages say: the same in both languages, true tables, tests and files that exist."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -77,9 +77,9 @@ def test_the_table_of_costs_is_what_estimate_says(
     speeds = [int(cell.removesuffix(" QPS")) for cell in header[1].split(" | ")[1:]]
     assert len(rows) == 3
     for lists, cells in rows:
-        credits = 5 * int(lists.replace(",", ""))
-        times = [str(timedelta(seconds=credits / qps)) for qps in speeds]
-        assert cells.split(" | ") == [f"{credits:,}", *times]
+        price = 5 * int(lists.replace(",", ""))
+        times = [str(timedelta(seconds=price / qps)) for qps in speeds]
+        assert cells.split(" | ") == [f"{price:,}", *times]
     file = tmp_path / "ids"
     file.write_text("\n".join(map(str, range(10**6, 10**6 + 1000))))
     args = ["estimate", "product", "creators", "--ids", str(file), "--rows-per-list", "45"]
