@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -133,10 +132,10 @@ def section(one: Endpoint) -> str:
         )
     command = f"keyapi-async {one.resource} {one.name.replace('_', '-')}"
     key = ", ".join(f"`{name}`" for name in one.key)
+    sure = f"{one.evidence} ({EVIDENCE[one.evidence]})"
     lines += [
         "",
-        f"Gives {record_of(one)}. {price} {unit}. How sure it is: {one.evidence}"
-        f" ({EVIDENCE[one.evidence]}).",
+        f"Gives {record_of(one)}. {price} {unit}. How sure it is: {sure}.",
         f"A list is told from others by {key}." if key else "",
         f"One page: `await api.tiktok.{one.resource}.{one.name}(…)`.",
         f"On the command line: `{command}`. In the API: `GET {one.path}`.",
@@ -272,31 +271,17 @@ def methods(cls: type) -> Iterator[str]:
             yield name
 
 
-def foreign(
-    app: Sphinx,
-    env: BuildEnvironment,
-    node: nodes.Element,
-    content: nodes.Element,
-) -> nodes.Element | None:
+def foreign(app: Sphinx, env: BuildEnvironment, node: Any, content: Any) -> Any:
     """Leave names of other packages as text; ours have to lead somewhere."""
-    target = str(node.get("reftarget", ""))
     if node.get("refdomain") != "py":
         return None
-    home, _, name = target.rpartition(".")
+    home, _, name = str(node.get("reftarget", "")).rpartition(".")
     if not home.startswith("keyapi_async"):
         return content
     return content if isinstance(getattr(sys.modules.get(home), name, None), TypeVar) else None
 
 
-def unsigned(
-    app: Sphinx,
-    what: str,
-    name: str,
-    obj: object,
-    options: object,
-    signature: str,
-    returned: str,
-) -> tuple[str, str] | None:
+def unsigned(app: Sphinx, what: str, name: str, *rest: object) -> tuple[str, str] | None:
     """Leave out how a class is made of which no user makes an instance."""
     hidden = what == "class" and name.rpartition(".")[2] in MADE_FOR_YOU
     return ("", "") if hidden else None

@@ -32,9 +32,8 @@ async def main(handle: str) -> None:
         }
         print(f"{len(videos)} videos show {len(shown)} products")
         print(f"{'sold':>7} {'views':>11} {'videos':>6}  product")
-        for one in best:
-            name = names.get(one) or one
-            print(f"{sold[one]:7,} {views[one]:11,} {shown[one]:6}  {name}")
+        for key in best:
+            print(f"{sold[key]:7,} {views[key]:11,} {shown[key]:6}  {names.get(key) or key}")
         print(api.credits.spent, "credits")
 
 

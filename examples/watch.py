@@ -13,6 +13,7 @@ from keyapi_async import KeyAPI, Product, ProductTrend
 from keyapi_async.harvest import Harvest
 
 DAILY = timedelta(hours=20)  # a run that begins a little earlier than yesterday's counts as new
+WEEK = timedelta(days=7)
 
 
 def rise(product: Product) -> float:
@@ -38,8 +39,11 @@ async def main(ids: list[str], day: date) -> None:
             await ledger.write_report("trends.html")
         print(len(products), "products,", api.credits.spent, "credits; watch.html, trends.html")
         for one in rising:
-            own = (t for t in days if t.product_id == one.product_id and t.dt)
-            week = sum(t.total_sale_1d_cnt or 0 for t in own if 1 <= (day - t.dt).days <= 7)
+            week = sum(
+                t.total_sale_1d_cnt or 0
+                for t in days
+                if t.product_id == one.product_id and t.dt and day - WEEK <= t.dt < day
+            )
             print(f"{rise(one):+8.1f} a day, {week:6,} sold in a week: {one.product_name}")
 
 
