@@ -1,27 +1,32 @@
-"""How much of the allowed rate a gate uses, and how many 429s it meets, on a virtual clock.
+"""How much of the allowed rate a gate uses, and how many 429s it meets.
 
-Servers count by fixed, sliding, token-bucket and GCRA windows; each way takes 20 to 120 ms, drawn
-for each request. Many callers ask without a pause. A cell is: use of the allowed rate in % over the
-whole run / 429s in it.
+Servers count by fixed and sliding windows, by a token bucket, and by even spacing (GCRA) with
+bursts of half a second's queries, of ten, of two and none. On a virtual clock each way takes 20 to
+120 ms, or as long as on loopback, drawn for each request; on the real one a KeyAPI on loopback in a
+process of its own answers. Many callers ask without a pause. A cell is: use of the allowed rate in
+% / 429s.
 
-    python -m benchmarks.gate [--seconds 60] [--seeds 3]
+    python -m benchmarks.gate [--seconds 60] [--seeds 3] [--loopback 15]
 """
 
 import argparse
 import asyncio
-import random
+import contextlib
 import statistics
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from functools import partial
 
 from aiolimiter import AsyncLimiter
 
+from keyapi_async import KeyAPI, RateLimitError
 from keyapi_async.limiter import Limiter, Permit, QpsLimiter
-from keyapi_async.sandbox.windows import Window, rate_window
-from tests import virtual
+from keyapi_async.sandbox.windows import RateWindow
+from tests.gates import LOOPBACK, NETWORK, SERVERS, Seen, simulate
 
-Result = tuple[float, int, int]
+Policies = dict[str, Callable[[float], Limiter]]
 
 
 class Plain:
@@ -42,88 +47,121 @@ class Plain:
         """Plain limiters do not listen."""
 
 
-def simulate(
-    make: Callable[[], Limiter],
-    allowed: float,
-    window: Window,
-    *,
-    seconds: float,
-    seed: int,
-    latency: tuple[float, float] = (0.02, 0.12),
-    callers: int = 200,
-) -> Result:
-    """Give the use in % of the allowed rate, the 429s of the run and those of its first 30 s."""
-    dice = random.Random(seed)
-    server = rate_window(window, allowed)
-    served = 0
-    refused: list[float] = []
-
-    async def caller(gate: Limiter, end: float) -> None:
-        nonlocal served
-        loop = asyncio.get_running_loop()
-        while True:
-            permit = await gate.acquire()
-            if loop.time() >= end:
-                gate.answered(permit)
-                return
-            await asyncio.sleep(dice.uniform(*latency))
-            admitted = server.admit(loop.time()) is None
-            await asyncio.sleep(dice.uniform(*latency))
-            if admitted:
-                served += 1
-            else:
-                refused.append(loop.time())
-                gate.throttled(permit, None)
-            gate.answered(permit)
-
-    async def main() -> None:
-        gate = make()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(callers):
-                group.create_task(caller(gate, seconds))
-
-    virtual.run(main)
-    early = sum(1 for at in refused if at <= 30)
-    return 100 * served / (allowed * seconds), len(refused), early
+OTHERS: Policies = {
+    "AsyncLimiter(Q, 1)": lambda q: Plain(q, 1),
+    "paced AsyncLimiter(b, b/.95Q)": lambda q: Plain(b := -(-q // 20), b / (0.95 * q)),
+    "paced AsyncLimiter(b, b/.9Q)": lambda q: Plain(b := -(-q // 20), b / (0.9 * q)),
+}
+OURS: Policies = {
+    "QpsLimiter(Q)": QpsLimiter,
+    "QpsLimiter(10/6 Q)": lambda q: QpsLimiter(q * 10 / 6),
+    "QpsLimiter(None)": lambda _: QpsLimiter(None),
+}
 
 
-def cell(
-    make: Callable[[], Limiter], allowed: float, window: Window, seconds: float, seeds: int
-) -> str:
-    """Run a few seeds; give the medians as a cell."""
-    runs = [simulate(make, allowed, window, seconds=seconds, seed=seed) for seed in range(seeds)]
-    use, met, _ = (statistics.median(column) for column in zip(*runs, strict=True))
+def medians(runs: list[Seen], allowed: float, begin: float, end: float) -> str:
+    """Give the medians of some runs as a cell."""
+    use = statistics.median(run.use(allowed, begin, end) for run in runs)
+    met = statistics.median(run.met(begin, end) for run in runs)
     return f"{use:3.0f}/{met:<3.0f}"
 
 
-def table(seconds: float, seeds: int) -> None:
-    """Print the table: a row a policy, a column a server."""
-    policies: dict[str, Callable[[float], Limiter]] = {
-        "AsyncLimiter(Q, 1)": lambda q: Plain(q, 1),
-        "paced AsyncLimiter(b, b/.95Q)": lambda q: Plain(b := -(-q // 20), b / (0.95 * q)),
-        "paced AsyncLimiter(b, b/.9Q)": lambda q: Plain(b := -(-q // 20), b / (0.9 * q)),
-        "QpsLimiter(Q)": QpsLimiter,
-        "QpsLimiter(10/6 Q)": lambda q: QpsLimiter(q * 10 / 6),
-        "QpsLimiter(None)": lambda _: QpsLimiter(None),
-    }
-    columns = [(q, window) for q in (5.0, 50.0) for window in Window]
-    print(f"use of the allowed rate in % / 429s in {seconds:g} s, medians of {seeds} seeds")
-    print(f"{'policy':30}", *(f"{f'{q:g} {window}':>10}" for q, window in columns))
+def table(
+    policies: Policies, rates: list[float], latency: tuple[float, float], seconds: float, seeds: int
+) -> None:
+    """Print a row for each policy, a column for each server."""
+    low, high = (1000 * way for way in latency)
+    print(f"\n{low:g} to {high:g} ms each way, {seconds:g} s, medians of {seeds} seeds")
+    print(f"{'':30}", *(f"{f'{q:g} {server}':>11}" for q in rates for server in SERVERS))
     for name, make in policies.items():
-        cells = [cell(partial(make, q), q, window, seconds, seeds) for q, window in columns]
-        print(f"{name:30}", *(f"{one:>10}" for one in cells))
+        print(f"{name:30}", end="")
+        for q in rates:
+            for window in SERVERS.values():
+                runs = [
+                    simulate(partial(make, q), window(q), seconds, latency=latency, seed=seed)
+                    for seed in range(seeds)
+                ]
+                print(f"{medians(runs, q, 0.0, seconds):>12}", end="")
+        print()
 
 
 def wrongly_told(seeds: int) -> None:
     """Print what it takes to learn that 50 was wrong and 30 is true."""
-    print("\ntold 50, true 30, 10 minutes: use in % / 429s / of these in the first 30 s")
-    for window in Window:
-        runs = [
-            simulate(lambda: QpsLimiter(50), 30, window, seconds=600, seed=seed)
-            for seed in range(seeds)
-        ]
-        use, met, early = (statistics.median(column) for column in zip(*runs, strict=True))
-        print(f"{window:10} {use:3.0f} / {met:.0f} / {early:.0f}")
+    print("\ntold 50, true 30, 10 minutes: all / in the first 30 s")
+    for name, window in SERVERS.items():
+        runs = [simulate(lambda: QpsLimiter(50), window(30), 600, seed=s) for s in range(seeds)]
+        print(f"{name:10}", medians(runs, 30, 0, 600), medians(runs, 30, 0, 30))
+
+
+async def serve(qps: float) -> None:
+    """Answer on loopback as all these servers, and print their ports."""
+    answers = {
+        code: b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (code, len(body), body)
+        for code in (200, 429)
+        for body in [b'{"code": %d, "message": "", "data": []}' % code]
+    }
+
+    async def answer(
+        window: RateWindow, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                admitted = window.admit(time.monotonic()) is None
+                writer.write(answers[200 if admitted else 429])
+
+    servers = [
+        await asyncio.start_server(partial(answer, window(qps)), "127.0.0.1", 0)
+        for window in SERVERS.values()
+    ]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
+
+
+async def hammer(gate: Limiter, port: int, seconds: float) -> Seen:
+    """Ask a server of another process on loopback through a client."""
+    loop, seen = asyncio.get_running_loop(), Seen()
+    begin = loop.time()
+
+    async def caller(api: KeyAPI) -> None:
+        while loop.time() < begin + seconds:
+            try:
+                await api.get("/v1/any")
+            except RateLimitError:
+                seen.refused.append(loop.time() - begin)
+            else:
+                seen.served.append(loop.time() - begin)
+
+    base_url = f"http://127.0.0.1:{port}"
+    async with KeyAPI(
+        "key", base_url=base_url, limiter=gate, retry=lambda _, __: None, proxy=""
+    ) as api:
+        await asyncio.gather(*(caller(api) for _ in range(8)))
+    return seen
+
+
+async def really(make: Callable[[], Limiter], qps: float, seconds: float) -> list[Seen]:
+    """Ask all servers at the same time, each through a client and a gate of its own."""
+    command = (sys.executable, "-m", "benchmarks.gate", "--serve", str(qps))
+    servers = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    assert servers.stdout is not None  # noqa: S101  # it is a pipe
+    ports = map(int, (await servers.stdout.readline()).split())
+    runs = await asyncio.gather(*(hammer(make(), port, seconds) for port in ports))
+    servers.kill()
+    await servers.wait()
+    return runs
+
+
+def real_table(seconds: float) -> None:
+    """Print what comes of it on loopback, at 50 queries a second: all / after 15 s."""
+    print(f"\nloopback, {seconds:g} s: all / after the first 15 s")
+    print(f"{'':30}", *(f"{f'50 {server}':>13}" for server in SERVERS))
+    for name, make in OURS.items():
+        print(f"{name:30}", end="")
+        for seen in asyncio.run(really(partial(make, 50.0), 50.0, seconds)):
+            late = seen.use(50, min(15.0, seconds / 2), seconds)
+            cell = f"{medians([seen], 50, 0, seconds)} {late:.0f}"
+            print(f"{cell:>14}", end="", flush=True)
+        print()
 
 
 def cost(acquisitions: int, waiters: int) -> None:
@@ -151,9 +189,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--acquisitions", type=int, default=1_000_000)
+    parser.add_argument("--loopback", type=float, default=20.0, help="seconds of each real run")
+    parser.add_argument("--serve", type=float, metavar="QPS", help="be the servers")
     args = parser.parse_args()
-    table(args.seconds, args.seeds)
+    if args.serve:
+        asyncio.run(serve(args.serve))
+        return
+    table({**OTHERS, **OURS}, [5.0, 50.0], NETWORK, args.seconds, args.seeds)
+    table(OURS, [50.0], LOOPBACK, args.seconds, args.seeds)
     wrongly_told(args.seeds)
+    real_table(args.loopback)
     cost(args.acquisitions, 10_000)
 
 

@@ -21,11 +21,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import orjson
+from keyapi_async.harvest.intake import Entry, Intake
+from keyapi_async.harvest.keeper import Keeper
 
 from benchmarks.serving import PATH as CREATORS
 from keyapi_async.harvest import Harvest, Job
-from keyapi_async.harvest.intake import Entry, Intake
-from keyapi_async.harvest.keeper import Keeper
 from keyapi_async.harvest.ledger import Bought, Unread
 from keyapi_async.sandbox import Service
 

@@ -3,68 +3,36 @@
 Run it with ``python -m benchmarks.picture``; it takes half a minute.
 """
 
-import asyncio
 import io
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
-
-from keyapi_async.cli.demo import Show, failing_sandbox
-from keyapi_async.cli.demo_worker import Order
-from keyapi_async.cli.progress import Glance, LiveProgress
-from keyapi_async.cli.shelf import shelf
+from rich.text import Text
 
 PICTURE = Path(__file__).with_name("demo.svg")
-PRODUCTS = 160
-QPS = 50.0
-WHEN = 0.7
-"""The share of the lists at which the picture is taken."""
-
 REMOTE_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
-class Photographer(LiveProgress):
-    """Draws the display of one moment on paper."""
-
-    def __init__(self, paper: Console) -> None:
-        super().__init__(Console(file=io.StringIO(), width=paper.width), QPS)
-        self._paper = paper
-        self._done = False
-
-    def show(self, glance: Glance) -> None:
-        """Go along, and draw when it is time."""
-        super().show(glance)
-        if not self._done and glance.done >= WHEN * glance.total:
-            self._paper.print(self._drawing(glance))
-            self._done = True
-
-
-async def main() -> None:
-    paper = Console(
-        record=True,
-        width=80,
-        file=io.StringIO(),
-        force_terminal=True,
-        highlight=False,
-        markup=False,
-    )
+def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with failing_sandbox(QPS, seed=0) as box:
-            order = Order(
-                url=box.url,
-                api_key=box.api_key,
-                ledger=str(Path(folder) / "creators.db"),
-                product_ids=shelf(box, PRODUCTS),
-                qps=QPS,
-                concurrency=16,
-            )
-            with Photographer(paper) as photographer:
-                await Show(box, order, paper).run(photographer)
+        ran = subprocess.run(
+            [sys.executable, "-m", "keyapi_async", "demo"],
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "COLUMNS": "92", "FORCE_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    paper = Console(record=True, width=92, file=io.StringIO(), force_terminal=True)
+    paper.print(Text("$ keyapi-async demo", style="bold"))
+    paper.print(Text.from_ansi(ran.stdout))
     svg = paper.export_svg(title="keyapi-async demo", unique_id="demo")
     PICTURE.write_text(REMOTE_FONTS.sub("", svg), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,16 +1,15 @@
 """Pages of creators from nginx on loopback, so that no Python server shares a figure."""
 
 import contextlib
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import orjson
 
 from keyapi_async.sandbox import Service
+from tests.redis_server import await_listening, free_port
 
 PRODUCT = "1729492547846767618"
 PATH = "/v1/tiktok/product/creators/analytics"
@@ -30,22 +29,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def await_listening(port: int) -> None:
-    """Wait until somebody listens on a port."""
-    for _ in range(500):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.01)
-    raise RuntimeError(f"nobody listens on port {port}")
 
 
 @contextlib.contextmanager

@@ -2,208 +2,18 @@
 
 Four processes ask a KeyAPI on loopback for pages as fast as `RedisLimiter` lets them, while Redis
 is left alone, restarted, flushed or stopped, or the hosts' clocks differ. The figures are those of
-the server, which limits nothing: use of the limit in %, the most requests in any second, the
-longest time that any process went without an answer, and how many requests were sent without Redis.
+the server: use of the limit in %, the most requests in any second, the 429s, the longest time that
+any process went without an answer, and how many requests were sent without Redis. The server limits
+nothing, or counts by a sliding window, or allows no burst.
 
     python -m benchmarks.shared_gate [--seconds 12]
 """
 
 import argparse
 import asyncio
-import contextlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-from asyncio.subprocess import PIPE, Process
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Coroutine
 
-import attrs
-
-from benchmarks.serving import await_listening, free_port
-from keyapi_async.sandbox import Sandbox
-
-QPS = 50.0
-PROCESSES = 4
-SETTLED = 1.0  # seconds after the start of the last process that are not counted
-
-
-class RedisServer:
-    """A Redis of one's own on loopback, without a file, to be stopped and started."""
-
-    def __init__(self, *options: str, folder: str, sentinel: bool = False) -> None:
-        self.port = free_port()
-        self._command = [
-            "redis-server",
-            *(["sentinel.conf", "--sentinel"] if sentinel else []),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder),
-            *([] if sentinel else ["--save", "", "--appendonly", "no"]),
-            *options,
-        ]
-        self._folder = folder
-        self._process: subprocess.Popen[bytes]
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        log = Path(self._folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
-        with log:
-            self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
-                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        await_listening(self.port)
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """Kill it, even where it was stopped; what it held is gone."""
-        self._process.kill()
-        self._process.wait()
-
-    def ask(self, *words: str) -> str:
-        """Ask it something in its own words."""
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall(" ".join(words).encode() + b"\r\n")
-            return connection.recv(1 << 16).decode()
-
-
-@contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
-    """Run a Redis."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(*options, folder=folder)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
-
-
-@attrs.frozen
-class Outcome:
-    """What the server and the processes have seen.
-
-    Attributes:
-        use: of the limit, in %.
-        worst: requests in the worst second.
-        stall: seconds that any process went without an answer, at most.
-        alone: requests that were sent without Redis.
-        throttles: answers with 429.
-        sharing: whether all processes share the gate at the end.
-    """
-
-    use: float
-    worst: int
-    stall: float
-    alone: int
-    throttles: int
-    sharing: bool
-
-
-def worst_second(times: Sequence[float]) -> int:
-    """Count the most of some sorted times within any second that is open at its end."""
-    return max((bisect_left(times, at + 1.0) - i for i, at in enumerate(times)), default=0)
-
-
-@contextlib.asynccontextmanager
-async def hammers(
-    box: Sandbox, redis: str, expected: int, skews: Sequence[float]
-) -> AsyncIterator[list[Process]]:
-    """Run a process for each skew of its clocks, all of them asking."""
-    env = {**os.environ, "KEYAPI_TOKEN": box.api_key, "PYTHONPATH": os.pathsep.join(sys.path)}
-    processes = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.hammer", str(skew)),
-            *(box.url, redis, str(QPS), str(expected)),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=subprocess.DEVNULL,
-            env=env,
-        )
-        for skew in skews
-    ]
-    try:
-        for process in processes:
-            assert process.stdout is not None  # noqa: S101  # it is a pipe
-            await process.stdout.readline()
-        yield processes
-    finally:
-        for process in processes:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-
-
-Disturb = Callable[[RedisServer], Awaitable[None]]
-
-
-async def undisturbed(_: RedisServer) -> None:
-    """Leave Redis alone."""
-
-
-async def restarted(redis: RedisServer) -> None:
-    """Kill Redis, and start another one with nothing in it."""
-    await asyncio.to_thread(redis.kill)
-    await asyncio.sleep(1.0)
-    await asyncio.to_thread(redis.start)
-
-
-async def flushed(redis: RedisServer) -> None:
-    """Let Redis forget everything, scripts too."""
-    await asyncio.to_thread(redis.ask, "FLUSHALL")
-    await asyncio.to_thread(redis.ask, "SCRIPT", "FLUSH")
-
-
-async def hung(redis: RedisServer) -> None:
-    """Let Redis hang for three seconds."""
-    redis.send(signal.SIGSTOP)
-    await asyncio.sleep(3.0)
-    redis.send(signal.SIGCONT)
-
-
-async def measure(
-    seconds: float,
-    disturb: Disturb = undisturbed,
-    *,
-    skews: Sequence[float] = (0.0,) * PROCESSES,
-    expected: int = PROCESSES,
-) -> Outcome:
-    """Let processes ask for so many seconds, and disturb Redis after a third of them."""
-    with redis_server() as redis:
-        async with Sandbox() as box, hammers(box, redis.url, expected, skews) as processes:
-            await asyncio.sleep(SETTLED)
-            clock = asyncio.get_running_loop().time
-            begin = clock()
-            await asyncio.sleep(seconds / 3)
-            await disturb(redis)
-            await asyncio.sleep(max(0.0, begin + seconds - clock()))
-            end = clock()
-            told: list[dict[str, Any]] = [
-                json.loads((await process.communicate(b""))[0]) for process in processes
-            ]
-        times = [asked.at for asked in box.requests]
-    counted = sum(begin <= at < end for at in times)
-    return Outcome(
-        use=100 * counted / (end - begin) / QPS,
-        worst=worst_second(times),
-        stall=max(one["stall"] for one in told),
-        alone=sum(one["alone"] for one in told),
-        throttles=sum(one["throttles"] for one in told),
-        sharing=all(one["sharing"] for one in told),
-    )
-
+from tests.processes import PROCESSES, QPS, Outcome, flushed, hung, measure, restarted
 
 SCENES: dict[str, Callable[[float], Coroutine[None, None, Outcome]]] = {
     "left alone": measure,
@@ -211,18 +21,26 @@ SCENES: dict[str, Callable[[float], Coroutine[None, None, Outcome]]] = {
     "Redis restarted": lambda s: measure(s, restarted),
     "Redis flushed": lambda s: measure(s, flushed),
     "Redis hung for 3 s": lambda s: measure(s, hung),
+    "a sliding window": lambda s: measure(s, window="sliding"),
+    "no burst": lambda s: measure(s, window="spaced"),
+    "no burst, unknown, after 15 s": lambda s: measure(s, window="spaced", told=None, settled=15.0),
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The gate that processes share.")
+    """Print a row for each scene."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=12.0, help="of each scene")
-    seconds = parser.parse_args().seconds
-    print(f"{PROCESSES} processes, {QPS:g} queries a second, {seconds:g} s each\n")
-    print(f"{'':26}{'use %':>7}{'worst second':>14}{'stall s':>9}{'without Redis':>15}")
+    parser.add_argument("--only", default="", help="a part of the names of the scenes to run")
+    args = parser.parse_args()
+    print(f"{PROCESSES} processes, {QPS:g} queries a second, {args.seconds:g} s each\n")
+    titles = ("use %", "worst second", "429s", "stall s", "without Redis")
+    print(f"{'':30}", *(f"{title:>13}" for title in titles))
     for name, scene in SCENES.items():
-        seen = asyncio.run(scene(seconds))
-        print(f"{name:26}{seen.use:7.1f}{seen.worst:14}{seen.stall:9.2f}{seen.alone:15}")
+        if args.only in name:
+            seen = asyncio.run(scene(args.seconds))
+            print(f"{name:30} {seen.use:13.1f} {seen.worst:13} {seen.throttles:13}", end="")
+            print(f" {seen.stall:13.2f} {seen.alone:13}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,19 @@
 """What all tests share: signals that work, and a real Redis for who asks for one."""
 
-import shutil
 import signal
 from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.shared_gate import RedisServer, redis_server
+from tests.redis_server import RedisServer, redis_server
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell ignores it for its background jobs, and so would the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
-def redis_installed() -> None:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed: apt-get install redis-server")
-
-
 @pytest.fixture(scope="module")
-def one_redis(redis_installed: None) -> Iterator[RedisServer]:
+def one_redis() -> Iterator[RedisServer]:
     with redis_server() as server:
         yield server
 

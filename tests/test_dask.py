@@ -21,6 +21,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from distributed import Client, LocalCluster
+from keyapi_async.sandbox.desk import Desk
 
 from keyapi_async import (
     AuthenticationError,
@@ -36,7 +37,6 @@ from keyapi_async import (
 from keyapi_async.dask import PartitionError, harvest_frame
 from keyapi_async.harvest import Harvest, Job, LedgerError, ListFailure
 from keyapi_async.sandbox import Sandbox
-from keyapi_async.sandbox.desk import Desk
 from tests import test_errors, virtual
 from tests.harvest import shop
 from tests.servers import served

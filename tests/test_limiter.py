@@ -9,12 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.gate import simulate
-from benchmarks.shared_gate import worst_second
 from keyapi_async import ConfigurationError, Limiter, Permit, QpsLimiter
-from keyapi_async.limiter.belief import Belief
-from keyapi_async.sandbox.windows import Window
-from tests import virtual
+from keyapi_async.limiter import Bound, Connected, Immediate
+from keyapi_async.limiter.estimate import RateEstimate, State
+from tests import gates, virtual
+from tests.gates import LOOPBACK, SERVERS, Seen, simulate, worst_second
+
+COUNTED = ("fixed", "sliding", "token")
 
 
 async def take(gate: QpsLimiter, trip: float = 0.01) -> float:
@@ -24,8 +25,10 @@ async def take(gate: QpsLimiter, trip: float = 0.01) -> float:
     return permit.at
 
 
-def test_it_fulfils_the_protocol() -> None:
+def test_it_fulfils_the_protocols() -> None:
     assert isinstance(QpsLimiter(), Limiter)
+    assert isinstance(QpsLimiter(), Immediate)
+    assert not isinstance(QpsLimiter(), Bound | Connected)
 
 
 def test_permits_are_granted_in_the_order_of_asking() -> None:
@@ -55,6 +58,36 @@ def test_a_cancelled_waiter_gives_its_place_back() -> None:
         granted = [at for at in done if isinstance(at, float)]
         assert 30 <= len(granted) <= 36
         assert max(granted) < len(granted) / 9.0 + 0.5
+
+    virtual.run(main)
+
+
+def test_an_answer_that_is_overdue_gives_its_place_back_once() -> None:
+    async def main() -> None:
+        gate = QpsLimiter(1)
+        first = await gate.acquire()
+        await asyncio.sleep(5.0)
+        second = await gate.acquire()
+        gate.answered(first)
+        gate.answered(second)
+        assert await take(gate) - second.at == pytest.approx(1 / 0.95)
+
+    virtual.run(main)
+
+
+def test_a_subclass_with_an_acquire_of_its_own_grants_every_permit_there() -> None:
+    class Own(QpsLimiter):
+        async def acquire(self) -> Permit:
+            return await super().acquire()
+
+    class Both(Own):
+        def at_once(self, now: float) -> Permit | None:
+            return Permit(now)
+
+    async def main() -> None:
+        assert Own(10).at_once(0.0) is None
+        assert Both(10).at_once(0.0) is not None
+        assert await take(Own(10)) < 0.01
 
     virtual.run(main)
 
@@ -97,43 +130,71 @@ def test_never_more_than_the_limit_in_any_second_for_any_arrivals(
     assert worst_second(granted) <= max(1, math.floor(qps))
 
 
-@pytest.mark.parametrize("window", Window)
+@pytest.mark.parametrize("server", [*COUNTED, "gcra"])
 @pytest.mark.parametrize("qps", [5.0, 50.0])
-def test_told_the_truth_it_meets_no_429_and_uses_88_percent(window: Window, qps: float) -> None:
-    use, refused, _ = simulate(lambda: QpsLimiter(qps), qps, window, seconds=60, seed=1)
-    assert refused == 0
-    assert use >= 88
+def test_told_the_truth_it_meets_no_429_and_uses_88_percent(server: str, qps: float) -> None:
+    seen = simulate(lambda: QpsLimiter(qps), SERVERS[server](qps), 60)
+    assert not seen.refused
+    assert seen.use(qps, 0, 60) >= 88
 
 
-@pytest.mark.parametrize("window", Window)
-def test_told_50_where_30_is_true_it_learns(window: Window) -> None:
-    use, refused, early = simulate(lambda: QpsLimiter(50), 30, window, seconds=300, seed=1)
-    assert early <= 15
-    assert refused - early <= 10
-    assert use >= 80
+@pytest.mark.parametrize("server", COUNTED)
+def test_told_50_where_30_is_true_it_learns(server: str) -> None:
+    seen = simulate(lambda: QpsLimiter(50), SERVERS[server](30), 120)
+    assert seen.met(0, 30) <= 15
+    assert seen.met(30, 120) <= 3
+    assert seen.use(30, 0, 120) >= 85
 
 
-@pytest.mark.parametrize("window", Window)
-def test_told_nothing_it_finds_the_limit(window: Window) -> None:
-    use, refused, _ = simulate(lambda: QpsLimiter(None), 50, window, seconds=120, seed=1)
-    assert use >= 80
-    assert refused <= 60
+@pytest.mark.parametrize("server", COUNTED)
+def test_told_nothing_it_uses_80_percent(server: str) -> None:
+    seen = simulate(lambda: QpsLimiter(None), SERVERS[server](50), 120)
+    assert seen.use(50, 0, 120) >= 80
+    assert seen.met(30, 60) <= 20
 
 
-def test_on_loopback_it_uses_93_percent() -> None:
-    use, refused, _ = simulate(
-        lambda: QpsLimiter(50), 50, Window.SLIDING, seconds=60, seed=1, latency=(0.0005, 0.001)
-    )
-    assert refused == 0
-    assert use >= 93
+@pytest.mark.parametrize("server", SERVERS)
+def test_on_loopback_it_uses_93_percent_whatever_bursts_the_server_allows(server: str) -> None:
+    seen = simulate(lambda: QpsLimiter(50), SERVERS[server](50), 60, latency=LOOPBACK)
+    assert seen.use(50, 0, 60) >= 93
+    assert not seen.refused
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("qps", [2.0, 13.0, 50.0])
+def test_a_search_is_never_over_for_good(server: str, qps: float) -> None:
+    seen = simulate(lambda: QpsLimiter(None), SERVERS[server](qps), 60, latency=LOOPBACK)
+    assert qps < 5 or seen.use(qps, 15, 20) >= 70
+    assert seen.use(qps, 40, 60) >= 80
+    assert seen.met(0, 60) <= 12
+
+
+def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() -> None:
+    async def ask() -> Seen:
+        """Keep the loop busy now and then, so that permits come together after it."""
+        gate = QpsLimiter(50)
+        loop = asyncio.get_running_loop()
+
+        def stall(times: int) -> None:
+            assert isinstance(loop, virtual.VirtualLoop)
+            loop.jump.now += 0.03
+            if times:
+                loop.call_later(0.21, stall, times - 1)
+
+        stall(60)
+        return await gates.ask(gate, SERVERS["spaced"](50), 60, latency=LOOPBACK)
+
+    seen = virtual.run(ask)
+    assert 1 <= len(seen.refused) <= 5
+    assert seen.use(50, 0, 60) >= 88
 
 
 def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
     async def main() -> None:
-        gate = QpsLimiter(40)  # bursts of three
+        gate = QpsLimiter(40)
         loop = asyncio.get_running_loop()
-        at_once = [gate.at_once(loop.time()) for _ in range(4)]
-        assert [permit is not None for permit in at_once] == [True, True, True, False]
+        assert gate.at_once(loop.time()) is not None
+        assert gate.at_once(loop.time()) is None
         times = [await take(gate, trip=0.0) for _ in range(3)]
         assert times == pytest.approx([n / 38 for n in (1, 2, 3)])
 
@@ -198,114 +259,188 @@ def test_a_rate_below_one_a_second_is_kept() -> None:
     assert all(later - sooner >= 4 for sooner, later in pairwise(times))
 
 
-# What is believed: pure
+# What is known of a limit: pure
 
 
-def busy(belief: Belief, seconds: float, begin: float = 0.0, each: float = 0.1) -> float:
+def busy(estimate: RateEstimate, seconds: float, begin: float = 0.0) -> float:
     """Let demand go on for a while; give the time after it."""
     now = begin
     while now < begin + seconds:
-        now += each
-        belief.granted(now, waited=True)
+        now += 0.1
+        estimate.granted(now, waited=True)
     return now
 
 
+def served(estimate: RateEstimate, qps: float, seconds: float, begin: float = 0.0) -> float:
+    """Let so many be asked for and served; give the time after them."""
+    for n in range(int(qps * seconds)):
+        estimate.granted(begin + n / qps, waited=True)
+        estimate.succeeded(begin + n / qps)
+    return begin + seconds
+
+
 def test_one_decrease_an_episode() -> None:
-    belief = Belief(50)
-    assert belief.refused(sent=1.0, now=1.1)
-    once = belief.limit
-    assert not belief.refused(sent=1.05, now=1.2)
-    assert belief.limit == once
-    assert belief.refused(sent=1.3, now=1.4)
-    assert belief.limit < once
+    estimate = RateEstimate(50)
+    served(estimate, 32, 1)
+    assert estimate.refused(sent=1.0, now=1.1)
+    once = estimate.state.limit
+    assert once < 50
+    assert not estimate.refused(sent=1.05, now=1.2)
+    assert not estimate.refused(sent=1.1, now=1.2)
+    assert estimate.state.limit == once
+    assert estimate.refused(sent=4.0, now=4.1)
 
 
-def test_a_stray_429_without_demand_does_not_halve_the_limit() -> None:
-    belief = Belief(50)
-    belief.succeeded(0.9)
-    belief.refused(sent=1.0, now=1.1)
-    assert belief.limit == pytest.approx(0.97 * 50)
-    assert belief.rate == pytest.approx(0.85 * 0.97 * 50)
+def test_where_few_were_sent_a_429_spaces_them_and_only_the_next_one_lowers_the_limit() -> None:
+    estimate = RateEstimate(50)
+    estimate.succeeded(0.9)
+    assert estimate.refused(sent=1.0, now=1.1)
+    assert estimate.state.spaced
+    assert estimate.state.limit == estimate.slots == 50
+    assert estimate.refused(sent=2.2, now=2.3)
+    assert estimate.state.limit == pytest.approx(0.94 * 50)
+    assert estimate.state.rate == pytest.approx(0.85 * 0.94 * 50)
 
 
-def test_under_demand_the_rate_that_was_reached_is_believed() -> None:
-    belief = Belief(50)
-    for n in range(48):
-        belief.granted(n / 16, waited=True)
-        belief.succeeded(n / 16)
-    belief.refused(sent=3.0, now=3.01)
-    assert belief.limit == pytest.approx(0.97 * 16)
+def test_a_stray_429_where_they_are_spaced_slows_them_for_a_moment_and_lowers_no_limit() -> None:
+    estimate = RateEstimate(50)
+    assert estimate.refused(sent=1.0, now=1.1)
+    now = served(estimate, 32, 4, begin=2.0)
+    assert estimate.refused(sent=now, now=now)
+    assert estimate.state.limit == 50
+    assert estimate.state.rate == pytest.approx(0.85 * 50)
 
 
-def test_a_stray_429_at_the_beginning_does_not_make_what_was_reached_so_far_the_limit() -> None:
-    belief = Belief(50)
-    for n in range(15):
-        belief.granted(n / 50, waited=True)
-        belief.succeeded(n / 50)
-    belief.refused(sent=0.3, now=0.35)
-    assert belief.limit == pytest.approx(0.97 * 50)
+def test_429s_in_quick_succession_lower_the_limit_by_ever_more() -> None:
+    estimate = RateEstimate(50)
+    limits = []
+    for n in range(8):
+        estimate.refused(sent=n + 0.1, now=n + 0.2)
+        limits.append(estimate.state.limit)
+    cuts = [1 - later / sooner for sooner, later in pairwise(limits)]
+    assert cuts == pytest.approx([0.06, 0.12, 0.2, 0.2, 0.2, 0.2, 0.2])
 
 
-def test_demand_without_any_success_does_not_send_the_limit_to_zero() -> None:
-    belief = Belief(50)
-    belief.granted(0.0, waited=True)
-    belief.refused(sent=0.1, now=0.2)
-    assert belief.limit == pytest.approx(0.97 * 50)
+def test_under_demand_what_was_reached_becomes_the_limit() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 32, 3)
+    estimate.refused(sent=now, now=now + 0.01)
+    assert estimate.state.limit == pytest.approx(0.97 * 32)
+    assert estimate.slots == 32
+
+
+def test_a_429_at_the_beginning_does_not_make_what_was_reached_so_far_the_limit() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 90, 0.3)
+    estimate.refused(sent=now, now=now + 0.05)
+    assert estimate.state.limit == pytest.approx(0.97 * 50)
 
 
 def test_the_rate_rises_again_only_under_demand() -> None:
-    belief = Belief(50)
-    belief.refused(sent=0.0, now=0.1)
-    low = belief.rate
+    estimate = RateEstimate(50)
+    now = served(estimate, 32, 3)
+    estimate.refused(sent=now, now=now)
+    low = estimate.state.rate
     for second in range(20):
-        belief.granted(second + 1.0, waited=False)
-    assert belief.rate == low
-    busy(belief, 10, begin=20)
-    assert belief.rate == pytest.approx(0.95 * belief.limit)
+        estimate.granted(now + second + 1.0, waited=False)
+    assert estimate.state.rate == low
+    busy(estimate, 1.1, begin=now + 20)
+    assert low < estimate.state.rate < 0.95 * estimate.state.limit
+    busy(estimate, 10, begin=now + 22)
+    assert estimate.state.rate == pytest.approx(0.95 * estimate.state.limit)
 
 
 def test_the_limit_rises_after_quiet_and_never_above_what_was_told() -> None:
-    belief = Belief(50)
-    belief.refused(sent=0.0, now=0.0)
-    low = belief.limit
-    now = busy(belief, 28)
-    assert belief.limit == low
-    now = busy(belief, 4, begin=now)
-    assert belief.limit == 50
-    busy(belief, 200, begin=now)
-    assert belief.limit == 50
-    assert belief.rate == pytest.approx(0.95 * 50)
+    estimate = RateEstimate(50)
+    now = served(estimate, 49, 3)
+    estimate.refused(sent=now - 2.5, now=now)
+    estimate.refused(sent=now + 0.1, now=now + 0.1)
+    low = estimate.state.limit
+    now = busy(estimate, 28, begin=now)
+    assert estimate.state.limit == low < 50
+    now = busy(estimate, 4, begin=now)
+    assert estimate.state.limit == pytest.approx(min(50, 1.05 * low))
+    busy(estimate, 900, begin=now)
+    assert estimate.state.limit == 50
+    assert estimate.state.rate == pytest.approx(0.95 * 50)
 
 
 def test_each_429_doubles_the_quiet_that_is_waited_for_up_to_ten_minutes() -> None:
-    belief = Belief(50)
+    estimate = RateEstimate(50)
     now = 0.0
     for quiet in (30, 60, 120, 240, 480, 600, 600):
-        belief.refused(sent=now + 0.01, now=now + 0.02)
-        low = belief.limit
-        now = busy(belief, quiet - 3, begin=now)
-        assert belief.limit == low
-        now = busy(belief, 5, begin=now)
-        assert belief.limit > low
+        now = served(estimate, round(0.7 * estimate.state.limit), 3, begin=now)
+        estimate.refused(sent=now, now=now)
+        low = estimate.state.limit
+        now = busy(estimate, quiet - 3, begin=now)
+        assert estimate.state.limit == low
+        now = busy(estimate, 5, begin=now)
+        assert estimate.state.limit > low
+
+
+def test_a_rise_that_was_too_much_is_taken_back() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 32, 3)
+    estimate.refused(sent=now, now=now)
+    low = estimate.state.limit
+    while estimate.state.limit == low:
+        now = served(estimate, 27, 1 / 27, begin=now)
+    estimate.refused(sent=now, now=now)
+    assert estimate.state.limit == low
 
 
 @pytest.mark.parametrize(("qps", "least"), [(50.0, 5.0), (None, 0.5)])
 def test_the_limit_never_falls_below_its_floor(qps: float | None, least: float) -> None:
-    belief = Belief(qps)
-    for n in range(1000):
-        belief.refused(sent=n + 0.5, now=n + 1.0)
-    assert belief.limit == least
-    assert belief.rate > 0
+    estimate = RateEstimate(qps)
+    for n in range(100):
+        estimate.refused(sent=n + 0.5, now=n + 1.0)
+    assert estimate.state.limit == least
+    assert estimate.state.rate > 0
 
 
 def test_an_unknown_limit_is_sought_by_half_a_second_until_the_first_429() -> None:
-    belief = Belief(None)
-    now = busy(belief, 5.05)
-    assert belief.limit == pytest.approx(5 * 1.5**5)
-    belief.refused(sent=now, now=now + 0.1)
-    found = belief.limit
-    busy(belief, 5, begin=now)
-    assert belief.limit == found
+    estimate = RateEstimate(None)
+    now = 0.0
+    estimate.granted(now, waited=False)
+    for number in range(1, 6):
+        now = busy(estimate, 1.1 * number + 0.05 - now, begin=now)
+        assert estimate.state.limit == pytest.approx(5 * 1.5**number)
+    estimate.refused(sent=now, now=now + 0.1)
+    found = estimate.state.limit
+    busy(estimate, 1.5, begin=now)
+    assert estimate.state.limit == found
+
+
+def test_permits_are_no_longer_spaced_after_a_minute_and_then_for_twice_as_long() -> None:
+    estimate = RateEstimate(50)
+    now = 0.0
+    for minutes in (1, 2, 4, 8, 10, 10):
+        estimate.refused(sent=now + 0.01, now=now + 0.01)
+        now = busy(estimate, 60 * minutes - 2, begin=now)
+        assert estimate.state.spaced
+        now = busy(estimate, 4, begin=now)
+        assert not estimate.state.spaced
+
+
+def test_what_one_process_has_found_out_another_goes_on_from() -> None:
+    one, other = RateEstimate(50), RateEstimate(50)
+    now = served(one, 32, 3)
+    one.refused(sent=now, now=now)
+    other.take_over(State.read(one.state.text(), now + 1.0))
+    assert other.state == one.state
+    assert not other.refused(sent=now - 0.1, now=now + 1.0)
+    back = State.read(one.state.text(), now - 1.0)
+    assert back.throttled == back.changed == now - 1.0
+
+
+def test_where_others_sent_some_their_successes_count() -> None:
+    estimate = RateEstimate(50)
+    busy(estimate, 3)
+    estimate.refused(sent=3.0, now=3.1, successes=[n / 32 for n in range(96)])
+    assert estimate.state.limit == pytest.approx(0.97 * 32)
+
+
+# The gate
 
 
 def test_the_gate_tells_its_limit_and_follows_a_change_of_pace() -> None:
@@ -314,7 +449,7 @@ def test_the_gate_tells_its_limit_and_follows_a_change_of_pace() -> None:
         assert gate.limit == 10
         permit = await gate.acquire()
         gate.throttled(permit, 0.0)
-        assert gate.limit == pytest.approx(9.7)
+        assert gate.limit == 10  # one is too few to lower it: they are spaced
         times = [await take(gate) for _ in range(20)]
         assert len([t for t in times if t <= times[0] + 1]) <= 9
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from keyapi_async.call.core import Caller
-
 if TYPE_CHECKING:
     from keyapi_async.api.category import CategoryResource
     from keyapi_async.api.declaration import Resource
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from keyapi_async.api.search import SearchResource
     from keyapi_async.api.shop import ShopResource
     from keyapi_async.api.video import VideoResource
+    from keyapi_async.call.core import Caller
 
 RESOURCES = ("product", "influencer", "video", "shop", "category", "search")
 
@@ -22,7 +21,7 @@ RESOURCES = ("product", "influencer", "video", "shop", "category", "search")
 class TikTok:
     """The TikTok part of the API; a resource is imported when it is first asked for."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: "Caller") -> None:
         self._caller = caller
         self._made: dict[str, Resource] = {}
 

@@ -25,8 +25,8 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.limiter import Limiter, Permit, QpsLimiter
-from keyapi_async.limiter.protocol import Connected
+from keyapi_async.limiter import Limiter, Permit
+from keyapi_async.limiter.protocol import Bound, Connected, Immediate
 from keyapi_async.loops import Limit, RunningLoop, Watch
 from keyapi_async.secret import Secret
 
@@ -137,8 +137,9 @@ class Core:
         self._watch: Watch
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        # Of our own gate alone: the acquire() of a subclass may do more.
-        self._at_once = limiter.at_once if type(limiter) is QpsLimiter else _never
+        if isinstance(limiter, Bound):
+            limiter.bind(secret.fingerprint())
+        self._at_once = limiter.at_once if isinstance(limiter, Immediate) else _never
 
     async def call(self, request: Request, options: Options, price: int) -> tuple[Envelope, int]:
         """Make a request until it succeeds or the policy gives up; say how many attempts it took.

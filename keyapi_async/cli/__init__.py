@@ -9,6 +9,8 @@ def main() -> int:
     """Run the command line, or say what it lacks; return the exit code."""
     try:
         from keyapi_async.cli.app import run  # noqa: PLC0415  # it needs the extra
+
+        return run()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"rich", "typer"}:
             raise
@@ -17,4 +19,3 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    return run()

@@ -1,126 +1,154 @@
 """The commands put together, and the one place where their errors end."""
 
 import contextlib
+import os
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import attrs
 import typer
 
-from keyapi_async.cli import lists
-from keyapi_async.cli.demo import demo
-from keyapi_async.cli.estimate import estimate
-from keyapi_async.cli.exits import ExitCode, InputError, exit_code, sentence
-from keyapi_async.cli.harvest import harvest_app
-from keyapi_async.cli.ledger import export, status
-from keyapi_async.cli.sandbox import sandbox
-from keyapi_async.cli.terminal import abandon_output, console
+from keyapi_async.cli.commands import HELP, Command, Entry, LazyGroup, group, plain_command
 from keyapi_async.errors import KeyAPIError, printable
 from keyapi_async.version import __version__
+
+if TYPE_CHECKING:
+    from keyapi_async.api.endpoint import Endpoint
 
 # Typer raises what click raises, and names of that only this one subclass.
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
+_GROUPS = {
+    "harvest": "Read many lists into a ledger; run again, it goes on where it ended.",
+    "estimate": "Say what a harvest would cost at least, before it costs anything.",
+}
+_PLAIN = {
+    "export": ("Write the rows of a ledger to a file.", "lists.db lists.csv"),
+    "status": ("Show what a ledger holds, also while it is written.", "lists.db --watch"),
+    "report": ("Write what a ledger holds as a page to look at.", "lists.db lists.html"),
+    "demo": ("See a harvest in half a minute, with no key.", "--qps 100"),
+    "endpoints": ("List every endpoint, and how sure it is.", ""),
+    "sandbox": ("Serve a KeyAPI with made-up data on this machine.", "--port 8080"),
+}
+_OF_LEDGERS = {"export", "status", "report"}
 
-@attrs.define
-class _Switches:
-    debug: bool = False
+
+def _commands() -> Mapping[str, Entry]:
+    """Give the resources, what is done with many lists, and all else."""
+    found = _resources("lists", "One list")
+    for name, summary in _GROUPS.items():
+        make = partial(group, name, summary, partial(_resources, name))
+        found[name] = Entry(summary, make, "Many lists")
+    for name, (summary, example) in _PLAIN.items():
+        panel = "Many lists" if name in _OF_LEDGERS else "More"
+        found[name] = Entry(summary, partial(_plain, name, example), panel)
+    return found
 
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+def _resources(module: str, panel: str | None = None) -> dict[str, Entry]:
+    from keyapi_async.api import RESOURCES, TikTok  # noqa: PLC0415  # --version needs none
+
+    found = {}
+    for name in RESOURCES:
+        summary = getattr(TikTok, name).__doc__
+        make = partial(group, name, summary, partial(_endpoints, name, module))
+        found[name] = Entry(summary, make, panel)
+    return found
+
+
+def _endpoints(resource: str, module: str) -> dict[str, Entry]:
+    from keyapi_async.api import resource_class  # noqa: PLC0415  # only this one
+    from keyapi_async.api.declaration import declared_in  # noqa: PLC0415
+
+    return {
+        one.name: Entry(one.summary, partial(_of_endpoint, module, one))
+        for one in declared_in(resource_class(resource))
+    }
+
+
+def _of_endpoint(module: str, endpoint: "Endpoint") -> Command:
+    return import_module(f"keyapi_async.cli.{module}").command_of(endpoint)
+
+
+def _plain(name: str, example: str) -> Command:
+    home = "ledger" if name in _OF_LEDGERS else name
+    function = getattr(import_module(f"keyapi_async.cli.{home}"), name)
+    return plain_command(name, function, f"Example:  keyapi-async {name} {example}".rstrip())
+
+
+class _Root(LazyGroup):
+    entries = staticmethod(_commands)
+
+
+_app = typer.Typer(
+    cls=_Root, pretty_exceptions_enable=False, rich_markup_mode="rich", context_settings={**HELP}
 )
-app.command(epilog="Example:  keyapi-async demo --products 60 --qps 100")(demo)
-app.command(epilog="Example:  keyapi-async creators 1729492547846767618 --limit 50")(lists.creators)
-app.command(epilog="Example:  keyapi-async videos --unique-id tiktok --sort-field create_time")(
-    lists.videos
-)
-app.command(
-    epilog="Example:  keyapi-async ranking --region US --rank-type week --rank-field sales"
-)(lists.ranking)
-app.command(epilog="Example:  keyapi-async livestreams 7130853117586801710 --format csv")(
-    lists.livestreams
-)
-app.command(epilog="Example:  keyapi-async products 7519400157893365022 --format jsonl")(
-    lists.products
-)
-app.add_typer(harvest_app, name="harvest", epilog="Example:  keyapi-async harvest creators --help")
-app.command(epilog="Example:  keyapi-async export creators.db creators.csv")(export)
-app.command(epilog="Example:  keyapi-async status creators.db")(status)
-app.command(epilog="Example:  keyapi-async estimate creators --ids products.txt --qps 50")(estimate)
-app.command(epilog="Example:  keyapi-async sandbox --port 8080 --qps 10 --credits 500")(sandbox)
 
 
-def _show_version(value: bool) -> None:
-    if value:
-        typer.echo(f"keyapi-async {__version__}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True, epilog="Example:  keyapi-async demo")
+@_app.callback(invoke_without_command=True, epilog="Example:  keyapi-async demo")
 def _main(
     context: typer.Context,
     *,
-    version: Annotated[  # noqa: ARG001  # its callback has answered
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
-        ),
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """KeyAPI's TikTok analytics on the command line.
 
     The key comes from KEYAPI_TOKEN; demo and sandbox need none.
     """
-    context.ensure_object(_Switches).debug = debug
+    context.ensure_object(dict)["debug"] = debug
+    if version:
+        typer.echo(f"keyapi-async {__version__}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+        from keyapi_async.cli.welcome import welcome  # noqa: PLC0415  # rarely shown
+
+        welcome(has_key=bool(os.environ.get("KEYAPI_TOKEN", "").strip()))
 
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run a command line, that of the process where None; return the exit code."""
-    code = _run(args)
-    if code == ExitCode.INTERRUPTED and sys.stderr.isatty():
-        sys.stderr.write("\n")  # the terminal's ^C stands there
-    return code
-
-
-def _run(args: Sequence[str] | None) -> int:
-    switches = _Switches()
-    command = typer.main.get_command(app)
+    switches: dict[str, bool] = {}
+    made = typer.main.get_command(_app)
     try:
-        code = command.main(args, "keyapi-async", standalone_mode=False, obj=switches)
+        code = made.main(args, "keyapi-async", standalone_mode=False, obj=switches)
         sys.stdout.flush()
-    except (typer.Abort, KeyboardInterrupt):
-        return ExitCode.INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # typer makes the latter of one that has an errno
-        abandon_output()
-        return ExitCode.DONE
+    except (BrokenPipeError, SystemExit) as end:  # the latter also where words were completed
+        code = 0
+        if getattr(end, "code", 1):
+            _abandon_output()
     except _UsageError as error:
-        return _fail(_advice(error), ExitCode.USAGE)
-    except (KeyAPIError, InputError, OSError) as error:
-        if switches.debug:
+        code = _fail(_advice(error), 2)
+    except (KeyAPIError, OSError) as error:
+        from keyapi_async.cli.exits import exit_code, sentence  # noqa: PLC0415  # rarely needed
+
+        if switches.get("debug"):
             traceback.print_exception(error)
-        return _fail(sentence(error), exit_code(error))
-    return int(code or ExitCode.DONE)
+        code = _fail(sentence(error), exit_code(error))
+    if code == 130 and sys.stderr.isatty():
+        sys.stderr.write("\n")  # the terminal's ^C stands there
+    return int(code or 0)
 
 
-def _fail(told: str, code: ExitCode) -> ExitCode:
+def _fail(told: str, code: int) -> int:
     with contextlib.suppress(BrokenPipeError):
-        console(sys.stderr).print(told, style="red", soft_wrap=True)
+        typer.secho(told, err=True, fg="red")
     return code
 
 
 def _advice(error: Any) -> str:
     path = "keyapi-async" if error.ctx is None else error.ctx.command_path
-    # Choices are listed by the help: typer writes them a line each, and an enum's as its numbers.
-    told = error.format_message().partition(" Choose from:")[0].replace("Value error, ", "")
-    told = printable(" ".join(told.split()).rstrip("."), 1000)
+    told = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    told = printable(told, 1000)
     return f"{path}: {told} (see {path} --help)"
+
+
+def _abandon_output() -> None:
+    """Point both output streams at nothing: nobody reads them any more."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)

@@ -1,51 +1,213 @@
-"""What a terminal's table shows of each record: as many columns as fit."""
+"""What a terminal's table shows of a row: the columns that matter most, as many as fit."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, cast
 
 import attrs
-from rich.text import Text
+import orjson
+from rich.cells import cell_len
 
-from keyapi_async.api.influencer import InfluencerLivestream, RankedInfluencer
-from keyapi_async.api.product import ProductCreator, VideoProduct
-from keyapi_async.api.video import Video
+from keyapi_async.cli.commands import meant
+from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.terminal import plain
+from keyapi_async.records.codec import KIND
 
-GAP = 2
-_WIDEST = 48
-"""Cells that a text gets at most, on however wide a terminal."""
+GAP: Final = 2
+_NARROW, _WIDE = 16, 48
+"""Cells of a text: what it has at least where it is longer, and at most."""
+
+_TITLE = re.compile(r"(^|_)(name|title|desc|text)$")
+_WINDOW = re.compile(r"_(\d+d|history)_|_\d+d$")
+_MEASURES: Final = {
+    "followers": re.compile("followers"),
+    "sales": re.compile(r"sale_((\d+d|history)_)?cnt"),
+    "GMV": re.compile("gmv"),
+    "views": re.compile("views"),
+    "rating": re.compile("rating|score"),
+    "avg price": re.compile("avg_price"),
+    "price": re.compile("price"),
+    "likes": re.compile("digg"),
+}
+"""The figures that matter most, in their order, by what is in their fields' names."""
+_FIRST: Final = 5
+"""The place of the figures in what matters: behind position, day, ids, names and region."""
+_LAST: Final = _FIRST + len(_MEASURES)
+_NUMBERS: Final = {"count", "amount", "rate", "position"}
+_HIDDEN: Final = {"url", "json", "categories"}
+_WORDS: Final = {
+    "gmv": "GMV",
+    "sale": "sales",
+    "ifl": "creators",
+    "digg": "likes",
+    "dt": "day",
+    "desc": "text",
+    "create": "created",
+    **dict.fromkeys(("spu", "cnt", "amt", "total", "nick"), ""),
+}
+_GUESSES: Final = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", "rating": "rate"}
+"""What fields probably are where nobody documents them, by the last word of their names."""
 
 
 @attrs.frozen
 class Column:
-    """A column of a table.
+    """A column of a table: its field, what kind of field it is, its head, and its width."""
 
-    Attributes:
-        head: what stands above it.
-        field: of the record.
-        width: cells; what a text has at least.
-        cell: writes a value in so many cells.
-    """
-
-    head: str
     field: str
-    width: int
-    cell: Callable[[object, int], str]
+    kind: str
+    head: str
+    width: int = 0
 
     @property
     def is_number(self) -> bool:
         """Whether it stands to the right."""
-        return self.cell is _number
+        return self.kind in _NUMBERS
 
 
-def _text(value: object, _: int) -> str:
-    return plain(str(value))
+def fields_of(record: type, rows: Iterable[object]) -> dict[str, str]:
+    """Give the fields of a record class, or of rows that have none, each with its kind."""
+    if record is not dict:
+        return {one.name: one.metadata[KIND].name for one in _declared(record)}
+    kinds: dict[str, str] = {}
+    for row in rows:
+        for name, value in cast("Mapping[str, object]", row).items():
+            guess = "url" if "url" in name else _GUESSES.get(name.rpartition("_")[2], "text")
+            kinds.setdefault(name, "json" if isinstance(value, (dict, list)) else guess)
+    return kinds
 
 
-def _number(value: object, width: int) -> str:
-    if not isinstance(value, (int, float)):
-        return plain(str(value))
+def _declared(record: type) -> list[Any]:
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", record))
+    return [one for one in fields if KIND in one.metadata]
+
+
+def named(fields: Collection[str], wanted: str) -> list[str]:
+    """Take apart what ``--columns`` was given.
+
+    Raises:
+        InputError: there is no such field.
+    """
+    names = [name.strip().replace("-", "_") for name in wanted.split(",") if name.strip()]
+    for name in names:
+        if name not in fields:
+            raise InputError(f"--columns: there is no field {name!r}{meant(name, fields)}")
+    return names
+
+
+def important(record: type, fields: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
+    """Order the fields that a table may show: identity, names, main figures, times, the rest.
+
+    Args:
+        record: the class of the rows.
+        fields: their names and kinds.
+        known: fields whose value is the same in every row, because it was asked for.
+
+    Returns:
+        The fields, each with what stands above it.
+    """
+    sure = {"user_id", "product_id", "seller_id"}
+    if record is not dict:
+        sure = {one.name for one in _declared(record) if one.metadata[KIND].required}
+    ranks = {
+        name: (_rank(name, kind, sure, windows="dt" in fields), name.count("_"))
+        for name, kind in fields.items()
+        if name not in known and kind not in _HIDDEN
+    }
+    heads, labels = {}, dict(enumerate(_MEASURES, _FIRST))
+    for name in sorted(ranks, key=ranks.__getitem__):
+        rank, words = ranks[name]
+        heads[name] = head_of(name)
+        if _FIRST <= rank < _LAST and rank not in labels:
+            ranks[name] = _LAST + 1, words  # of each measure the main figure comes first
+        elif (label := labels.pop(rank, None)) and not _WINDOW.search(name):
+            heads[name] = label
+    return {name: heads[name] for name in sorted(ranks, key=ranks.__getitem__)}
+
+
+def _rank(name: str, kind: str, sure: Collection[str], *, windows: bool) -> int:
+    """Say how much a field matters: the less, the more."""
+    whole = windows or not _WINDOW.search(name)
+    number = whole and kind in _NUMBERS
+    rules = (
+        kind == "position",
+        name == "dt",
+        name in sure,
+        kind == "text" and _TITLE.search(name),
+        name == "region",
+        *(number and one.search(name) for one in _MEASURES.values()),
+        whole and kind in {"moment", "moment_ms"},
+        number,
+        whole and kind in {"flag", "choice"},
+        whole,
+    )
+    return next((n for n, holds in enumerate(rules) if holds), len(rules))
+
+
+def head_of(name: str) -> str:
+    """Write a field's name as a head has it."""
+    words = (_WORDS.get(word, word) for word in name.split("_"))
+    text = " ".join(word for word in words if word)
+    return text.replace("created time", "created").replace("sales GMV", "GMV") or name
+
+
+def fitting(
+    heads: Mapping[str, str], fields: Mapping[str, str], rows: Sequence[object], width: int
+) -> list[Column]:
+    """Make columns for as many fields as so many cells hold; long texts share what is left."""
+    chosen: list[Column] = []
+    wanted: list[int] = []
+    left = width
+    for name, head in heads.items():
+        column = Column(name, fields[name], head)
+        longest = max((cell_len(cell(column, row)) for row in rows), default=0)
+        wants = min(max(longest, len(head)), _WIDE)
+        least = min(wants, max(_NARROW, len(head))) if column.kind == "text" else wants
+        needs = least + (GAP if chosen else 0)
+        if needs > left and chosen:
+            break
+        left -= needs
+        chosen.append(attrs.evolve(column, width=least))
+        wanted.append(wants - least)
+    for place, more in enumerate(wanted):
+        extra = max(0, min(more, left))
+        left -= extra
+        chosen[place] = attrs.evolve(chosen[place], width=chosen[place].width + extra)
+    return chosen
+
+
+def value_of(row: object, field: str) -> Any:
+    """Give a field of a row."""
+    return row.get(field) if isinstance(row, Mapping) else getattr(row, field)
+
+
+def cell(column: Column, row: object) -> str:
+    """Write a field of a row as a table has it; nothing where it has no value."""
+    match value_of(row, column.field):
+        case None:
+            text = ""
+        case Enum() as value:
+            text = (value.name or str(value.value)).lower()
+        case bool(value):
+            text = "yes" if value else "no"
+        case datetime() as value:
+            text = f"{value:%Y-%m-%d %H:%M}"
+        case date() as value:
+            text = value.isoformat()
+        case int(value) | float(value) if column.is_number:
+            text = _number(value, column.width or 11)
+        case dict() | list() | tuple() as value:
+            text = orjson.dumps(value, default=str).decode()
+        case value:
+            text = str(value)
+    return plain(text)
+
+
+def _number(value: float, width: int) -> str:
+    if isinstance(value, float) and not value.is_integer() and abs(value) < 100:
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
     rest = Decimal(value)  # a whole number may be too large for a float
     text = f"{rest:,.0f}"
     for unit in ("K", "M", "G", "T", "P"):
@@ -54,88 +216,3 @@ def _number(value: object, width: int) -> str:
         rest /= 1000
         text = f"{rest:,.1f}{unit}"
     return text
-
-
-def _moment(value: object, width: int) -> str:
-    return f"{value:%Y-%m-%d %H:%M}"[:width] if isinstance(value, datetime) else ""
-
-
-_CREATOR = (
-    Column("user id", "user_id", 19, _text),
-    Column("name", "nick_name", 10, _text),
-    Column("region", "region", 6, _text),
-    Column("followers", "total_followers_cnt", 11, _number),
-)
-_SALES = (
-    Column("sales", "total_video_sale_cnt", 8, _number),
-    Column("GMV", "total_video_sale_gmv_amt", 10, _number),
-)
-
-_COLUMNS: dict[type, tuple[Column, ...]] = {
-    ProductCreator: (
-        *_CREATOR,
-        Column("sales", "per_product_ifl_sale_cnt", 9, _number),
-        Column("GMV", "per_product_ifl_gmv_amt", 11, _number),
-        Column("videos", "total_post_video_cnt", 8, _number),
-        Column("views", "total_views_cnt", 14, _number),
-    ),
-    Video: (
-        Column("video id", "video_id", 19, _text),
-        Column("caption", "video_desc", 12, _text),
-        Column("published", "create_time", 10, _moment),
-        Column("views", "total_views_cnt", 11, _number),
-        *_SALES,
-        Column("likes", "total_digg_cnt", 11, _number),
-        Column("comments", "total_comments_cnt", 9, _number),
-    ),
-    RankedInfluencer: (
-        Column("rank", "rank", 4, _number),
-        *_CREATOR,
-        Column("sales", "total_sale_cnt", 8, _number),
-        Column("GMV", "total_sale_gmv_amt", 10, _number),
-        Column("handle", "unique_id", 20, _text),
-    ),
-    InfluencerLivestream: (
-        Column("room id", "room_id", 19, _text),
-        Column("title", "title", 12, _text),
-        Column("began", "create_time", 16, _moment),
-        Column("seconds", "duration", 7, _number),
-        Column("views", "total_views_cnt", 11, _number),
-        Column("sales", "total_sale_cnt", 8, _number),
-        Column("GMV", "total_sale_gmv_amt", 10, _number),
-    ),
-    VideoProduct: (
-        Column("video id", "video_id", 19, _text),
-        Column("product id", "product_id", 19, _text),
-        Column("caption", "video_desc", 10, _text),
-        Column("views", "total_views_cnt", 11, _number),
-        *_SALES,
-        Column("published", "create_time", 10, _moment),
-    ),
-}
-_STRETCHED = {"nick_name", "video_desc", "title"}
-
-
-def fitting(record: type, width: int) -> Sequence[Column]:
-    """Choose the columns of a record that so many cells can hold; the text takes what is left."""
-    chosen: list[Column] = []
-    left = width
-    for column in _COLUMNS[record]:
-        left -= column.width + (GAP if chosen else 0)
-        if left < 0 and chosen:
-            left += column.width + GAP
-            break
-        chosen.append(column)
-    return [_stretched(column, left) for column in chosen]
-
-
-def _stretched(column: Column, more: int) -> Column:
-    if column.field not in _STRETCHED:
-        return column
-    return attrs.evolve(column, width=min(column.width + more, _WIDEST))
-
-
-def cell(column: Column, record: object) -> Text:
-    """Write a field of a record as its column has it; nothing where it has no value."""
-    value = getattr(record, column.field)
-    return Text("" if value is None else column.cell(value, column.width))

@@ -1,52 +1,53 @@
 """``keyapi-async demo``: the main job against a KeyAPI of its own, killed once on the way."""
 
 import asyncio
+import os
+import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import threading
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
+from keyapi_async.api import endpoints
 from keyapi_async.api.product import ProductCreator
-from keyapi_async.cli.demo_worker import Order, Word, Worker
+from keyapi_async.cli.display import follow
 from keyapi_async.cli.exits import ExitCode, InputError
-from keyapi_async.cli.options import positive
-from keyapi_async.cli.progress import Glance, Progress, progress_on
-from keyapi_async.cli.report import Report, Seller, print_report
-from keyapi_async.cli.shelf import shelf
-from keyapi_async.cli.terminal import console
-from keyapi_async.errors import ConfigurationError
+from keyapi_async.cli.ledger import status_lines
+from keyapi_async.cli.options import Format, positive
+from keyapi_async.cli.output import Output
+from keyapi_async.cli.terminal import console, counted, pairs
+from keyapi_async.errors import ConfigurationError, KeyAPIError
 from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
-_LATENCY = 0.08
-_AT_ONCE = 16
-"""Lists read side by side: enough to fill the limit at that latency, and no more."""
-_FAULTS = {
+_HARVEST: Final = ("product", "creators")
+_LATENCY: Final = 0.08
+_FAULTS: Final = {
     Fault.TOO_MANY_REQUESTS: 0.001,  # each one slows the client down, as it should
     Fault.SERVER_ERROR: 0.010,
     Fault.BAD_GATEWAY: 0.005,
     Fault.RESET: 0.003,
     Fault.TRUNCATE: 0.003,
-    Fault.BAD_JSON: 0.002,
 }
-_PAGE = 10
-_KILLED_AT = 0.4
+_LONGEST: Final = 300
+"""Rows of a list at most: the pages of one list come one after another."""
+_KILLED_AT: Final = 0.4
 """The share of the pages after which the harvest is killed."""
-_FORMATS = (".csv", ".jsonl", ".parquet")
 
 
 def demo(
     *,
     products: Annotated[
         int, typer.Option(min=1, max=500, help="Products to ask the creators of.")
-    ] = 160,
+    ] = 300,
     qps: Annotated[
         float, typer.Option(max=1000, callback=positive, help="Queries a second allowed.")
     ] = 50.0,
@@ -64,170 +65,129 @@ def demo(
     now and then on purpose. The harvest is killed once, and goes on where it
     was. It takes about half a minute.
     """
-    with _folder(into) as folder:
-        report = asyncio.run(_demo(products, qps, seed, folder))
-        print_report(console(sys.stdout), report)
-    if report.failures or report.missing or report.surplus:
-        raise typer.Exit(ExitCode.INCOMPLETE)
-
-
-@contextmanager
-def _folder(into: Path | None) -> Iterator[Path]:
-    """Make the folder; one of our own stays only if it comes to be told where it is."""
-    if into is not None:
-        try:
-            into.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"--into {into}: {error.strerror}") from error
-        if _ledger_in(into).exists():
-            raise InputError(f"--into {into}: there is a {_ledger_in(into).name} already")
-        yield into
-        return
-    folder = Path(mkdtemp(prefix="keyapi-demo-"))
+    folder = into or Path(mkdtemp(prefix="keyapi-demo-"))
+    ledger = folder / f"{_HARVEST[1]}.db"
     try:
-        yield folder
+        folder.mkdir(parents=True, exist_ok=True)
+        ledger.touch(exist_ok=False)
+    except OSError as error:
+        raise InputError(f"--into {folder}: {ledger.name}: {error.strerror}") from error
+    try:
+        whole = asyncio.run(_demo(products, qps, seed, ledger))
     except BaseException:
-        rmtree(folder)
+        if into is None:
+            rmtree(folder)
         raise
+    raise typer.Exit(ExitCode.DONE if whole else ExitCode.INCOMPLETE)
 
 
-def _ledger_in(folder: Path) -> Path:
-    return folder / "creators.db"
-
-
-async def _demo(products: int, qps: float, seed: int, folder: Path) -> Report:
-    screen = console(sys.stderr)
-    async with failing_sandbox(qps, seed) as box:
-        order = Order(
-            url=box.url,
-            api_key=box.api_key,
-            ledger=str(_ledger_in(folder)),
-            product_ids=shelf(box, products),
-            qps=qps,
-            concurrency=_AT_ONCE,
+async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
+    """Show it all; say whether every row is there once."""
+    screen, ids = console(sys.stderr), ledger.with_suffix(".txt")
+    command = ["harvest", *_HARVEST, "--ids", str(ids), "--db", str(ledger), "--qps", f"{qps:g}"]
+    faults = Faults(rates=_FAULTS, seed=seed)
+    async with Sandbox(qps=qps, latency=_LATENCY, seed=seed, faults=faults) as box:
+        lists = _chosen(box, products)
+        ids.write_text("\n".join(["# products", *lists, ""]))
+        pages = sum(len(rows) // 10 + 1 for rows in lists.values())
+        screen.print(
+            f"The creators of {len(lists)} products, from a sandbox on {box.url}\nthat allows"
+            f" {qps:g} requests a second and fails now and then, on purpose.\n"
         )
-        show = Show(box, order, screen)
-        with progress_on(screen, qps) as progress:
-            await show.run(progress)
-        return await _reported(show, folder)
-
-
-def failing_sandbox(qps: float, seed: int) -> Sandbox:
-    """Give a KeyAPI that takes its time, limits, and fails now and then."""
-    return Sandbox(qps=qps, latency=_LATENCY, seed=seed, faults=Faults(rates=_FAULTS, seed=seed))
-
-
-class Show:
-    """The harvest: in one process until that is killed, and in another one to the end."""
-
-    def __init__(self, box: Sandbox, order: Order, screen: Console) -> None:
-        self.box = box
-        self.order = order
-        self.lists = {one: box.world.product_creators(one) for one in order.product_ids}
-        self.least = sum(len(rows) // _PAGE + 1 for rows in self.lists.values())
-        self.killed = False
-        self.failures: Mapping[str, str] = {}
-        self._screen = screen
-        self._begun = asyncio.get_running_loop().time()
-        self._rows_before = 0
-        self._word = Word()
-
-    @property
-    def lost(self) -> int:
-        """Credits of answers that were lost on their way."""
-        return sum(asked.billed and asked.fault is not None for asked in self.box.requests)
-
-    @property
-    def glance(self) -> Glance:
-        """How far it is, with what the sandbox knows of it."""
-        asked = self.box.requests
-        return Glance(
-            done=self._word.done,
-            total=len(self.lists),
-            rows=self._rows_before + self._word.rows,
-            credits=self.box.billed,
-            requests=len(asked),
-            retries=sum(one.status != 200 or one.fault is not None for one in asked),
-            throttles=sum(one.status == 429 for one in asked),
-            elapsed=asyncio.get_running_loop().time() - self._begun,
-        )
-
-    async def run(self, progress: Progress) -> None:
-        """Harvest, and show how far it is."""
-        self._screen.print(
-            f"The creators of {len(self.lists)} products, from a sandbox on {self.box.url}\nthat"
-            f" allows {self.order.qps:g} requests a second and fails now and then, on purpose.\n",
-        )
-        work = asyncio.create_task(self._harvest())
-        try:
-            while not work.done():
-                progress.show(self.glance)
-                await asyncio.wait((work,), timeout=progress.every)
-            await work
-        finally:
-            work.cancel()
-            await asyncio.wait((work,))
-
-    async def _harvest(self) -> None:
-        await self._begin_and_kill()
-        async with Worker(self.order) as worker:
-            while (word := await worker.next_word()).failures is None:
-                self._word = word
-        self._word, self.failures = word, word.failures
-
-    async def _begin_and_kill(self) -> None:
-        """Harvest until there are enough pages; where too many lists fail, until the end."""
-        enough = self.least * _KILLED_AT
-        async with Worker(self.order) as worker:
-            while self._word.pages < enough and self._word.failures is None:
-                self._word = await worker.next_word()
-            await worker.kill()
-        self.killed = self._word.failures is None
-        async with Harvest.open(self.order.ledger, create=False) as harvest:
+        async with Harvest.open(ledger) as harvest:
+            async with _process(box, command) as process:
+                enough = pages * _KILLED_AT
+                await follow(harvest, screen, lambda now: now.pages > enough or _ended(process))
+                await _check(process)
+                screen.print(f"$ keyapi-async status {ledger.name}", style="bold")
+                screen.print(pairs(status_lines(await harvest.status())))
             kept = await harvest.status()
-        self._word = Word(done=kept.done)
-        self._rows_before = kept.rows
-        if self.killed:
-            self._screen.print(
-                f"Process {worker.pid} was killed with SIGKILL. The ledger has {kept.pages:,} pages"
-                f" and {kept.rows:,}\nrows, and another process goes on from there.\n",
+            screen.print(
+                f"\nProcess {process.pid} was killed with SIGKILL. The ledger has {kept.pages:,}"
+                f" pages and {kept.rows:,}\nrows, and the same command goes on from there.\n",
                 style="bold",
             )
+            async with _process(box, command) as process:
+                held = await follow(harvest, screen, lambda _: _ended(process))
+                await _check(process)
+            rows = [one async for one in harvest.records(ProductCreator)]
+            files = [file async for file in _exported(harvest, ledger)]
+        wanted = [(key, row["user_id"]) for key, found in lists.items() for row in found]
+        whole = sorted((one.product_id, one.user_id) for one in rows) == sorted(wanted)
+        failures = sum(one.status != 200 or one.fault is not None for one in box.requests)
+        lines = [
+            ("read", f"{counted(held.rows, 'row')} of {counted(held.done, 'product')}"),
+            ("survived", f"{counted(failures, 'failed request')}, one SIGKILL"),
+            ("lost", "nothing: every row is there, and none twice" if whole else "rows"),
+            ("spent", f"{box.billed:,} credits for {pages:,} pages; those beyond went for answers"),
+            ("", "lost on their way, and for what the kill interrupted"),
+            *((file.suffix[1:], str(file)) for file in [ledger, *files]),
+        ]
+    console(sys.stdout).print("Top creators, by what they sold of a product:", style="bold")
+    best = sorted(rows, key=lambda one: one.per_product_ifl_gmv_amt or 0, reverse=True)
+    Output(ProductCreator, Format.TABLE, None, {"user_id", "product_id"}).add(best[:10])
+    console(sys.stdout).print()
+    console(sys.stdout).print(pairs(lines))
+    return whole
 
 
-async def _reported(show: Show, folder: Path) -> Report:
-    """Compare what the ledger holds with what it should, and write it to files."""
-    glance = show.glance
-    sellers: dict[str, Seller] = {}
-    found = Counter[tuple[str, str]]()
-    async with Harvest.open(show.order.ledger, create=False) as harvest:
-        pages = (await harvest.status()).pages
-        async for creator in harvest.records(ProductCreator):
-            sellers.setdefault(creator.user_id, Seller(creator)).add(creator)
-            found[creator.product_id, creator.user_id] += 1
-        files = await _exported(harvest, folder)
-    wanted = Counter(
-        (product_id, str(row["user_id"])) for product_id, rows in show.lists.items() for row in rows
+def _chosen(box: Sandbox, count: int) -> dict[str, list[Any]]:
+    """Choose products whose lists are not too long."""
+    (endpoint,) = (one for one in endpoints() if (one.resource, one.name) == _HARVEST)
+    every = ((one, box.rows(endpoint.path, product_id=one)) for one in box.product_ids(1000))
+    return dict(islice((one for one in every if len(one[1]) <= _LONGEST), count))
+
+
+@asynccontextmanager
+async def _process(box: Sandbox, command: Sequence[str]) -> AsyncIterator[Process]:
+    """Run a command in a process of its own, and kill it at the end."""
+    here = {"KEYAPI_BASE_URL": box.url, "KEYAPI_TOKEN": box.api_key}
+    here |= {"KEYAPI_REDIS": "", "NO_PROXY": "*", "no_proxy": "*"}  # what is for the real one
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", f"from {__name__} import work; work()"),
+        *command,
+        stdin=PIPE,
+        stdout=DEVNULL,
+        stderr=PIPE,
+        env={**os.environ, **here, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,  # the terminal's Ctrl-C is the parent's alone
     )
-    return Report(
-        sellers=list(sellers.values()),
-        failures=show.failures,
-        glance=glance,
-        missing=(wanted - found).total(),
-        surplus=(found - wanted).total(),
-        least=show.least,
-        lost=show.lost,
-        unkept=show.box.billed - show.lost - pages,
-        killed=show.killed,
-        at_once=show.order.concurrency,
-        qps=show.order.qps,
-        files=[Path(show.order.ledger), *files],
-    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
 
 
-async def _exported(harvest: Harvest, folder: Path) -> list[Path]:
-    files: list[Path] = []
-    for suffix in _FORMATS:
+async def _check(process: Process) -> None:
+    """See that a process goes on, or has ended well."""
+    if process.returncode not in {None, ExitCode.DONE, ExitCode.INCOMPLETE}:
+        assert process.stderr is not None  # noqa: S101  # it is a pipe
+        told = (await process.stderr.read()).decode(errors="replace")
+        raise KeyAPIError(f"the harvest ended: {told.strip()}")
+
+
+def _ended(process: Process) -> bool:
+    return process.returncode is not None
+
+
+def work() -> None:
+    """Run the command line; it is what the demo's process does, as long as its parent lives."""
+    from keyapi_async.cli.app import run  # noqa: PLC0415  # it imports this module
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.exit(run())
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # nothing comes but the end
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:
+    for suffix in (".csv", ".jsonl", ".parquet"):
         with suppress(ConfigurationError):  # Parquet needs an extra
-            files.append((await harvest.export(folder / f"creators{suffix}")).file)
-    return files
+            yield (await harvest.export(ledger.with_suffix(suffix))).file
+    with suppress(ConfigurationError):  # and so does the report
+        yield await harvest.write_report(ledger.with_suffix(".html"))

@@ -1,144 +1,128 @@
-"""Shows how far a job is: lines that move on a terminal, a line now and then elsewhere."""
+"""Shows how far a run is: lines that move on a terminal, a line now and then elsewhere."""
 
-from abc import ABC, abstractmethod
+import asyncio
 from collections import deque
-from contextlib import AbstractContextManager
-from itertools import pairwise
-from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-_SLOT = 0.5
-"""Seconds that one bar of the rate stands for."""
-_SLOTS = 240
-_RECENT = 4
-"""Slots over which the rate of now is taken."""
+from keyapi_async.cli.terminal import clock, plain
+from keyapi_async.harvest import Harvest, Progress, Status
 
+EVERY: Final = 0.1
+"""Seconds after which a display wants to see how far the run is."""
+_LINE_EVERY: Final = 5.0
+_RECENT: Final = 2.0
+"""Seconds over which the rate of now is taken."""
 
-class Look(Protocol):
-    """How far a job is at one moment, as much of it as every display needs."""
-
-    @property
-    def requests(self) -> int:
-        """Requests sent, retries included."""
-        ...
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        ...
+Show = Callable[[Progress], None]
 
 
-L = TypeVar("L", bound=Look)
-L_contra = TypeVar("L_contra", bound=Look, contravariant=True)
+@contextmanager
+def display_on(console: Console) -> Iterator[Show]:
+    """Give what shows how far a run is, as it suits what is behind the console."""
+    if not console.file.isatty() or console.is_dumb_terminal:
+        yield _Lines(console).show
+        return
+    # Refreshed by show() alone: rich's own thread could not report a closed terminal.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield _Drawing(live).show
 
 
-class Pace:
-    """Requests a second, slot after slot."""
+async def follow(harvest: Harvest, console: Console, over: Callable[[Status], bool]) -> Status:
+    """Show how far the run of a ledger is, in whatever process, until something is over."""
+    with display_on(console) as show:
+        while not over(held := await harvest.status()):
+            if held.run is not None and held.running:
+                show(held.run)
+            await asyncio.sleep(EVERY)
+    return held
 
-    def __init__(self) -> None:
-        self._marks: deque[tuple[float, int]] = deque([(0.0, 0)], _SLOTS + 1)
 
-    def see(self, elapsed: float, requests: int) -> None:
-        """Take note of how many requests there were so far."""
-        if elapsed >= self._marks[-1][0] + _SLOT:
-            self._marks.append((elapsed, requests))
+class _Lines:
+    """A line every few seconds, for logs and pipes."""
 
-    @property
-    def rates(self) -> list[float]:
-        """The rate of each slot, oldest first."""
-        return [
-            (requests - before) / (end - start)
-            for (start, before), (end, requests) in pairwise(self._marks)
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = _LINE_EVERY
+        self._paused: str | None = None
+
+    def show(self, run: Progress) -> None:
+        """Write a line, if it is time for one; that a pause begins is told at once, and once."""
+        if run.paused not in {None, self._paused}:
+            self._console.print(plain(run.paused or ""), soft_wrap=True)
+        self._paused = run.paused
+        if run.elapsed >= self._next and run.paused is None:
+            self._next = run.elapsed + _LINE_EVERY
+            ended = f"{run.done:,} of {run.total:,} lists, {run.failed:,} failed"
+            rate = f"{run.rate:.1f}{out_of(run.qps)} requests/s, {clock(run.time_left)} left"
+            self._console.print(f"{ended}, {', '.join(_bought(run))}, {rate}", soft_wrap=True)
+
+
+class _Drawing:
+    """Four lines that move, and are wiped at the end; they fit 80 columns."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._marks = deque([(0.0, 0)])
+
+    def show(self, run: Progress) -> None:
+        """Draw the display anew."""
+        ended, rate = run.done + run.failed, self._rate(run)
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        grid.add_column(width=10, no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True, justify="right", min_width=10)
+        for name, most, now, shown, limit in (
+            ("lists", run.total, ended, f"{ended:,}", f"/{run.total:,}"),
+            (
+                "requests/s",
+                run.qps or rate,
+                rate,
+                f"{rate:.1f}",
+                f"/{run.qps:g}" if run.qps else "",
+            ),
+        ):
+            style = "green" if name == "lists" else "cyan"
+            bar = ProgressBar(most or 1, now, complete_style=style, finished_style=style)
+            grid.add_row(name, bar, Text.assemble((shown, "bold"), (limit, "dim")))
+        lists = [
+            Text(f"{run.done:,} done"),
+            Text(f"{run.failed:,} failed", "red" if run.failed else ""),
+            Text(f"{clock(run.elapsed)} gone, {clock(run.time_left)} left"),
         ]
+        if run.paused is not None:
+            lists = [Text(plain(run.paused), "yellow")]
+        bought = _joined([Text(one, "bold") for one in _bought(run)])
+        self._live.update(Group(grid, bought, _joined(lists)), refresh=True)
 
-    @property
-    def now(self) -> float:
-        """The rate of the last two seconds."""
-        recent = list(self._marks)[-_RECENT - 1 :]
-        (start, before), (end, requests) = recent[0], recent[-1]
+    def _rate(self, run: Progress) -> float:
+        """Give the requests a second of late."""
+        self._marks.append((run.elapsed, run.requests))
+        while self._marks[0][0] < run.elapsed - _RECENT:
+            self._marks.popleft()
+        (start, before), (end, requests) = self._marks[0], self._marks[-1]
         return (requests - before) / (end - start) if end > start else 0.0
 
 
-class Display(AbstractContextManager["Display[L_contra]"], Protocol[L_contra]):
-    """What shows how far a job is."""
-
-    every: float
-    """Seconds after which it wants another look."""
-
-    def show(self, look: L_contra) -> None:
-        """Show how far the job is."""
-        ...
+def _bought(run: Progress) -> list[str]:
+    return [
+        f"{run.rows:,} rows",
+        f"{run.pages:,} pages",
+        f"{run.spent:,}{out_of(run.budget)} credits",
+    ]
 
 
-def moves(console: Console) -> bool:
-    """Tell whether what is behind the console can show lines that move."""
-    return console.file.isatty() and not console.is_dumb_terminal
+def out_of(limit: float | None) -> str:
+    """Write a limit behind what counts towards it, if there is one."""
+    return "" if limit is None else f" of {limit:,g}"
 
 
-class _Entered:
-    """A display leaves behind what it wrote, unless it says otherwise."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        """Leave what was written."""
-
-
-class LineDisplay(_Entered, ABC, Generic[L]):
-    """A line every few seconds, for logs and pipes."""
-
-    every = 5.0
-
-    def __init__(self, console: Console, qps: float) -> None:
-        self._console = console
-        self._qps = qps
-
-    def show(self, look: L) -> None:
-        """Write a line, once there is something to tell."""
-        if look.requests:
-            self._console.print(self._line(look), soft_wrap=True)
-
-    @abstractmethod
-    def _line(self, look: L) -> str:
-        """Tell how far the job is."""
-
-
-class LiveDisplay(_Entered, ABC, Generic[L]):
-    """Some lines that move, and are wiped at the end."""
-
-    every = 0.1
-
-    def __init__(self, console: Console, qps: float) -> None:
-        self._qps = qps
-        self._pace = Pace()
-        # Refreshed by show() alone: rich's own thread could not report a closed terminal.
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def _end(self) -> None:
-        """Wipe the display, and give the cursor back."""
-        self._live.stop()
-
-    def show(self, look: L) -> None:
-        """Draw the display anew."""
-        self._pace.see(look.elapsed, look.requests)
-        self._live.update(self._drawing(look), refresh=True)
-
-    @abstractmethod
-    def _drawing(self, look: L) -> RenderableType:
-        """Draw how far the job is; it fits 80 columns."""
+def _joined(texts: list[Text]) -> Text:
+    return Text(" · ", "dim", no_wrap=True, overflow="ellipsis").join(texts)

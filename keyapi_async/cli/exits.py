@@ -1,6 +1,5 @@
 """How a command ends: its exit code, and the one sentence that says why."""
 
-import sqlite3
 from enum import IntEnum
 
 from keyapi_async.errors import (
@@ -14,7 +13,6 @@ from keyapi_async.errors import (
     QuotaExceededError,
     printable,
 )
-from keyapi_async.harvest import HarvestStoppedError, LedgerError
 
 
 class ExitCode(IntEnum):
@@ -28,23 +26,15 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class InputError(Exception):
+class InputError(ConfigurationError):
     """What was given on the command line cannot be used; the message says why."""
 
 
-_CODES: dict[type[Exception], ExitCode] = {
-    InputError: ExitCode.USAGE,
-    ConfigurationError: ExitCode.USAGE,
-    InvalidParameterError: ExitCode.USAGE,
-    BadRequestError: ExitCode.USAGE,
-    LedgerError: ExitCode.USAGE,
-    AuthenticationError: ExitCode.AUTHENTICATION,
-    PermissionDeniedError: ExitCode.AUTHENTICATION,
-    QuotaExceededError: ExitCode.CREDITS,
-    CreditBudgetError: ExitCode.CREDITS,
+_CODES = {
+    (ConfigurationError, InvalidParameterError, BadRequestError): ExitCode.USAGE,
+    (AuthenticationError, PermissionDeniedError): ExitCode.AUTHENTICATION,
+    (QuotaExceededError, CreditBudgetError): ExitCode.CREDITS,
 }
-
-
 _ADVICE: dict[type[BaseException], str] = {
     AuthenticationError: "check KEYAPI_TOKEN: the key alone; keys are at"
     " https://keyapi.ai/app/dashboard",
@@ -54,28 +44,24 @@ _ADVICE: dict[type[BaseException], str] = {
 """What to look at after errors that do not say so themselves."""
 
 
-def exit_code(error: Exception) -> ExitCode:
+def exit_code(error: BaseException) -> ExitCode:
     """Find the exit code that an error stands for."""
-    if isinstance(error, HarvestStoppedError) and isinstance(error.__cause__, Exception):
+    from keyapi_async.harvest import HarvestStoppedError, LedgerError  # noqa: PLC0415  # it costs
+
+    if isinstance(error, HarvestStoppedError) and error.__cause__ is not None:
         return exit_code(error.__cause__)
-    if isinstance(error, LedgerError) and _is_of_the_disk(error.__cause__):
-        return ExitCode.INCOMPLETE
-    for kind, code in _CODES.items():
-        if isinstance(error, kind):
-            return code
-    return ExitCode.INCOMPLETE
-
-
-def _is_of_the_disk(cause: BaseException | None) -> bool:
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+    if isinstance(error, LedgerError):
+        reason = getattr(error.__cause__, "sqlite_errorname", "")
+        of_the_disk = reason.startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+        return ExitCode.INCOMPLETE if of_the_disk else ExitCode.USAGE
+    codes = (code for kinds, code in _CODES.items() if isinstance(error, kinds))
+    return next(codes, ExitCode.INCOMPLETE)
 
 
 def sentence(error: Exception) -> str:
     """Say what happened in one line, safe for any terminal."""
     told = f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"
-    why = error.__cause__ if isinstance(error, HarvestStoppedError) else error
     for kind, advice in _ADVICE.items():
-        if isinstance(why, kind):
+        if isinstance(error, kind) or isinstance(error.__cause__, kind):
             return f"{told}; {advice}"
     return told

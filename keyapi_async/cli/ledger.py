@@ -1,16 +1,25 @@
-"""``keyapi-async export`` and ``status``: what a ledger holds."""
+"""``keyapi-async export`` and ``status``: what a ledger holds, also while it is written."""
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from keyapi_async.cli.facts import facts
-from keyapi_async.cli.terminal import console
-from keyapi_async.harvest import Exported, Harvest, Status
+from keyapi_async.cli.display import follow, out_of
+from keyapi_async.cli.options import Snapshots
+from keyapi_async.cli.terminal import clock, console, counted, pairs
+from keyapi_async.errors import printable
+from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Status
 
+_FAILURES = 10
+"""Failed lists named one by one."""
+
+_TOLD = {"name", "key", "until"}
+"""What is told of the lists of a ledger, beside the parameters that they share."""
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="What a harvest wrote.")]
 
 
@@ -20,38 +29,105 @@ def export(
         Path, typer.Argument(metavar="FILE", help="A name with .parquet, .csv or .jsonl.")
     ],
     *,
-    escape_formulas: Annotated[
+    snapshots: Annotated[
+        Snapshots, typer.Option(help="Of lists read again: the latest complete reading, or all.")
+    ] = Snapshots.LATEST,
+    escape: Annotated[
         bool,
         typer.Option(
             "--escape-formulas", help="In a CSV, put ' before what a spreadsheet would run."
         ),
     ] = False,
 ) -> None:
-    """Write the records of a ledger to a file. It costs nothing."""
-    written = asyncio.run(_export(ledger, file, escape_formulas=escape_formulas))
-    left_out = f", {written.rejected:,} left out that are no record" if written.rejected else ""
-    screen = console(sys.stdout)
-    screen.print(facts([("file", str(written.file)), ("rows", f"{written.rows:,}{left_out}")]))
+    """Write the rows of a ledger to a file, also while a harvest runs. It costs nothing."""
+
+    async def written() -> Exported:
+        async with Harvest.open(ledger, read_only=True) as harvest:
+            return await harvest.export(file, snapshots=snapshots.value, escape_formulas=escape)
+
+    done = asyncio.run(written())
+    left_out = f", {done.rejected:,} left out as invalid" if done.rejected else ""
+    lines = [("file", str(done.file)), ("rows", f"{done.rows:,}{left_out}")]
+    console(sys.stdout).print(pairs(lines))
 
 
-async def _export(ledger: Path, file: Path, *, escape_formulas: bool) -> Exported:
-    async with Harvest.open(ledger, create=False) as harvest:
-        return await harvest.export(file, escape_formulas=escape_formulas)
+def report(
+    ledger: Ledger,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")],
+) -> None:
+    """Write what a ledger holds as one page to look at, also while a harvest runs.
+
+    The page asks for nothing from anywhere. It costs nothing, and needs the extra report.
+    """
+
+    async def written() -> Path:
+        async with Harvest.open(ledger, read_only=True) as harvest:
+            return await harvest.write_report(file)
+
+    console(sys.stdout).print(pairs([("file", str(asyncio.run(written())))]))
 
 
-def status(ledger: Ledger) -> None:
-    """Show what a ledger holds, and what is left to be read. It costs nothing."""
-    held = asyncio.run(_status(ledger))
-    lines = [(name, str(value)) for name, value in held.job.items()]
-    rejects = f", {held.rejects:,} of them no record" if held.rejects else ""
-    lines += [
-        ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
-        ("pages", f"{held.pages:,}"),
-        ("rows", f"{held.rows:,}{rejects}"),
+def status(
+    ledger: Ledger,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show how far the run is, until it ends.")
+    ] = False,
+) -> None:
+    """Show what a ledger holds, what is left to be read, and what failed. It costs nothing.
+
+    It holds up no harvest: any number of these may look at one that runs.
+    """
+
+    async def held() -> tuple[Status, Sequence[ListFailure]]:
+        async with Harvest.open(ledger, read_only=True) as harvest:
+            if watch:
+                await follow(harvest, console(sys.stderr), lambda now: not now.running)
+            return await harvest.status(), await harvest.failures()
+
+    now, failures = asyncio.run(held())
+    console(sys.stdout).print(pairs(status_lines(now)))
+    print_failures(failures, now.failed, console(sys.stdout))
+
+
+def status_lines(held: Status) -> list[tuple[str, str]]:
+    """Say what a ledger holds."""
+    lines = [
+        (name.removeprefix("parameter "), str(value))
+        for name, value in held.listing.items()
+        if name in _TOLD or name.startswith("parameter ")
     ]
-    console(sys.stdout).print(facts(lines))
+    lines += [*count_lines(held), ("size", f"{held.size / 1e6:,.1f} MB")]
+    if held.first is not None and held.last is not None:
+        lines.append(("written", f"{held.first:%Y-%m-%d %H:%M} to {held.last:%Y-%m-%d %H:%M} UTC"))
+    if held.run is not None:
+        state = held.run.paused or ("under way" if held.running else "ended")
+        lines += [("run", state), *run_lines(held.run)]
+    return lines
 
 
-async def _status(ledger: Path) -> Status:
-    async with Harvest.open(ledger, create=False) as harvest:
-        return await harvest.status()
+def count_lines(held: Status | Progress) -> list[tuple[str, str]]:
+    """Say how many lists were read, and what came of it."""
+    rejects = f", {held.rejects:,} of them invalid" if held.rejects else ""
+    return [
+        ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
+        ("read", f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"),
+    ]
+
+
+def run_lines(run: Progress) -> list[tuple[str, str]]:
+    """Say what a run has spent, and how fast it was."""
+    uncertain = f", {run.uncertain:,} more are uncertain" if run.uncertain else ""
+    return [
+        ("credits", f"{run.spent:,}{out_of(run.budget)} spent{uncertain}"),
+        ("rate", f"{run.rate:.1f}{out_of(run.qps)} requests/s for {clock(run.elapsed)}"),
+    ]
+
+
+def print_failures(failures: Sequence[ListFailure], count: int, screen: Console) -> None:
+    """Name the first of the lists that failed, and why."""
+    for failure in failures[:_FAILURES]:
+        told = f"{printable(failure.key)} failed: {printable(failure.error)}"
+        screen.print(told, style="red", soft_wrap=True)
+    if count > _FAILURES:
+        screen.print(f"… and {count - _FAILURES:,} more", style="red")

@@ -1,10 +1,53 @@
-"""Options that several commands have, and checks that typer's own ranges cannot make."""
+"""Options of our own that several commands have, each described where its value is kept.
 
+A class of options is an attrs class whose fields are made by ``option``; the fields' types say what
+they take. ``options_of`` makes parameters of a command of it, ``taken`` an instance of what came.
+"""
+
+import inspect
 import math
-from collections.abc import Sequence
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, cast
 
+import attrs
 import typer
+
+from keyapi_async.streams.paging import Until
+
+_PANEL = "Reading and writing"
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+T = TypeVar("T")
+
+
+def option(default: T, doc: str, metavar: str | None = None, **more: Any) -> T:
+    """Describe an option as a field of a class."""
+    told = typer.Option(metavar=metavar, help=doc, rich_help_panel=_PANEL, **more)
+    return attrs.field(default=default, metadata={"option": told})
+
+
+def options_of(owner: type) -> list[inspect.Parameter]:
+    """Make the parameters of a command for a class of options."""
+    return [
+        keyword(one.name, Annotated[one.type, one.metadata["option"]], one.default)
+        for one in attrs.fields(cast("type[attrs.AttrsInstance]", owner))
+    ]
+
+
+def taken(owner: type[T], values: Mapping[str, Any]) -> T:
+    """Make an instance of a class of options of all values that a command was given."""
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", owner))
+    return owner(**{one.name: values[one.name] for one in fields})
+
+
+def keyword(name: str, annotation: object, default: object) -> inspect.Parameter:
+    """Make a parameter of a command."""
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
 
 
 def positive(value: float | None) -> float | None:
@@ -14,51 +57,37 @@ def positive(value: float | None) -> float | None:
     raise typer.BadParameter(f"{value:g} is not a number above 0.")
 
 
-def finite(value: float) -> float:
-    """Check a number of 0 or more."""
-    if 0 <= value < math.inf:
-        return value
-    raise typer.BadParameter(f"{value:g} is not a number of 0 or more.")
+def timespan(text: str | timedelta) -> timedelta:
+    """Read a time such as ``1d``, ``12h``, ``30m`` or ``90s``."""
+    if isinstance(text, timedelta):
+        return text  # an option's default
+    found = re.fullmatch(r"(\d{1,6})([dhms])", text.strip().lower(), re.ASCII)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 1d, 12h, 30m or 90s")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-Qps = Annotated[
-    float,
-    typer.Option(
-        "--qps", metavar="N", callback=positive, help="Queries a second that the plan allows."
-    ),
-]
-MaxCredits = Annotated[
-    int | None, typer.Option("--max-credits", metavar="N", min=0, help="Credits to spend at most.")
-]
-CategoryName = Annotated[
-    str | None,
-    typer.Option(
-        "--influencer-category-name", metavar="NAME", help="Influencers of a category alone."
-    ),
-]
-ProductCategory = Annotated[
-    str | None,
-    typer.Option(
-        "--product-category-id", metavar="ID", help="Influencers who sell a category alone."
-    ),
-]
-IdsFile = Annotated[
-    str,
-    typer.Option("--ids", metavar="FILE", help="Ids, one a line, or a CSV; - for standard input."),
-]
-Column = Annotated[
-    str | None,
-    typer.Option("--column", metavar="NAME", help="Column of the ids, where the file is a CSV."),
-]
-Dates = Annotated[
-    list[str],
-    typer.Option("--dates", metavar="DATE,…", help="yyyy-MM-dd: the first days of the periods."),
-]
-Regions = Annotated[
-    list[str], typer.Option("--regions", metavar="CODE,…", help="Two letters each, such as US.")
-]
+class Format(StrEnum):
+    """What a list is written as."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
-def split(given: Sequence[str]) -> list[str]:
-    """Take apart what is given with commas, as a repeated option, or both."""
-    return [one.strip() for text in given for one in text.split(",")]
+class Snapshots(StrEnum):
+    """Which readings of a list an export has."""
+
+    LATEST = "latest"
+    ALL = "all"
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """How lists are read."""
+
+    until: Until = option(
+        Until.SHORT_PAGE,
+        "Where a list ends; empty_page is for lists that are filtered, and costs a page more.",
+    )
+    qps: float = option(10.0, "Queries a second that the plan allows.", "N", callback=positive)

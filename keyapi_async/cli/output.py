@@ -1,19 +1,19 @@
-"""Records on standard output: a table, JSON Lines or CSV, page after page."""
+"""Rows on standard output: a table, JSON Lines or CSV, page after page."""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol, TextIO, cast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
 
-import attrs
-from rich.console import JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
-from keyapi_async.cli.choices import Format
-from keyapi_async.cli.columns import GAP, cell, fitting
+from keyapi_async.cli import columns
+from keyapi_async.cli.columns import GAP, Column, value_of
+from keyapi_async.cli.options import Format
 from keyapi_async.cli.terminal import console, plain
 from keyapi_async.errors import ResponseError
 from keyapi_async.records.converter import unstructure
@@ -31,108 +31,124 @@ _CONTROLS = {
 }
 """What JSON may hold as it is, and a terminal may obey or hide."""
 
-
-class Output(Protocol):
-    """Where records go."""
-
-    def add(self, records: Sequence[object]) -> None:
-        """Write some records, behind the head if there is one."""
-        ...
+Write = Callable[[Sequence[object]], None]
+"""Writes some rows, behind the head if there is one; none of them write the head alone."""
 
 
-def output(record: type, kind: Format | None) -> Output:
-    """Choose what suits standard output, unless a format is given."""
-    if kind is None:
-        kind = Format.TABLE if sys.stdout.isatty() else Format.JSONL
-    if kind is Format.TABLE:
-        return TableOutput(record)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
-    if kind is Format.JSONL:
-        return JsonLinesOutput(sys.stdout)
-    return CsvOutput(sys.stdout, record)
+class Output:
+    """Rows on their way to standard output.
 
+    Args:
+        record: their class.
+        kind: what they are written as; what suits standard output where None.
+        wanted: the fields to show, with commas between them, or None.
+        known: fields whose value is the same in every row.
+    """
 
-class TableOutput:
-    """A table whose columns keep their widths from page to page."""
+    def __init__(
+        self, record: type, kind: Format | None, wanted: str | None, known: Collection[str] = ()
+    ) -> None:
+        self._record, self._wanted, self._known = record, wanted, known
+        self._kind = kind or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
+        if self._kind is not Format.TABLE and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
+        self._write: Write | None = None
+        if record is not dict and wanted is not None:
+            columns.named(columns.fields_of(record, ()), wanted)
 
-    def __init__(self, record: type) -> None:
-        self._console = console(sys.stdout)
-        self._columns = fitting(record, self._console.width)
-        self._headed = False
-
-    def add(self, records: Sequence[object]) -> None:
-        """Write some rows."""
-        if self._headed and not records:
+    def add(self, rows: Sequence[object]) -> None:
+        """Write some rows; the first ones decide about the columns."""
+        if self._write is None:
+            self._write = self._begun(rows)
+        elif not rows:
             return
+        self._write(rows)
+        sys.stdout.flush()
+
+    def _begun(self, rows: Sequence[object]) -> Write:
+        fields = columns.fields_of(self._record, rows)
+        wanted = None if self._wanted is None else columns.named(fields, self._wanted)
+        if self._kind is Format.JSONL:
+            return _json_lines([n for n, kind in fields.items() if kind == "position"], wanted)
+        if self._kind is Format.CSV:
+            extra = [] if self._record is dict else ["extra"]
+            return _csv_rows(wanted or [*fields, *extra])
+        heads = columns.important(self._record, fields, self._known)
+        if wanted is not None:
+            heads = {name: columns.head_of(name) for name in wanted}
+        return _table_rows(columns.fitting(heads, fields, rows, console(sys.stdout).width))
+
+
+def _table_rows(shown: Sequence[Column]) -> Write:
+    """Write a table whose columns keep their widths from page to page."""
+    screen = console(sys.stdout)
+    headed = False
+
+    def write(rows: Sequence[object]) -> None:
+        nonlocal headed
         table = Table(
-            box=None,
-            padding=(0, GAP, 0, 0),
-            pad_edge=False,
-            show_header=not self._headed,
-            header_style="bold",
-        )
-        for column in self._columns:
-            justify: JustifyMethod = "right" if column.is_number else "left"
-            width = min(column.width, self._console.width)
+            box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold",
+            show_header=not headed,
+        )  # fmt: skip
+        for one in shown:
             table.add_column(
-                column.head, width=width, no_wrap=True, overflow="ellipsis", justify=justify
+                one.head, justify="right" if one.is_number else "left",
+                width=min(one.width, screen.width), no_wrap=True, overflow="ellipsis",
+            )  # fmt: skip
+        for row in rows:
+            table.add_row(*(Text(columns.cell(one, row)) for one in shown))
+        if shown:
+            screen.print(table)
+        headed = True
+
+    return write
+
+
+def _json_lines(positions: Sequence[str], wanted: Sequence[str] | None) -> Write:
+    """Write a row a line, as ``unstructure`` gives it, behind its position if it has one."""
+
+    def write(rows: Sequence[object]) -> None:
+        for row in rows:
+            wire = {**{name: value_of(row, name) for name in positions}, **_wire(row)}
+            if wanted is not None:
+                wire = {name: wire.get(name, value_of(row, name)) for name in wanted}
+            sys.stdout.write(_json(wire).translate(_CONTROLS) + "\n")
+
+    return write
+
+
+def _csv_rows(names: Sequence[str]) -> Write:
+    """Write RFC 4180: fields in their order, and what is beyond them as JSON."""
+    writer = csv.writer(sys.stdout)
+    text = plain if sys.stdout.isatty() else str
+    headed = False
+
+    def write(rows: Sequence[object]) -> None:
+        nonlocal headed
+        if not headed:
+            writer.writerow(names)
+        headed = True
+        for row in rows:
+            wire, extra = _wire(row), getattr(row, "extra", {})
+            values = (
+                _cell(value_of(row, name), None if name in extra else wire.get(name))
+                for name in names
             )
-        for record in records:
-            table.add_row(*(cell(column, record) for column in self._columns))
-        self._console.print(table)
-        self._headed = True
+            writer.writerow("" if one is None else text(str(one)) for one in values)
+
+    return write
 
 
-class JsonLinesOutput:
-    """A record a line, as ``unstructure`` gives it."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def add(self, records: Sequence[object]) -> None:
-        """Write some lines."""
-        for record in records:
-            self._stream.write(_json(unstructure(record)).translate(_CONTROLS) + "\n")
-        self._stream.flush()
-
-
-class CsvOutput:
-    """RFC 4180: every documented field in its order, and what is beyond them as JSON."""
-
-    def __init__(self, stream: TextIO, record: type) -> None:
-        self._stream = stream
-        self._writer = csv.writer(stream)
-        fields = attrs.fields(cast("type[attrs.AttrsInstance]", record))
-        self._names = [field.name for field in fields]
-        self._safe = stream.isatty()
-        self._headed = False
-
-    def add(self, records: Sequence[object]) -> None:
-        """Write some rows."""
-        if not self._headed:
-            self._writer.writerow(self._names)
-            self._headed = True
-        for record in records:
-            self._writer.writerow(self._row(record))
-        self._stream.flush()
-
-    def _row(self, record: object) -> list[object]:
-        wire = unstructure(record)
-        extra: dict[str, object] = getattr(record, "extra")  # noqa: B009  # every record has one
-        cells = [
-            _cell(getattr(record, name), None if name in extra else wire.get(name))
-            for name in self._names
-        ]
-        return [plain(one) if self._safe and isinstance(one, str) else one for one in cells]
+def _wire(row: Any) -> Mapping[str, object]:
+    return row if isinstance(row, dict) else unstructure(row)
 
 
 def _cell(value: object, wire: object) -> object:
     if isinstance(value, (bool, datetime)):
         return csv_text(value)
-    if isinstance(value, dict):
+    if isinstance(value, (dict, list)):
         return _json(value) if value else None
-    return value if wire is None else wire
+    return value if wire is None or isinstance(value, date) else wire
 
 
 def _json(value: object) -> str:

@@ -6,10 +6,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.options import finite, positive
+from keyapi_async.cli.options import positive
 from keyapi_async.cli.terminal import console
 from keyapi_async.sandbox import Sandbox, Window
 
@@ -29,7 +28,7 @@ def sandbox(
         int | None, typer.Option("--credits", min=0, help="Answers paid for; any if not given.")
     ] = None,
     latency: Annotated[
-        float, typer.Option(callback=finite, help="Seconds before each answer.")
+        float, typer.Option(min=0, max=60, help="Seconds before each answer.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Which data set.")] = 0,
 ) -> None:
@@ -39,46 +38,29 @@ def sandbox(
     """
     try:
         box = Sandbox(
-            host=host,
-            port=port,
-            qps=qps,
-            window=window,
-            credits=credits_,
-            latency=latency,
+            host=host, port=port, qps=qps, window=window, credits=credits_, latency=latency,
             seed=seed,
-        )
+        )  # fmt: skip
     except ValueError as error:
         raise InputError(str(error)) from error
-    asyncio.run(_serve(box, host, port))
+    asyncio.run(_serve(box, f"port {port} of {host}"))
 
 
-async def _serve(box: Sandbox, host: str, port: int) -> None:
+async def _serve(box: Sandbox, where: str) -> None:
     try:
         await box.start()
     except OSError as error:
-        # asyncio's own text names the address once more.
-        reason = os.strerror(error.errno or 0).lower()
-        raise InputError(
-            f"cannot listen on port {port} of {host} ({reason}): choose another --port"
-        ) from error
+        reason = os.strerror(error.errno or 0).lower()  # asyncio's own text names the address too
+        raise InputError(f"cannot listen on {where} ({reason}): choose another --port") from error
     try:
-        console(sys.stdout).print(_invitation(box.url, box.api_key), soft_wrap=True)
+        console(sys.stdout).print(
+            f"KeyAPI sandbox on {box.url}, its key is {box.api_key}. Ctrl-C ends it.\n\n"
+            f"  export KEYAPI_BASE_URL={box.url} KEYAPI_TOKEN={box.api_key}\n"
+            "  python your_program.py    # KeyAPI() reads both\n",
+            soft_wrap=True,
+        )
         while True:
             await asyncio.sleep(FORGET_AFTER)
             box.requests.clear()
     finally:
         await box.stop()
-
-
-def _invitation(url: str, key: str) -> Text:
-    return Text.assemble(
-        ("KeyAPI sandbox", "bold"),
-        " on ",
-        (url, "bold cyan"),
-        ", its key is ",
-        (key, "bold cyan"),
-        ". Ctrl-C ends it.\n\n",
-        f"  export KEYAPI_BASE_URL={url} KEYAPI_TOKEN={key}\n",
-        "  python your_program.py",
-        ("    # KeyAPI() reads both\n", "dim"),
-    )

@@ -1,12 +1,15 @@
-"""The terminal: two consoles, text that cannot harm it, and what to do when it goes away."""
+"""The terminal: consoles, text that cannot harm it, and what to do when it goes away."""
 
 import io
-import os
-import sys
+import math
 import unicodedata
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import TextIO
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 _FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
 
@@ -42,9 +45,21 @@ def _plain(char: str) -> str:
     return "" if variation or unicodedata.category(char).startswith("C") else char
 
 
-def abandon_output() -> None:
-    """Point both output streams at nothing: nobody reads them any more."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nothing, stream.fileno())
-    os.close(nothing)
+def pairs(lines: Iterable[tuple[str, str]]) -> Table:
+    """Lay out names and what they stand for as two columns."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(plain(name), Text(plain(value)))
+    return table
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def clock(seconds: float | None) -> str:
+    """Write a time as a clock has it; ``-:--:--`` where nobody knows."""
+    return "-:--:--" if seconds is None else str(timedelta(seconds=math.ceil(seconds)))

@@ -10,14 +10,14 @@
 from keyapi_async.harvest.export import Exported, ExportError, check_export
 from keyapi_async.harvest.file import LedgerError
 from keyapi_async.harvest.harvest import Harvest
-from keyapi_async.harvest.records import Records
-from keyapi_async.harvest.report import (
+from keyapi_async.harvest.progress import (
     HarvestReport,
     HarvestStoppedError,
     ListFailure,
     Progress,
     Status,
 )
+from keyapi_async.harvest.records import Records
 
 __all__ = [
     "ExportError",

@@ -8,16 +8,18 @@ rows without a record class hold what is neither text nor number as a blob of JS
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from typing import get_args
 
 import attrs
 import orjson
 
-from keyapi_async.records.fields import Kind
+from keyapi_async.records.fields import CountDecimals, Kind
 
 SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST = 2**63 - 1
+REAL = {"amount", "rate"}
+"""Kinds whose values are floats."""
 
 _SAMPLES: Mapping[str, object] = {"date": "2024-02-03", "categories": "1:2", "json": "[1]"}
 
@@ -51,6 +53,11 @@ def column_of(name: str, kind: Kind) -> Column:
     return Column(name, kind.name, "number")
 
 
+def is_narrow(value: int) -> bool:
+    """Say whether 64 bits can hold a whole number."""
+    return -LARGEST - 1 <= value <= LARGEST
+
+
 def stored(kind: Kind, value: object) -> object:
     """Give what stands in the column of a record's value."""
     match value:
@@ -62,7 +69,7 @@ def stored(kind: Kind, value: object) -> object:
             assert kind.write is not None  # noqa: S101  # these have one
             return kind.write(value)
         case int():
-            return int(value) if -LARGEST <= value <= LARGEST else str(int(value))
+            return int(value) if is_narrow(value) else str(int(value))
     return value
 
 
@@ -70,8 +77,11 @@ def _amount(value: float) -> int | float:
     return int(value) if abs(value) <= LARGEST and value.is_integer() else value
 
 
+_write_decimals: Callable[[float], str] = get_args(CountDecimals)[1].write
+
+
 def _decimals(value: float | str) -> str:
-    return f"{Decimal(value):.2f}"
+    return _write_decimals(int(value) if isinstance(value, str) else value)
 
 
 _WIRE: Mapping[tuple[str, str], Callable[..., object]] = {
@@ -108,9 +118,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def plain(column: Column) -> str:
+    """Write the SQL expression that gives a column as it is stored."""
+    return f"record.{quoted(column.name)}"
+
+
 def shown(column: Column) -> str:
     """Write the SQL expression that shows a column as a CSV file does."""
-    name = f"record.{quoted(column.name)}"
+    name = plain(column)
     if column.wire == "any":
         return (
             f"CASE typeof({name}) WHEN 'blob' THEN nullif(CAST({name} AS TEXT), 'null')"
@@ -129,7 +144,7 @@ def shown(column: Column) -> str:
 
 def declared(column: Column) -> str:
     """Write a column as CREATE TABLE has it."""
-    affinity = " REAL" if column.wire != "any" and column.kind in {"amount", "rate"} else ""
+    affinity = " REAL" if column.wire != "any" and column.kind in REAL else ""
     return quoted(column.name) + affinity
 
 

@@ -9,29 +9,16 @@ from typing import Any, BinaryIO, Protocol
 
 import attrs
 
-from keyapi_async.errors import (
-    ConfigurationError,
-    InvalidParameterError,
-    KeyAPIError,
-    printable,
-)
+from keyapi_async.errors import ConfigurationError, InvalidParameterError
+from keyapi_async.harvest.columns import Column
+from keyapi_async.harvest.file import FileError
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import Csv, JsonLines
 
 
-class ExportError(KeyAPIError):
-    """The file cannot be written; what was in its place before is still there.
-
-    Attributes:
-        file: where it should have been.
-    """
-
-    def __init__(self, file: Path, message: str) -> None:
-        """Name the file, and say what is wrong."""
-        super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
-        self.args = (file, message)
-        self.file = file
+class ExportError(FileError):
+    """The file cannot be written; what was in its place before is still there."""
 
 
 @attrs.frozen
@@ -50,16 +37,14 @@ class Exported:
 
 
 class Sheet(Protocol):
-    """A file under way, in one format.
+    """A file under way, in one format."""
 
-    Attributes:
-        expressions: what it wants of each row, in SQL.
-    """
+    def show(self, column: Column) -> str:
+        """Write what it wants of a column, in SQL."""
+        ...
 
-    expressions: list[str]
-
-    def add(self, pages: Sequence[StoredPage], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write the rows of some pages."""
+    def add(self, pages: Sequence[StoredPage], columns: list[Sequence[Any]]) -> None:
+        """Write the rows of some pages, given as their columns."""
         ...
 
     def end(self) -> None:
@@ -70,8 +55,9 @@ class Sheet(Protocol):
 class Export:
     """A file under way: it has another name until it is complete."""
 
-    def __init__(self, file: Path, sheet: Callable[[BinaryIO], Sheet]) -> None:
+    def __init__(self, file: Path, known: About, sheet: Callable[[BinaryIO], Sheet]) -> None:
         self._file = file
+        self._columns = known.columns
         self._draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
         self._make = sheet
         self._stream: BinaryIO | None = None
@@ -87,12 +73,13 @@ class Export:
     def write(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Add the rows of some pages."""
         assert self._sheet is not None  # noqa: S101  # begin() came first
-        rows = reading.rows(self._sheet.expressions, pages)
-        self._rows += len(rows)
+        rows = sum(page.rows for page in pages)
+        self._rows += rows
         self._rejected += sum(page.rejects for page in pages)
         if rows:
+            columns = reading.columns(self._columns, self._sheet.show, pages)
             with self._told():
-                self._sheet.add(pages, rows)
+                self._sheet.add(pages, columns)
 
     def finish(self) -> Exported:
         """Put the file in its place, synced to the disk."""
@@ -159,7 +146,7 @@ def open_export(file: Path, known: About, *, escape_formulas: bool) -> Export:
         sheets[suffix] = lambda stream: parquet(stream, known)
     if suffix not in sheets:
         raise InvalidParameterError("path", str(file), "a name with .parquet, .csv or .jsonl")
-    return Export(file, sheets[suffix])
+    return Export(file, known, sheets[suffix])
 
 
 def _parquet() -> Callable[[BinaryIO, About], Sheet]:

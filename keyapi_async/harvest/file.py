@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from keyapi_async.errors import KeyAPIError, printable
 
@@ -17,18 +18,22 @@ _BUSY = 30.0
 """Seconds to wait for another program that writes to the file; runs have a lock of their own."""
 
 
-class LedgerError(KeyAPIError):
-    """The ledger cannot be used, or not for this; what it holds is untouched.
+class FileError(KeyAPIError):
+    """A file cannot be used, or not for this; what it holds is untouched.
 
     Attributes:
-        file: the ledger.
+        file: where it is.
     """
 
     def __init__(self, file: Path, message: str) -> None:
         """Name the file, and say what is wrong with it."""
         super().__init__(f"{printable(str(file), 4096)}: {printable(message, 1000)}")
-        self.args = (file, message)
+        self.args: tuple[Any, ...] = (file, message)
         self.file = file
+
+
+class LedgerError(FileError):
+    """The ledger cannot be used, or not for this; what it holds is untouched."""
 
 
 _REASONS = {
@@ -57,7 +62,7 @@ def told(file: Path) -> Iterator[None]:
         raise LedgerError(file, _REASONS.get(_code(error), f"SQLite says: {error}")) from error
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: BaseException | None) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -69,21 +74,16 @@ def open_to_write(file: Path) -> sqlite3.Connection:
     """
     if not file.absolute().parent.is_dir():
         raise LedgerError(file, "there is no such folder")
-    with told(file):
-        size = _size(file)
-        db = sqlite3.connect(file, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("BEGIN EXCLUSIVE")
-            if _is_new(db):
-                db.execute(f"PRAGMA application_id = {APPLICATION}")
-                db.execute(f"PRAGMA user_version = {FORMAT}")
-            _check(file, db, size)
-            db.execute("COMMIT")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            db.close()
-            raise
+    size = _size(file)
+    with _connected(file, "mode=rwc") as db:
+        db.execute("BEGIN EXCLUSIVE")
+        if _is_new(db):
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {FORMAT}")
+        _check(file, db, size)
+        db.execute("COMMIT")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
         return db
 
 
@@ -96,33 +96,43 @@ def open_to_read(file: Path) -> sqlite3.Connection:
     size = _size(file)
     if not file.exists():
         raise LedgerError(file, "there is no such ledger")
-    with told(file):
-        try:
-            # Who may write tidies up after himself; where a log is there, it stays as it is.
-            return _opened(file, size, "mode=ro" if _log(file).exists() else "mode=rw")
-        except sqlite3.OperationalError as error:
-            may_be_alone = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
-            if _code(error) not in may_be_alone or _log(file).exists():
-                raise
-            # A folder that may not be written has no room for the files by which readers and
-            # writers speak; without a log there is no writer to speak with.
-            return _opened(file, size, "immutable=1")
-
-
-def _opened(file: Path, size: int, how: str) -> sqlite3.Connection:
-    where = f"{file.absolute().as_uri()}?{how}"
-    db = sqlite3.connect(
-        where, uri=True, timeout=_BUSY, isolation_level=None, check_same_thread=False
-    )
+    # Who may write tidies up after himself; where a log is there, it stays as it is. A folder that
+    # may not be written has no room for the files by which readers and writers speak; without a
+    # log there is no writer to speak with.
+    with_log = _log(file).exists()
     try:
+        return _to_read(file, size, "mode=ro" if with_log else "mode=rw")
+    except LedgerError as error:
+        if with_log or _code(error.__cause__) not in _UNWRITABLE:
+            raise
+        return _to_read(file, size, "immutable=1")
+
+
+_UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+
+
+def _to_read(file: Path, size: int, how: str) -> sqlite3.Connection:
+    with _connected(file, how) as db:
         db.execute("PRAGMA query_only = ON")
         if _is_new(db):
-            raise LedgerError(file, "holds nothing yet")  # noqa: TRY301  # the file is closed
+            raise LedgerError(file, "holds nothing yet")
         _check(file, db, size)
-    except BaseException:
-        db.close()
-        raise
-    return db
+        return db
+
+
+@contextmanager
+def _connected(file: Path, how: str, wait: float = _BUSY) -> Iterator[sqlite3.Connection]:
+    """Connect to a file; where what is then done fails, it is closed again, and told."""
+    with told(file):
+        where = f"{file.absolute().as_uri()}?{how}"
+        db = sqlite3.connect(
+            where, uri=True, timeout=wait, isolation_level=None, check_same_thread=False
+        )
+        try:
+            yield db
+        except BaseException:
+            db.close()
+            raise
 
 
 def _log(file: Path) -> Path:
@@ -175,7 +185,7 @@ class RunLock:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._beside = Path(f"{file}-lock")
-        self._db: sqlite3.Connection | None = None
+        self._db: sqlite3.Connection
 
     def take(self) -> None:
         """Take it.
@@ -183,39 +193,30 @@ class RunLock:
         Raises:
             LedgerError: another run has it.
         """
-        with told(self._file):
-            db = sqlite3.connect(
-                self._beside, timeout=0, isolation_level=None, check_same_thread=False
-            )
-            try:
+        try:
+            with _connected(self._beside, "mode=rwc", wait=0) as db:
                 db.execute("BEGIN EXCLUSIVE")
-            except sqlite3.Error as error:
-                db.close()
-                if _code(error) == sqlite3.SQLITE_BUSY:
-                    raise LedgerError(
-                        self._file, "is in use by another run; wait for its end, or stop it"
-                    ) from None
+                self._db = db
+        except LedgerError as error:
+            if _code(error.__cause__) != sqlite3.SQLITE_BUSY:
                 raise
-        self._db = db
+            reason = "is in use by another run; wait for its end, or stop it"
+            raise LedgerError(self._file, reason) from None
 
     def release(self) -> None:
         """Give it back."""
-        db, self._db = self._db, None
-        if db is not None:
-            with suppress(OSError):  # Windows removes no open file; an empty one stays
-                os.unlink(self._beside)  # noqa: PTH108  # it is ours as long as it is locked
-            db.close()
+        with suppress(OSError):  # Windows removes no open file; an empty one stays
+            os.unlink(self._beside)  # noqa: PTH108  # it is ours as long as it is locked
+        self._db.close()
 
     def is_taken(self) -> bool:
         """Say whether a run has it, in whatever process."""
-        if not self._beside.exists():
+        if not self._beside.is_file():
             return False
-        with suppress(sqlite3.Error):
-            db = sqlite3.connect(f"{self._beside.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
-            try:
+        try:
+            with _connected(self._beside, "mode=ro", wait=0) as db:
                 db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            except sqlite3.OperationalError as error:
-                return _code(error) == sqlite3.SQLITE_BUSY
-            finally:
                 db.close()
+        except LedgerError as error:
+            return _code(error.__cause__) == sqlite3.SQLITE_BUSY
         return False

@@ -1,7 +1,7 @@
 """The harvest: a ledger, the runs that fill it, and the ways out of it."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,10 @@ from keyapi_async.harvest.export import Exported, open_export
 from keyapi_async.harvest.file import open_to_write
 from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.plan import Keys, Open, check_arguments
+from keyapi_async.harvest.progress import HarvestReport, ListFailure, Progress, Status
 from keyapi_async.harvest.reading import START, Reading
 from keyapi_async.harvest.records import Records
-from keyapi_async.harvest.report import HarvestReport, ListFailure, Progress, Status
-from keyapi_async.harvest.run import Run
+from keyapi_async.harvest.run import HarvestRun
 from keyapi_async.harvest.writer import FileThread
 
 K = TypeVar("K")
@@ -30,11 +30,6 @@ _PAGES = 500
 class Harvest:
     """A ledger, and the runs that fill it; made by ``Harvest.open``.
 
-    ::
-
-        async with KeyAPI() as api, Harvest.open("creators.db") as harvest:
-            report = await harvest.run(product_ids, api.tiktok.product.iter_creators)
-
     Any number of programs may read a ledger, also while a run writes to it; one run at a time
     writes, whatever process it is in.
     """
@@ -44,16 +39,15 @@ class Harvest:
         self._read_only = read_only
         self._thread: FileThread | None = None
         self._reading: Reading | None = None
-        self._run: Run | None = None
+        self._run: HarvestRun | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
-        """Name the ledger, for ``async with``; entering opens it.
+        """Name the ledger, for ``async with``; entering opens it, or makes a new one.
 
         Args:
-            path: a file; its folder must exist. Where it does not exist, a new ledger is made.
-            read_only: only look at a ledger that is there; nothing is written, and the folder may
-                be one that cannot be written to.
+            path: a file; its folder must exist.
+            read_only: only look at a ledger that is there, also in a folder that cannot be written.
 
         Raises (entering):
             LedgerError: the file is not a ledger, damaged, or of another version.
@@ -108,15 +102,14 @@ class Harvest:
         themselves are in the report. Cancelling is safe: what has arrived is committed first.
 
         Args:
-            keys: any iterable or async iterable; of equal lists one is read.
+            keys: any iterable or async iterable; of equal lists one is read. Without any key,
+                nothing is asked for.
             open_stream: makes the stream of a key, as ``fan_out`` has it. ``prefetch`` and
                 ``skip_invalid`` mean nothing here; ``limit`` and a beginning elsewhere than at
-                page 1 are refused. The options of all streams must be the same, and those of the
-                ledger's earlier runs. Without any key, nothing is asked for.
+                page 1 are refused. All options must be the same, in all runs of a ledger.
             concurrency: lists read at a time.
             max_age: lists whose last complete reading is older are read again. Until such a list is
-                read to its new end, the former reading is what is shown. What seems to come from
-                the future, because a clock was wrong, counts as new.
+                read to its new end, the former reading is what is shown.
             patience: how long to wait for a network that is lost in the middle.
             progress: is called after each commit, and when a pause begins or ends.
 
@@ -128,7 +121,7 @@ class Harvest:
             LedgerError: another run has the ledger, it is of other lists, or it cannot be written.
             HarvestStoppedError: the key, the credits, the budget or the network ended it.
         """
-        _, _ = self._opened()
+        self._opened()
         if self._read_only:
             raise UsageError("this harvest was opened to be read: open it without read_only")
         if self._run is not None:
@@ -137,31 +130,28 @@ class Harvest:
         number("concurrency", concurrency, 1)
         if not isinstance(patience, timedelta):
             raise InvalidParameterError("patience", patience, "a timedelta")
-        thread = FileThread()
+        thread, ledger = FileThread(), Ledger(self._file)
+        self._run = HarvestRun(
+            ledger, thread, concurrency=concurrency, patience=patience, show=progress
+        )
         try:
-            ledger = Ledger(self._file)
-            self._run = Run(
-                ledger, thread, concurrency=concurrency, patience=patience, show=progress
-            )
-            try:
-                await thread.call(ledger.open)
-                report = await self._run.read(keys, open_stream, max_age)
-            finally:
-                self._run = None
-                await thread.call(ledger.close)
+            await thread.call(ledger.open)
+            report = await self._run.read(keys, open_stream, max_age)
         finally:
-            thread.close()
+            self._run = None
+            try:
+                await thread.call(ledger.close)
+            finally:
+                thread.close()
         return report or await self._nothing_done()
 
     async def _nothing_done(self) -> HarvestReport:
-        status, failures = await self.status(), await self.failures()
+        """Report a run without a key."""
+        now = await self.status()
         return HarvestReport(
-            done=status.done,
-            failed=status.failed,
-            left=status.left,
-            before=status.done,
-            failures=failures,
-        )
+            done=now.done, failed=now.failed, left=now.left, before=now.done,
+            failures=await self.failures(),
+        )  # fmt: skip
 
     def stop(self) -> None:
         """End the run under way: ask for nothing more, and keep the pages in flight."""
@@ -169,20 +159,12 @@ class Harvest:
             self._run.stop()
 
     async def status(self) -> Status:
-        """Count what the ledger holds, at once, and tell how far its run is.
-
-        Raises:
-            LedgerError: it cannot be read.
-        """
+        """Count what the ledger holds, at once, and tell how far its run is."""
         reading, thread = self._opened()
         return await thread.call(reading.status)
 
     async def failures(self) -> tuple[ListFailure, ...]:
-        """List the first hundred of the lists that ended with an error.
-
-        Raises:
-            LedgerError: it cannot be read.
-        """
+        """List the first hundred of the lists that ended with an error."""
         reading, thread = self._opened()
         return await thread.call(reading.failures)
 
@@ -203,7 +185,7 @@ class Harvest:
         """
         return Records(self._opened, into, snapshots=_all(snapshots))
 
-    async def values(self, field: str) -> AsyncIterator[Any]:
+    async def values(self, field: str) -> AsyncGenerator[Any, None]:
         """Stream the distinct values of a column of the export; empty ones are left out.
 
         Args:
@@ -233,26 +215,19 @@ class Harvest:
 
         The file appears when it is complete, in place of an older one. Each row begins with the key
         of its list, as ``list_product_id`` and the like, and ``fetched_at``, the time (UTC) at
-        which its page came. Invalid rows are left out.
-
-        - Parquet has typed columns, times in UTC, categories as a list of structs, and unknown
-          fields as JSON in ``extra``. It needs the extra ``parquet``.
-        - CSV has the same columns as text, in UTF-8 with the mark by which spreadsheets know it;
-          they are those of the ledger's view ``records``. Values are never changed, unless
-          ``escape_formulas`` is on.
-        - JSON Lines has rows as ``unstructure`` gives them, a row's position added where there is
-          one.
+        which its page came. Parquet has typed columns; CSV has those of the ledger's view
+        ``records``, in UTF-8 with a byte order mark; JSON Lines has rows as ``unstructure`` gives
+        them, and their positions. Invalid rows are left out.
 
         Args:
             path: where to; its suffix chooses the format.
             snapshots: "latest" or "all", as for ``records``.
             escape_formulas: put ``'`` before texts of a CSV that a spreadsheet would run as a
-                formula, those with ``=``, ``+``, ``-``, ``@`` (wide ones too), a tab or a line
-                break in front. Numbers stay numbers.
+                formula: those with ``=``, ``+``, ``-``, ``@``, a tab or a line break in front.
 
         Raises:
             InvalidParameterError: no such format.
-            ConfigurationError: pyarrow is missing.
+            ConfigurationError: pyarrow is missing, which the extra ``parquet`` brings.
             ExportError: the file cannot be written.
             LedgerError: the ledger holds nothing yet, or cannot be read.
         """
@@ -270,6 +245,29 @@ class Harvest:
         except BaseException:
             await thread.call(export.abandon)
             raise
+
+    async def write_report(self, path: str | os.PathLike[str]) -> Path:
+        """Write what the ledger holds as one page to look at, which asks for nothing from anywhere.
+
+        A run may go on meanwhile. It needs the extra ``report``.
+
+        Args:
+            path: where to, a name with ``.html``; it appears when it is complete.
+
+        Raises:
+            InvalidParameterError: another name.
+            ConfigurationError: vl-convert-python is missing.
+            ExportError: the file cannot be written.
+            LedgerError: the ledger holds nothing yet, or cannot be read.
+        """
+        from keyapi_async.report import write_report  # noqa: PLC0415  # it draws with an extra
+
+        self._opened()
+        thread = FileThread()
+        try:
+            return await thread.call(write_report, self._file, Path(path))
+        finally:
+            thread.close()
 
     def _opened(self) -> tuple[Reading, FileThread]:
         if self._reading is None or self._thread is None:

@@ -7,23 +7,35 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
 from keyapi_async.harvest.columns import Column, declared, quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told
+from keyapi_async.harvest.progress import ListFailure, Progress
 from keyapi_async.harvest.reading import failures
-from keyapi_async.harvest.report import ListFailure, Progress
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
-from keyapi_async.harvest.schema import About, State, about, create, difference, show
+from keyapi_async.harvest.schema import (
+    About,
+    State,
+    about,
+    count_lists,
+    create,
+    difference,
+    show,
+)
 from keyapi_async.records.codec import is_record
+
+_AT_ONCE = 64
+"""Rows inserted with one statement, of at most 403 values each: SQLite takes 32,766 values."""
 
 
 class Unread(NamedTuple):
-    """A list that is not read to its end."""
+    """A list that is not read to its end, and the page that comes next."""
 
     list_id: int
     query: str
@@ -33,17 +45,11 @@ class Unread(NamedTuple):
 
 @attrs.frozen
 class PageRead:
-    """A page to be written down.
+    """A page to be written down: which of which reading of which list, and what came.
 
     Attributes:
-        list_id: its list.
-        reading: which reading of the list it belongs to.
-        page_num: its number.
         first: the position of its first row in the list.
-        is_last: whether the list ends here.
-        request_id: the API's id of the answer, or None.
         fetched_at: when the answer came, in Unix seconds.
-        rows: the rows as they came.
         invalid: the rows that are not even objects: place in the page from 0, and why.
     """
 
@@ -66,11 +72,15 @@ class Failed:
     error: str
 
 
-Entry = PageRead | Failed
+class Paused(NamedTuple):
+    """A pause's beginning, to be written down with all that the progress says."""
+
+
+Entry = PageRead | Failed | Paused
 
 
 class Written(NamedTuple):
-    """What became of some entries."""
+    """How many lists ended, and what they brought."""
 
     done: int = 0
     failed: int = 0
@@ -89,32 +99,25 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = RunLock(file)
-        self._opened: sqlite3.Connection | None = None
+        self._opened = ExitStack()
+        self._db: sqlite3.Connection
         self._about: About | None = None
         self._into: type = dict
         self._rows: RecordRows | AnyRows
-        self._next = 1
         self._sent: dict[str, int] = {}
         self._run = 0
 
     def open(self) -> None:
         """Open the file, and keep other runs away from it."""
         self._lock.take()
-        self._opened = open_to_write(self._file)
+        self._opened.callback(self._lock.release)
+        self._db = open_to_write(self._file)
+        self._opened.callback(self._db.close)
 
     def close(self) -> None:
         """Close the file, and let other runs have it."""
-        try:
-            if self._opened is not None:
-                with told(self._file):
-                    self._opened.close()
-        finally:
-            self._lock.release()
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        assert self._opened is not None  # noqa: S101  # open() came first
-        return self._opened
+        with told(self._file):
+            self._opened.close()
 
     # The plan: all lists of a run in one transaction.
 
@@ -161,40 +164,35 @@ class Ledger:
         with self._undone():
             names = "".join(f", {quoted(name)}" for name in self._known.key_columns)
             marks = ", ".join("?" * (1 + len(self._known.keys)))
-            before = self._db.total_changes
             self._db.executemany(
                 f"INSERT OR IGNORE INTO list (query{names}) VALUES ({marks})",  # noqa: S608
                 lists,
             )
-            self._db.execute("UPDATE total SET left = left + ?", (self._db.total_changes - before,))
 
-    def add_ids(self, family: str, ids: Sequence[str]) -> list[str]:
+    def add_ids(self, ids: Sequence[str]) -> list[str]:
         """Write down ids that go in groups; give those that were not known."""
         with self._undone():
             insert = "INSERT OR IGNORE INTO known_id VALUES (?)"
-            return [one for one in ids if self._db.execute(insert, (family + one,)).rowcount]
+            return [one for one in ids if self._db.execute(insert, (one,)).rowcount]
 
     def finish(self, stale: int | None) -> Progress:
         """Commit the lists; failed ones will be tried again.
 
         Args:
-            stale: lists whose last complete reading is older than this Unix time are read again.
+            stale: lists whose last complete reading is older than this Unix time are read again;
+                None for no list.
         """
         with self._undone():
-            db = self._db
-            retried = db.execute(
+            self._db.execute(
                 "UPDATE list SET state = ? WHERE state = ?", (State.LEFT, State.FAILED)
-            ).rowcount
-            db.execute("UPDATE total SET left = left + ?, failed = failed - ?", (retried, retried))
-            if stale is not None:
-                again = db.execute(
-                    "UPDATE list SET state = ?, reading = reading + 1, page_num = 1"
-                    " WHERE state = ? AND read_at < ?",
-                    (State.LEFT, State.DONE, stale),
-                ).rowcount
-                db.execute("UPDATE total SET left = left + ?, done = done - ?", (again, again))
-            done, failed, left = db.execute("SELECT done, failed, left FROM total").fetchone()
-            db.execute("COMMIT")
+            )
+            self._db.execute(
+                "UPDATE list SET state = ?, reading = reading + 1, page_num = 1"
+                " WHERE state = ? AND read_at < ?",
+                (State.LEFT, State.DONE, stale),
+            )
+            done, failed, left = count_lists(self._db)
+            self._db.execute("COMMIT")
         return Progress(done=done, failed=failed, left=left, before=done)
 
     def abandon(self) -> None:
@@ -238,79 +236,83 @@ class Ledger:
             return self._write(entries, progress, narrow=True)
 
     def _write(self, entries: Sequence[Entry], progress: Progress, *, narrow: bool) -> Written:
-        done = failed = pages = rows = rejects = 0
+        failed = [one for one in entries if isinstance(one, Failed)]
+        pages = [one for one in entries if isinstance(one, PageRead)]
         with self._undone():
             self._db.execute("BEGIN IMMEDIATE")
-            columns = len(self._rows.columns)
-            for entry in entries:
-                if isinstance(entry, Failed):
-                    failed += 1
-                    self._db.execute(
-                        "UPDATE list SET state = ?, error = ? WHERE id = ?",
-                        (State.FAILED, entry.error, entry.list_id),
-                    )
-                else:
-                    pages += 1
-                    rows += len(entry.rows)
-                    rejects += self._write_page(entry, narrow=narrow)
-                    done += entry.is_last
-            if len(self._rows.columns) != columns:
-                show(self._db, attrs.evolve(self._known, columns=tuple(self._rows.columns)))
-            self._db.execute(
-                "UPDATE total SET done = done + ?, failed = failed + ?, left = left - ?,"
-                " pages = pages + ?, rows = rows + ?, rejects = rejects + ?",
-                (done, failed, done + failed, pages, rows, rejects),
+            self._db.executemany(
+                "UPDATE list SET state = ?, error = ? WHERE id = ?",
+                [(State.FAILED, one.error, one.list_id) for one in failed],
             )
+            rejects = self._write_pages(pages, narrow=narrow)
+            rows, done = sum(len(one.rows) for one in pages), sum(one.is_last for one in pages)
             self._db.execute(
                 "UPDATE run SET updated_at = ?, pages = pages + ?, rows = rows + ?,"
                 " rejects = rejects + ?, spent = ?, uncertain = ?, requests = ?, paused = ?"
                 " WHERE id = ?",
                 (
-                    time.time(), pages, rows, rejects, progress.spent, progress.uncertain,
+                    time.time(), len(pages), rows, rejects, progress.spent, progress.uncertain,
                     progress.requests, progress.paused, self._run,
                 ),
             )  # fmt: skip
             self._db.execute("COMMIT")
-        return Written(done, failed, pages, rows, rejects)
+        return Written(done, len(failed), len(pages), rows, rejects)
 
-    def _write_page(self, page: PageRead, *, narrow: bool) -> int:
-        db, taken = self._db, self._rows.take(page.rows, page.first, page.invalid)
+    def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> int:
+        """Write pages and how far their lists are; give how many rows were invalid."""
+        known = len(self._rows.columns)
+        (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
+        beginning = (last or 0) + 1
+        valid: list[list[Any]] = []
+        read: list[tuple[Any, ...]] = []
+        rejects: list[tuple[Any, ...]] = []
+        done: list[tuple[Any, ...]] = []
+        for page in pages:
+            taken = self._rows.take(page.rows, page.first, page.invalid)
+            here, first = (page.list_id, page.reading, page.page_num), beginning + len(valid)
+            counts = (len(taken.valid), len(taken.invalid))
+            read.append((*here, page.fetched_at, page.request_id, first, *counts))
+            rejects += [(*here, *one) for one in taken.invalid]
+            valid += taken.valid
+            if page.is_last:
+                done.append((State.DONE, page.page_num, page.fetched_at, page.list_id))
         columns = self._rows.columns
-        first, values = self._next, taken.valid
-        if narrow:
-            values = [narrowed(columns, one) for one in values]
-        for one in values:
+        if len(columns) != known:  # rows before the one that brought a new column lack it
+            show(self._db, attrs.evolve(self._known, columns=tuple(columns)))
+            for one in valid:
+                one[-2:-2] = [None] * (len(columns) + 2 - len(one))
+        for row, one in enumerate(valid, beginning):
             if one[-1] is not None:
                 one[-1] = self._as_sent(one[-1])
-        if values:
-            names = "".join(f"{quoted(column.name)}, " for column in columns)
-            marks = ", ".join("?" * (len(columns) + 3))
-            db.executemany(
-                f"INSERT INTO record ({names}extra, _as_sent, _id) VALUES ({marks})",  # noqa: S608
-                [(*one, first + n) for n, one in enumerate(values)],
-            )
-        self._next += len(values)
-        here = (page.list_id, page.reading, page.page_num)
-        db.execute(
-            "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*here, page.fetched_at, page.request_id, first, len(values), len(taken.invalid)),
+            if narrow:
+                one[:] = narrowed(columns, one)
+            one.append(row)
+        names = "".join(f"{quoted(column.name)}, " for column in columns)
+        self._insert(f"record ({names}extra, _as_sent, _id)", valid)
+        self._insert("page", read)
+        self._insert("reject", rejects)
+        self._db.executemany(
+            "UPDATE list SET state = ?, page_num = ?, shown = reading, read_at = ?, error = NULL"
+            " WHERE id = ?",
+            done,
         )
-        if page.is_last:
-            db.execute(
-                "UPDATE list SET state = ?, page_num = ?, shown = reading, read_at = ?,"
-                " error = NULL WHERE id = ?",
-                (State.DONE, page.page_num, page.fetched_at, page.list_id),
+        self._db.executemany(
+            "UPDATE list SET page_num = ? WHERE id = ?",
+            [(one.page_num + 1, one.list_id) for one in pages if not one.is_last],
+        )
+        return len(rejects)
+
+    def _insert(self, into: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, many with one statement: at each one, threads take turns, which costs."""
+        place = 0
+        while left := len(rows) - place:
+            count = min(_AT_ONCE, 1 << left.bit_length() - 1)
+            marks = f"({', '.join('?' * len(rows[place]))})"
+            self._db.execute(
+                f"INSERT INTO {into} VALUES {', '.join([marks] * count)}",  # noqa: S608
+                list(chain.from_iterable(rows[place : place + count])),
             )
-        else:
-            db.execute(
-                "UPDATE list SET page_num = ? WHERE id = ?", (page.page_num + 1, page.list_id)
-            )
-        if taken.invalid:
-            db.executemany(
-                "INSERT INTO reject VALUES (?, ?, ?, ?, ?, ?)",
-                [(*here, *invalid) for invalid in taken.invalid],
-            )
-        return len(taken.invalid)
+            place += count
 
     def _as_sent(self, text: str) -> int:
         """Find the number of a difference; most are the same for many rows."""
@@ -333,16 +335,12 @@ class Ledger:
         """See what the file says, where that may be something else than what was believed."""
         self._about = about(self._db)
         self._sent.clear()
-        if self._about is None:
-            return
-        (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
-        self._next = (last or 0) + 1
-        if is_record(self._into):
-            self._rows = RecordRows(self._into)
-        else:
-            self._rows = AnyRows(
-                self._into, self._about.columns, self._about.reserved, self._column
-            )
+        known, into = self._about or About({}, (), ()), self._into
+        self._rows = (
+            RecordRows(into)
+            if is_record(into)
+            else AnyRows(into, known.columns, known.reserved, self._column)
+        )
 
     def _column(self, column: Column) -> None:
         """Take note of a column that is new, or whose values are of another kind."""

@@ -17,12 +17,11 @@ class OpenList:
 
     Attributes:
         unread: what the ledger says of it.
-        answers: how many pages of all lists had come when its connection was lost; None where it
-            never was.
+        failed_alone: whether its connection has failed while those of others did not.
     """
 
     unread: Unread
-    answers: int | None = None
+    failed_alone: bool = False
 
 
 class OpenLists:

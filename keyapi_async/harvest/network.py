@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from keyapi_async.errors import ConnectionFailedError
+from keyapi_async.errors import TransportError
 
 _log = logging.getLogger("keyapi_async")
 
@@ -16,7 +16,11 @@ _FIRST, _LONGEST = 1.0, 60.0
 
 
 class NoNetworkError(Exception):
-    """No connection comes about; its cause says why."""
+    """No connection comes about, for a reason."""
+
+    def __init__(self, message: str, reason: TransportError) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Network:
@@ -24,20 +28,26 @@ class Network:
 
     Args:
         patience: how long to wait for a network that was there before.
-        told: is called with the reason when a pause begins, and with None when it ends.
+        paused: is told the reason when a pause begins.
+        resumed: is called when it ends.
     """
 
-    def __init__(self, patience: timedelta, told: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        patience: timedelta,
+        paused: Callable[[str], Awaitable[None]],
+        resumed: Callable[[], None],
+    ) -> None:
         self._patience = patience.total_seconds()
-        self._told = told
+        self._paused = paused
+        self._resumed = resumed
         self._enough = _ENOUGH
         self._failures = 0
         self._away_since: float | None = None
         self._wait = _FIRST
         self._turn = asyncio.Lock()
         self._over = asyncio.Event()
-        self.answers = 0
-        """Pages that came through so far."""
+        self._answered = False
 
     def expect(self, lists: int) -> None:
         """Take note of how many lists there are to fail."""
@@ -45,11 +55,11 @@ class Network:
 
     def came_through(self) -> None:
         """Take note of a page that came: there is a network."""
-        self.answers += 1
+        self._answered = True
         self._failures = 0
         if self._away_since is not None:
             self._away_since, self._wait = None, _FIRST
-            self._told(None)
+            self._resumed()
             self.go_on()
 
     def go_on(self) -> None:
@@ -57,31 +67,41 @@ class Network:
         self._over.set()
         self._over = asyncio.Event()
 
-    async def failed(self, error: ConnectionFailedError) -> None:
+    async def failed(self, error: TransportError, *, alone: bool) -> bool:
         """Take note of a failure, and wait before the next try: one list after the other tries.
+
+        Args:
+            error: why the connection failed.
+            alone: whether the list has failed before while others came through; it is given a
+                minute at most.
+
+        Returns:
+            Whether others came through meanwhile, so that the list itself is to blame.
 
         Raises:
             NoNetworkError: there is no network, or not for longer than the patience.
         """
         now = asyncio.get_running_loop().time
-        over = self._over
+        over, failed_at = self._over, now()
         self._failures += 1
-        if not self.answers:
+        if not self._answered:
             if self._failures >= self._enough:
-                raise NoNetworkError("no connection comes about") from error
+                raise NoNetworkError("no connection comes about", error)
         elif self._away_since is None:
-            self._away_since = now()
+            self._away_since = failed_at
             reason = f"the connection is lost, waiting for it: {error}"
             _log.warning("%s", reason)
-            self._told(reason)
+            await self._paused(reason)
         async with self._turn:
-            if over.is_set():
-                return
-            try:
-                await asyncio.wait_for(over.wait(), self._wait)
-            except TimeoutError:
-                self._wait = min(2 * self._wait, _LONGEST)
-        if self._away_since is not None and now() - self._away_since > self._patience:
-            raise NoNetworkError(
-                f"there was no connection for {timedelta(seconds=int(self._patience))}"
-            ) from error
+            if not over.is_set():
+                try:
+                    await asyncio.wait_for(over.wait(), self._wait)
+                except TimeoutError:
+                    self._wait = min(2 * self._wait, _LONGEST)
+        if over.is_set():
+            return now() - failed_at <= _FIRST
+        patience = min(self._patience, _LONGEST) if alone else self._patience
+        if self._away_since is not None and now() - self._away_since > patience:
+            waited = timedelta(seconds=int(patience))
+            raise NoNetworkError(f"there was no connection for {waited}", error)
+        return False

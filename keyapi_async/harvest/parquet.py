@@ -1,14 +1,14 @@
 """The ledger's rows as Parquet; imported only where it is asked for, as pyarrow is an extra."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, get_args
 
 import attrs
-import orjson
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from keyapi_async.harvest.columns import LARGEST, Column, any_value, json_text, quoted
+from keyapi_async.harvest.columns import LARGEST, Column, any_value, is_narrow, json_text, plain
 from keyapi_async.harvest.reading import StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import spread
@@ -57,6 +57,8 @@ def schema_of(known: About) -> pa.Schema:
 class Parquet:
     """Typed columns; a number that its column cannot hold is in ``extra`` under its name."""
 
+    show = staticmethod(plain)
+
     def __init__(self, stream: BinaryIO, known: About) -> None:
         self._columns = known.columns
         self._keys = len(known.keys)
@@ -64,14 +66,10 @@ class Parquet:
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
         self._batches: list[object] = []
         self._waiting = 0
-        self.expressions = [
-            *(f"record.{quoted(column.name)}" for column in known.columns),
-            "record.extra",
-        ]
 
-    def add(self, pages: Sequence[StoredPage], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write some rows, when enough for a row group are there."""
-        *columns, extra = zip(*rows, strict=True)
+    def add(self, pages: Sequence[StoredPage], columns: Sequence[Sequence[Any]]) -> None:
+        """Write some rows, given as their columns, when enough for a row group are there."""
+        *columns, extra = columns
         extras = list(extra)
         arrays = [
             pa.array(spread(pages, [page.key[n] for page in pages]), pa.string())
@@ -83,7 +81,7 @@ class Parquet:
             arrays.append(_array(column, values, extras))
         arrays.append(pa.array(extras, pa.string()))
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        self._waiting += len(rows)
+        self._waiting += len(extras)
         if self._waiting >= _GROUP:
             self._write()
 
@@ -121,7 +119,7 @@ def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> o
         fit = [_fits(column, value) for value in values]
         for place, value in enumerate(values):
             if not fit[place]:
-                extra = orjson.loads(extras[place] or "{}")
+                extra = json.loads(extras[place] or "{}")  # whole numbers stay whole
                 wide = int(value) if isinstance(value, str) else value
                 extras[place] = json_text({**extra, column.name: wide}).decode()
         kept = [value if fit[place] else None for place, value in enumerate(values)]
@@ -137,7 +135,7 @@ def _fits(column: Column, value: Any) -> bool:
         return all(one["rank"] <= LARGEST for one in value or ())
     if column.kind == "amount":
         return not isinstance(value, int) or abs(value) <= 2**53
-    return value is None or (isinstance(value, int) and abs(value) <= LARGEST)
+    return value is None or (isinstance(value, int) and is_narrow(value))
 
 
 def _plain(values: Sequence[Any], column: Column) -> Any:

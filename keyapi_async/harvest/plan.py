@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from keyapi_async.call.wire import query_of
 from keyapi_async.errors import InvalidParameterError, shown
 from keyapi_async.harvest.ledger import Ledger
-from keyapi_async.harvest.report import Progress
+from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import difference, facts_of
 from keyapi_async.harvest.writer import FileThread
 from keyapi_async.streams.stream import RecordStream
@@ -51,9 +51,9 @@ class Plan:
         self._thread = thread
         self._facts: dict[str, str | int] = {}
         self._lists: list[tuple[str, ...]] = []
-        self._ids: dict[str, list[str]] = {}
-        self._new_ids: dict[str, list[str]] = {}
-        self._queries: dict[str, tuple[dict[str, str], Mapping[str, str]]] = {}
+        self._query: dict[str, str] = {}
+        self._ids: list[str] = []
+        self._new_ids: list[str] = []
 
     async def write(
         self, keys: Keys[K], open_stream: Open[K], max_age: timedelta | None
@@ -72,9 +72,9 @@ class Plan:
                 if number % _AT_A_TIME == 0:
                     await self._flush()
                     await asyncio.sleep(0)
-            await self._flush(last=True)
             if self.template is None:
                 return Progress(done=0, failed=0, left=0)
+            await self._flush(last=True)
             stale = None if max_age is None else int(time.time() - max_age.total_seconds())
             return await self._thread.call(self._ledger.finish, stale)
         except BaseException:
@@ -82,43 +82,31 @@ class Plan:
             raise
 
     async def _add(self, stream: RecordStream[Any], key: object, number: int) -> None:
-        facts = facts_of(stream)
+        listing, facts = stream.listing, facts_of(stream)
         if self.template is None:
             self.template, self._facts = stream, facts
-            listing = stream.listing
             await self._thread.call(self._ledger.begin, facts, tuple(listing.key), listing.into)
         elif (unlike := difference(self._facts, facts, "for the first key")) is not None:
             allowed = f"keys of one kind of list: {unlike}; use another ledger for these"
             raise InvalidParameterError(f"key {number}", key, allowed)
-        listing = stream.listing
-        if listing.ids is None:
-            self._lists.append(("\n".join(listing.queries), *listing.key.values()))
+        if listing.ids is None or len(listing.key) > 1:
+            self._lists += [(query, *listing.key.values()) for query in listing.queries]
         elif listing.queries:
-            query = dict(parse_qsl(listing.queries[0], keep_blank_values=True))
-            del query[listing.ids]
-            family = query_of(query)
-            self._queries.setdefault(family, (query, listing.key))
-            self._ids.setdefault(family, []).extend(listing.key[listing.ids].split(","))
+            self._query = dict(parse_qsl(listing.queries[0], keep_blank_values=True))
+            self._ids += listing.key[listing.ids].split(",")
 
     async def _flush(self, *, last: bool = False) -> None:
         """Hand what was opened to the ledger; of ids, those that are new, in full groups."""
-        for family, ids in self._ids.items():
-            assert self.template is not None  # noqa: S101  # it has given ids
-            name, most = self.template.listing.ids or "", self.template.listing.ids_per_call
-            prefix = f"{family}&" if family else ""
-            new = self._new_ids.pop(family, [])
-            new += await self._thread.call(self._ledger.add_ids, prefix, ids)
-            full = len(new) if last else len(new) - len(new) % most
-            query, key = self._queries[family]
-            for n in range(0, full, most):
-                group = ",".join(new[n : n + most])
-                values = [group if one == name else value for one, value in key.items()]
-                self._lists.append((query_of({**query, name: group}), *values))
-            ids.clear()
-            self._new_ids[family] = new[full:]
-        lists, self._lists = self._lists, []
-        if lists:
-            await self._thread.call(self._ledger.add_lists, lists)
+        assert self.template is not None  # noqa: S101  # there was a key
+        listing = self.template.listing
+        new = self._new_ids + await self._thread.call(self._ledger.add_ids, self._ids)
+        full = len(new) if last else len(new) - len(new) % listing.ids_per_call
+        for n in range(0, full, listing.ids_per_call):
+            group = ",".join(new[n : n + listing.ids_per_call])
+            self._lists.append((query_of({**self._query, str(listing.ids): group}), group))
+        self._ids, self._new_ids = [], new[full:]
+        await self._thread.call(self._ledger.add_lists, self._lists)
+        self._lists = []
 
 
 def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
@@ -137,9 +125,8 @@ def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
     if not isinstance(stream, RecordStream):
         allowed = "a function of a key that gives a stream, such as an iter_… of the client"
         raise InvalidParameterError("open_stream", open_stream, allowed)
-    if stream._left is not None:  # noqa: SLF001  # it has no name of its own
-        allowed = "a harvest reads whole lists: leave it out"
-        raise InvalidParameterError("limit", stream._left, allowed)  # noqa: SLF001
+    if (limit := stream._left) is not None:  # noqa: SLF001  # it has no name of its own
+        raise InvalidParameterError("limit", limit, "a harvest reads whole lists: leave it out")
     mark = stream.bookmark
     if (mark.page_num, mark.offset, mark.part) != (1, 0, 0):
         allowed = "a harvest reads lists from their beginning, and keeps its own bookmarks"

@@ -2,19 +2,22 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.harvest.columns import quoted
+from keyapi_async.harvest.columns import REAL, Column, quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
-from keyapi_async.harvest.report import ListFailure, Progress, Status
-from keyapi_async.harvest.schema import About, State, about
+from keyapi_async.harvest.progress import ListFailure, Progress, Status
+from keyapi_async.harvest.schema import About, State, about, count_lists
 
 _FAILURES = 100
+_RUN = ("before", "pages", "rows", "rejects", "spent", "uncertain", "requests", "qps", "budget")
 
 Place = tuple[int, int, int]
 START: Place = (0, 0, 0)
@@ -71,56 +74,36 @@ class Reading:
     def status(self) -> Status:
         """Count what it holds, at once: the counts are kept as pages are written."""
         running = RunLock(self._file).is_taken()
-        size = bytes_of(self._file)
         with told(self._file):
-            found = about(self._db)
-            if found is None:
-                return Status(
-                    listing={}, keys=(), done=0, failed=0, left=0, pages=0, rows=0, rejects=0,
-                    size=size, first=None, last=None, running=running, run=None,
-                )  # fmt: skip
-            done, failed, left, pages, rows, rejects = self._db.execute(
-                "SELECT done, failed, left, pages, rows, rejects FROM total"
-            ).fetchone()
-            first, last = self._times()
-            run = self._run(Progress(done=done, failed=failed, left=left), running=running)
+            known = about(self._db)
+            lists, counts, first, last, run = (0, 0, 0), (0, 0, 0), None, None, None
+            if known is not None:
+                lists = count_lists(self._db)
+                *counts, first, last = self._db.execute(
+                    "SELECT sum(pages), sum(rows), sum(rejects), min(started_at), max(updated_at)"
+                    " FROM run"
+                ).fetchone()
+            if first is not None:
+                run = self._run(lists, running=running)
+        done, failed, left = lists
+        pages, rows, rejects = (count or 0 for count in counts)
         return Status(
-            listing=dict(found.facts),
-            keys=found.keys,
-            done=done,
-            failed=failed,
-            left=left,
-            pages=pages,
-            rows=rows,
-            rejects=rejects,
-            size=size,
-            first=first,
-            last=last,
-            running=running,
-            run=run,
-        )
+            listing=dict(known.facts) if known else {}, keys=known.keys if known else (),
+            done=done, failed=failed, left=left, pages=pages, rows=rows, rejects=rejects,
+            size=bytes_of(self._file), first=_moment(first), last=_moment(last),
+            running=running, run=run,
+        )  # fmt: skip
 
-    def _times(self) -> tuple[datetime | None, datetime | None]:
-        """Find when the first run began and when the last one wrote."""
-        times = self._db.execute("SELECT min(started_at), max(updated_at) FROM run").fetchone()
-        first, last = (None if one is None else datetime.fromtimestamp(one, UTC) for one in times)
-        return first, last
-
-    def _run(self, lists: Progress, *, running: bool) -> Progress | None:
-        row = self._db.execute(
-            "SELECT started_at, updated_at, before, qps, budget, pages, rows, rejects, spent,"
-            " uncertain, requests, paused FROM run ORDER BY id DESC LIMIT 1"
+    def _run(self, lists: tuple[int, int, int], *, running: bool) -> Progress:
+        started, updated, paused, *counts = self._db.execute(
+            f"SELECT started_at, updated_at, paused, {', '.join(_RUN)}"  # noqa: S608
+            " FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
-        if row is None:
-            return None
-        started, updated, before, qps, budget, *counts, paused = row
-        pages, rows, rejects, spent, uncertain, requests = counts
+        done, failed, left = lists
         return Progress(
-            done=lists.done, failed=lists.failed, left=lists.left, before=before,
-            pages=pages, rows=rows, rejects=rejects,
-            spent=spent, uncertain=uncertain, requests=requests,
+            done=done, failed=failed, left=left, **dict(zip(_RUN, counts, strict=True)),
             elapsed=max(0.0, (time.time() if running else updated) - started),
-            qps=qps, budget=budget, paused=paused if running else None,
+            paused=paused if running else None,
         )  # fmt: skip
 
     def failures(self) -> tuple[ListFailure, ...]:
@@ -137,39 +120,49 @@ class Reading:
         reading meanwhile is not changed under way.
         """
         keys = "".join(f", list.{quoted(name)}" for name in known.key_columns)
-        columns = (
-            "page.list, page.reading, page.page_num, page.fetched_at, page.first, page.rows,"
-            f" page.rejects{keys}"
+        query = (
+            "SELECT page.list, page.reading, page.page_num, page.fetched_at, page.first, page.rows,"  # noqa: S608
+            f" page.rejects{keys} FROM page CROSS JOIN list ON list.id = page.list"
+            " WHERE (page.list, page.reading, page.page_num) > (:list, :reading, :page)"
+            " AND (:all OR page.list > :list AND page.reading = list.shown"
+            " OR page.list = :list AND page.reading = :reading)"
+            " ORDER BY page.list, page.reading, page.page_num LIMIT :most"
         )
-        head = f"SELECT {columns} FROM list CROSS JOIN page ON page.list = list.id"  # noqa: S608
-        tail = " ORDER BY page.list, page.reading, page.page_num LIMIT ?"
-        here = " AND page.reading = ? AND page.page_num > ? WHERE list.id = ?"
-        beyond = "" if snapshots else " AND page.reading = list.shown"
+        place = dict(zip(("list", "reading", "page"), after, strict=True))
         with told(self._file):
-            rows = self._db.execute(head + here + tail, (after[1], after[2], after[0], most))
-            found = rows.fetchall()
-            if snapshots and len(found) < most:
-                later = " AND page.reading > ? WHERE list.id = ?"
-                rows = self._db.execute(
-                    head + later + tail, (after[1], after[0], most - len(found))
-                )
-                found += rows.fetchall()
-            if len(found) < most:
-                rows = self._db.execute(
-                    f"{head}{beyond} WHERE list.id > ?{tail}", (after[0], most - len(found))
-                )
-                found += rows.fetchall()
-        return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in found]
+            rows = self._db.execute(query, {**place, "all": snapshots, "most": most}).fetchall()
+        return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in rows]
 
     def rows(self, expressions: Sequence[str], pages: Sequence[StoredPage]) -> list[Any]:
         """Give the valid rows of some pages, as tuples of SQL expressions."""
-        ranges = ", ".join(f"({page.first}, {page.first + page.rows - 1})" for page in pages)
+        ranges = orjson.dumps([(page.first, page.first + page.rows - 1) for page in pages])
         with told(self._file):
             return self._db.execute(
-                f"WITH range (first, last) AS (VALUES {ranges})"  # noqa: S608
-                f" SELECT {', '.join(expressions)} FROM range CROSS JOIN record"
-                " ON record._id BETWEEN range.first AND range.last"
+                f"SELECT {', '.join(expressions)} FROM json_each(?) AS range CROSS JOIN record"  # noqa: S608
+                " ON record._id BETWEEN json_extract(range.value, '$[0]')"
+                " AND json_extract(range.value, '$[1]')",
+                (ranges.decode(),),
             ).fetchall()
+
+    def columns(
+        self, columns: Sequence[Column], show: Callable[[Column], str], pages: Sequence[StoredPage]
+    ) -> list[Sequence[Any]]:
+        """Give the valid rows of some pages as columns, each as SQL that shows it; ``extra`` last.
+
+        A column comes as one JSON array, which costs half of what value after value does; not so
+        where SQLite's JSON would lose something: digits of a float, or a blob.
+        """
+        whole = [n for n, one in enumerate(columns) if one.wire != "any" and one.kind not in REAL]
+        others = [n for n in range(len(columns)) if n not in set(whole)]
+        arrays = [f"CAST(json_group_array({show(columns[n])}) AS BLOB)" for n in whole]
+        arrays.append("CAST(json_group_array(record.extra) AS BLOB)")
+        found: dict[int, Sequence[Any]] = {}
+        if others:
+            values = zip(*self.rows([show(columns[n]) for n in others], pages), strict=True)
+            found.update(zip(others, values, strict=True))
+        ((*texts, extra),) = self.rows(arrays, pages)
+        found.update(zip(whole, map(orjson.loads, texts), strict=True))
+        return [*(found[n] for n in range(len(columns))), orjson.loads(extra)]
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
@@ -196,6 +189,10 @@ class Reading:
             )
             while some := found.fetchmany(1000):
                 yield [value for (value,) in some]
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def failures(db: sqlite3.Connection, known: About) -> tuple[ListFailure, ...]:

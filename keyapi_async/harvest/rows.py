@@ -1,7 +1,7 @@
 """Rows of the API become rows of the ledger, and what the ledger holds becomes the API's row again.
 
-Rows of one page look alike: the same fields, with values of the same classes. How such rows are
-taken over is worked out once for each look, and costs little for each row; what does not fit is
+Rows of one page are alike: the same fields, with values of the same classes. How such rows are
+taken over is worked out once for each layout, and costs little for each row; what does not fit is
 read by the record's codec, value by value.
 """
 
@@ -14,9 +14,9 @@ import orjson
 
 from keyapi_async.errors import DecodeError
 from keyapi_async.harvest.columns import (
-    LARGEST,
     Column,
     column_of,
+    is_narrow,
     json_text,
     stored,
     wire_of,
@@ -26,9 +26,9 @@ from keyapi_async.records.converter import reader_of
 from keyapi_async.records.fields import Kind, SalesFlag
 
 Values = list[Any]
-Look = tuple[tuple[str, ...], tuple[type, ...]]
+Layout = tuple[tuple[str, ...], tuple[type, ...]]
 
-_MOST_LOOKS = 1000
+_MOST_LAYOUTS = 1000
 _MOST_COLUMNS = 400
 _LONGEST_NAME = 200
 _DEEP = "row: it is nested deeper than can be kept"
@@ -47,8 +47,8 @@ class Taken(NamedTuple):
 
 
 @attrs.frozen
-class _Plan:
-    """How rows of one look are taken over."""
+class _Conversion:
+    """How rows of one layout are taken over."""
 
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     converts: tuple[tuple[int, Callable[[Any], Any]], ...]
@@ -63,7 +63,7 @@ class RecordRows:
         fields = [f for f in attrs.fields(record) if KIND in f.metadata]
         self._kinds: dict[str, Kind] = {f.name: f.metadata[KIND] for f in fields}
         self._sent = kinds_of(record)
-        self.columns = [column_of(name, kind) for name, kind in self._kinds.items()]
+        self.columns: list[Column] = [column_of(name, kind) for name, kind in self._kinds.items()]
         self._wire = [wire_of(column) for column in self.columns]
         self._positions = [n for n, kind in enumerate(self._kinds.values()) if not kind.on_wire]
         self._converters = {
@@ -71,7 +71,7 @@ class RecordRows:
             for column, kind in zip(self.columns, self._kinds.values(), strict=True)
         }
         self._read: ReadRow[Any] = reader_of(record)
-        self._plans: dict[Look, _Plan | None] = {}
+        self._plans: dict[Layout, _Conversion | None] = {}
 
     def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
         """Take over a page."""
@@ -80,15 +80,15 @@ class RecordRows:
             if place in invalid or not isinstance(row, dict):
                 taken.invalid.append((place, _text(row), invalid[place]))
                 continue
-            look = (tuple(row), tuple(map(type, row.values())))
+            layout = (tuple(row), tuple(map(type, row.values())))
             try:
-                plan = self._plans[look]
+                plan = self._plans[layout]
             except KeyError:
-                plan = self._planned(look)
+                plan = self._planned(layout)
             if plan is not None:
                 try:
                     taken.valid.append(self._quick(plan, row, first + place))
-                except (ValueError, LookupError, OverflowError):
+                except (ValueError, LookupError, OverflowError, orjson.JSONEncodeError):
                     pass
                 else:
                     continue
@@ -100,7 +100,7 @@ class RecordRows:
                 taken.invalid.append((place, _text(row), _DEEP))
         return taken
 
-    def _quick(self, plan: _Plan, row: dict[str, Any], position: int) -> Values:
+    def _quick(self, plan: _Conversion, row: dict[str, Any], position: int) -> Values:
         values = list(plan.pick((*row.values(), None)))
         for n, convert in plan.converts:
             values[n] = convert(values[n])
@@ -119,14 +119,14 @@ class RecordRows:
         values += [_json(extra) if extra else None, _json(unlike) if unlike else None]
         return values
 
-    def _planned(self, look: Look) -> _Plan | None:
-        if len(self._plans) >= _MOST_LOOKS:
+    def _planned(self, layout: Layout) -> _Conversion | None:
+        if len(self._plans) >= _MOST_LAYOUTS:
             self._plans.clear()
-        plan = self._plans[look] = self._plan(*look)
+        plan = self._plans[layout] = self._plan(*layout)
         return plan
 
-    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Plan | None:
-        """Work out how rows of a look are taken over; None where they need more care."""
+    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion | None:
+        """Work out how rows of a layout are taken over; None where they need more care."""
         places = {name: n for n, name in enumerate(names)}
         picks, converts = [], []
         nulls: dict[str, None] = {}
@@ -146,7 +146,7 @@ class RecordRows:
                 converts.append((n, convert))
             picks.append(at)
         extra = tuple(name for name in names if name not in self._sent)
-        return _Plan(
+        return _Conversion(
             _picker(picks), tuple(converts), extra, orjson.dumps(nulls).decode() if nulls else None
         )
 
@@ -171,19 +171,21 @@ class AnyRows:
         reserved: Sequence[str],
         changed: Callable[[Column], None],
     ) -> None:
-        self.columns = list(columns)
+        self.columns: list[Column] = list(columns)
         self._check: ReadRow[Any] | None = None if into is dict else reader_of(into)
         self._changed = changed
         self._at = {column.name: n for n, column in enumerate(columns)}
         self._folded = {name.casefold() for name in (*reserved, *self._at)}
-        self._plans: dict[Look, _Plan] = {}
+        self._plans: dict[Layout, _Conversion] = {}
 
     def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
         """Take over a page."""
-        looks = [(tuple(row), tuple(map(type, row.values()))) for row in rows if type(row) is dict]
-        for look in looks:
-            if look not in self._plans:
-                self._see(*look)
+        layouts = [
+            (tuple(row), tuple(map(type, row.values()))) for row in rows if type(row) is dict
+        ]
+        for layout in layouts:
+            if layout not in self._plans:
+                self._see(*layout)
         taken = Taken([], [])
         for place, row in enumerate(rows):
             try:
@@ -200,9 +202,9 @@ class AnyRows:
         return taken
 
     def _converted(self, row: dict[str, Any]) -> Values:
-        look = (tuple(row), tuple(map(type, row.values())))
-        if (plan := self._plans.get(look)) is None:
-            plan = self._plans[look] = self._plan(*look)
+        layout = (tuple(row), tuple(map(type, row.values())))
+        if (plan := self._plans.get(layout)) is None:
+            plan = self._plans[layout] = self._plan(*layout)
         values = list(plan.pick((*row.values(), None)))
         for n, convert in plan.converts:
             values[n] = convert(values[n])
@@ -212,7 +214,7 @@ class AnyRows:
 
     def _see(self, names: tuple[str, ...], classes: tuple[type, ...]) -> None:
         """Make columns of new fields, and note of what kinds the values of each are."""
-        if len(self._plans) >= _MOST_LOOKS:
+        if len(self._plans) >= _MOST_LAYOUTS:
             self._plans.clear()
         for name, cls in zip(names, classes, strict=True):
             kind = _KINDS.get(cls, "any")
@@ -237,7 +239,7 @@ class AnyRows:
             and name.casefold() not in self._folded
         )
 
-    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Plan:
+    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion:
         places = {name: n for n, name in enumerate(names)}
         picks = [places.get(column.name, len(names)) for column in self.columns]
         converts = [
@@ -246,7 +248,7 @@ class AnyRows:
             if at < len(names) and classes[at] not in {str, int, float}
         ]
         extra = tuple(name for name in names if name not in self._at)
-        return _Plan(_picker(picks), tuple(converts), extra, None)
+        return _Conversion(_picker(picks), tuple(converts), extra, None)
 
 
 _KINDS: Mapping[type, str] = {
@@ -285,7 +287,7 @@ def row_of(
 
 def narrowed(columns: Sequence[Column], values: Sequence[Any]) -> Values:
     """Write whole numbers that SQLite cannot hold as digits."""
-    wide = [isinstance(value, int) and not -LARGEST <= value <= LARGEST for value in values]
+    wide = [isinstance(value, int) and not is_narrow(value) for value in values]
     return [
         value if not wide[n] else _json_blob(value) if columns[n].wire == "any" else str(value)
         for n, value in enumerate(values)
@@ -296,10 +298,7 @@ def _same(said: Mapping[str, object], row: Mapping[str, object], name: str) -> b
     if name not in said:
         return False
     one, other = said[name], row[name]
-    try:
-        return one == other and (type(one) is bool) == (type(other) is bool)
-    except RecursionError:  # it is nested deeper than Python compares
-        return False
+    return one == other and (type(one) is bool) == (type(other) is bool)
 
 
 def _picker(picks: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

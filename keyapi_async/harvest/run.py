@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from operator import sub
 from typing import Any
 
 import attrs
@@ -12,17 +13,18 @@ from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller
 from keyapi_async.errors import (
     AuthenticationError,
-    ConnectionFailedError,
     CreditBudgetError,
+    DeadlineExceededError,
     KeyAPIError,
     QuotaExceededError,
+    TransportError,
     UsageError,
 )
-from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Written
+from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Paused, Written
 from keyapi_async.harvest.lists import OpenList, OpenLists
 from keyapi_async.harvest.network import Network, NoNetworkError
 from keyapi_async.harvest.plan import Keys, Open, Plan
-from keyapi_async.harvest.report import HarvestReport, HarvestStoppedError, Progress
+from keyapi_async.harvest.progress import HarvestReport, HarvestStoppedError, Progress
 from keyapi_async.harvest.writer import FileThread, Writer, seen_through
 from keyapi_async.streams.page import Page
 from keyapi_async.streams.stream import RecordStream
@@ -32,7 +34,7 @@ Show = Callable[[Progress], None]
 _FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
 
 
-class Run:
+class HarvestRun:
     """Reads lists side by side; of each, no page is asked for before the last is committed."""
 
     def __init__(
@@ -50,12 +52,12 @@ class Run:
         self._show = show
         self._lists = OpenLists(lambda after, most: thread.call(ledger.unread, after, most))
         self._writer = Writer(self._write, self._committed, self.stop)
-        self._network = Network(patience, self._paused)
+        self._network = Network(patience, self._pause, self._resume)
         self._template: RecordStream[Any]
         self._progress = Progress(done=0, failed=0, left=0)
-        self._spending: _Spending | None = None
+        self._spent_before = (0, 0, 0)
         self._begun = 0.0
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._stopped = False
 
     async def read(
@@ -72,9 +74,13 @@ class Run:
         if plan.template is None:
             return None
         self._template = plan.template
-        self._spending = _Spending(self._template._caller)  # noqa: SLF001  # who asks, and pays
+        self._spent_before = self._spent()
+        caller = self._caller
+        qps = getattr(caller.core.limiter, "qps", None)
         self._progress = attrs.evolve(
-            self._progress, qps=self._spending.qps, budget=self._spending.budget
+            self._progress,
+            qps=qps if isinstance(qps, (int, float)) else None,
+            budget=caller.options.meter.budget,
         )
         self._network.expect(self._progress.left)
         await self._thread.call(self._ledger.start, self._progress)
@@ -127,28 +133,36 @@ class Run:
                     page = await stream.next_page()
                 except (*_FATAL, UsageError):
                     raise
-                except ConnectionFailedError as error:
-                    await self._lost(one, error)
-                    return
                 except KeyAPIError as error:
-                    await self._writer.put(Failed(unread.list_id, str(error)))
+                    late = isinstance(error, DeadlineExceededError)
+                    reason = error.__cause__ if late else error
+                    if isinstance(reason, TransportError):
+                        await self._lost(one, reason)
+                    else:
+                        await self._writer.put(Failed(unread.list_id, str(error)))
                     return
                 assert page is not None  # noqa: S101  # the last page said that it was the last
+                one.failed_alone = False
                 self._network.came_through()
                 await self._writer.put(_page_read(one, page))
                 if page.is_last:
                     return
 
-    async def _lost(self, one: OpenList, error: ConnectionFailedError) -> None:
-        """Read a list later, or give it up where others come through and it does not."""
-        if one.answers is not None and one.answers < self._network.answers:
+    async def _lost(self, one: OpenList, error: TransportError) -> None:
+        """Read a list later, or give it up where others come through and it does not, twice."""
+        before = one.failed_alone
+        try:
+            alone = await self._network.failed(error.with_traceback(None), alone=before)
+        except NoNetworkError:
+            if not before:
+                raise
+            alone = True
+        if alone and before and not self._stopped:
             await self._writer.put(Failed(one.unread.list_id, str(error)))
             return
-        one.answers = self._network.answers
-        lists = await self._thread.call(self._ledger.unread, one.unread.list_id - 1, 1)
-        one.unread = lists[0]
+        one.failed_alone = alone or before
+        (one.unread,) = await self._thread.call(self._ledger.unread, one.unread.list_id - 1, 1)
         self._lists.again(one)
-        await self._network.failed(error.with_traceback(None))
 
     async def _write(self, entries: Sequence[Entry]) -> Written:
         return await self._thread.call(self._ledger.write, entries, self._now())
@@ -166,22 +180,32 @@ class Run:
         )
         self._tell()
 
-    def _paused(self, reason: str | None) -> None:
+    async def _pause(self, reason: str) -> None:
         self._progress = attrs.evolve(self._progress, paused=reason)
+        await self._writer.put(Paused())
+
+    def _resume(self) -> None:
+        self._progress = attrs.evolve(self._progress, paused=None)
         self._tell()
 
     def _tell(self) -> None:
         if self._show is not None:
             self._show(self._now())
 
+    @property
+    def _caller(self) -> Caller:
+        return self._template._caller  # noqa: SLF001  # who asks, and pays
+
+    def _spent(self) -> tuple[int, int, int]:
+        """Count credits spent and uncertain, and requests, of the client so far."""
+        meter = self._caller.options.meter
+        return meter.spent, meter.uncertain, self._caller.core.requests
+
     def _now(self) -> Progress:
-        assert self._spending is not None  # noqa: S101  # the run has begun
+        spent, uncertain, requests = map(sub, self._spent(), self._spent_before)
+        elapsed = asyncio.get_running_loop().time() - self._begun
         return attrs.evolve(
-            self._progress,
-            spent=self._spending.spent,
-            uncertain=self._spending.uncertain,
-            requests=self._spending.requests,
-            elapsed=asyncio.get_running_loop().time() - self._begun,
+            self._progress, spent=spent, uncertain=uncertain, requests=requests, elapsed=elapsed
         )
 
     async def _report(self) -> HarvestReport:
@@ -194,8 +218,9 @@ class Run:
         )
         if error is None:
             return report
-        told = f"{error}: {error.__cause__}" if isinstance(error, NoNetworkError) else str(error)
-        cause = error.__cause__ if isinstance(error, NoNetworkError) else error
+        told, cause = str(error), error
+        if isinstance(error, NoNetworkError):
+            told, cause = f"{error}: {error.reason}", error.reason
         raise HarvestStoppedError(f"the harvest was stopped: {told}", report) from cause
 
 
@@ -215,30 +240,3 @@ def _page_read(one: OpenList, page: Page[Any]) -> PageRead:
         rows=rows,
         invalid={reject.offset: str(reject.error) for reject in page.rejects},
     )
-
-
-class _Spending:
-    """What a client has spent since a moment."""
-
-    def __init__(self, caller: Caller) -> None:
-        meter, core = caller.options.meter, caller.core
-        self._meter, self._core = meter, core
-        self._before = (meter.spent, meter.uncertain, core.requests)
-        qps = getattr(core.limiter, "qps", None)
-        self.qps = qps if isinstance(qps, (int, float)) else None
-        self.budget = meter.budget
-
-    @property
-    def spent(self) -> int:
-        """Credits spent."""
-        return self._meter.spent - self._before[0]
-
-    @property
-    def uncertain(self) -> int:
-        """Credits of which nobody knows."""
-        return self._meter.uncertain - self._before[1]
-
-    @property
-    def requests(self) -> int:
-        """Requests sent."""
-        return self._core.requests - self._before[2]

@@ -29,6 +29,7 @@ CREATE TABLE list (
     read_at INTEGER,
     error TEXT{keys}
 );
+CREATE INDEX list_by_state ON list (state);
 CREATE TABLE known_id (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE page (
     list INTEGER NOT NULL,
@@ -52,15 +53,6 @@ CREATE TABLE reject (
     error TEXT NOT NULL,
     PRIMARY KEY (list, reading, page_num, place)
 ) WITHOUT ROWID;
-CREATE TABLE total (
-    done INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    left INTEGER NOT NULL,
-    pages INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    rejects INTEGER NOT NULL
-);
-INSERT INTO total VALUES (0, 0, 0, 0, 0, 0);
 CREATE TABLE run (
     id INTEGER PRIMARY KEY,
     pid INTEGER NOT NULL,
@@ -151,6 +143,12 @@ def difference(known: Mapping[str, object], other: Mapping[str, object], where: 
         if known.get(name) != other.get(name)
     ]
     return ", ".join(unequal) or None
+
+
+def count_lists(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """Count the lists that are done, failed and left; by their index, so that it is quick."""
+    found = dict(db.execute("SELECT state, count(*) FROM list GROUP BY state").fetchall())
+    return found.get(State.DONE, 0), found.get(State.FAILED, 0), found.get(State.LEFT, 0)
 
 
 def about(db: sqlite3.Connection) -> About | None:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Limiter", "Permit", "QpsLimiter", "RedisLimiter"]
 
+# To a type checker, `__getattr__` would make any misspelt name an object.
+if not TYPE_CHECKING:  # pragma: no branch
 
-def __getattr__(name: str) -> object:
-    if name != "RedisLimiter":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keyapi_async.limiter.shared import RedisLimiter  # noqa: PLC0415  # few need it
+    def __getattr__(name: str) -> object:
+        if name != "RedisLimiter":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from keyapi_async.limiter.shared import RedisLimiter  # noqa: PLC0415  # few need it
 
-    return RedisLimiter
+        return RedisLimiter

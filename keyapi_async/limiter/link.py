@@ -44,7 +44,7 @@ class Link:
                 "RedisLimiter needs redis-py: pip install 'keyapi-async[redis]'"
             ) from error
         self._url = url
-        self.name = _named(url)
+        self.name: str = _named(url)
         self._calls: set[asyncio.Task[list[str]]] = set()
         self._clients: list[Redis] = []
         self._script = self._opened()  # an address that redis-py refuses is refused at once

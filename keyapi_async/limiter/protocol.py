@@ -25,8 +25,8 @@ class Limiter(Protocol):
     """What a gate does; implement it to pace requests in a way of your own.
 
     Each permit is given back by exactly one call of ``answered``; a request that met a 429 calls
-    ``throttled`` before that. A gate with connections of its own has an ``aclose``, too: a client
-    that is closed calls it, and others may go on using the gate.
+    ``throttled`` before that. The methods of ``Immediate``, ``Bound`` and ``Connected`` are
+    optional.
     """
 
     async def acquire(self) -> Permit:
@@ -43,8 +43,26 @@ class Limiter(Protocol):
 
 
 @runtime_checkable
+class Immediate(Protocol):
+    """What a gate has besides that can grant a permit without a coroutine."""
+
+    def at_once(self, now: float) -> Permit | None:
+        """Grant a permit where nobody has to wait; None elsewhere."""
+        ...
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """What a gate has besides that belongs to one API key."""
+
+    def bind(self, fingerprint: str) -> None:
+        """Take note of a client whose key has this fingerprint; refuse a second key's."""
+        ...
+
+
+@runtime_checkable
 class Connected(Protocol):
-    """What a gate with connections of its own has besides."""
+    """What a gate with connections of its own has besides; a client that is closed closes it."""
 
     async def aclose(self) -> None:
         """Close the connections, unless somebody uses them; open them when they are needed."""

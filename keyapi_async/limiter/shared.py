@@ -1,35 +1,38 @@
 """The gate that processes and hosts share: its state and its clock are those of a Redis."""
 
 import asyncio
+import json
 import logging
-import os
+import math
+import re
 from collections import deque
-from collections.abc import Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import attrs
 
-from keyapi_async.errors import ConfigurationError, UsageError
-from keyapi_async.limiter.belief import UNKNOWN, Belief
+from keyapi_async.checks import setting
+from keyapi_async.errors import ConfigurationError, UsageError, shown
+from keyapi_async.limiter.estimate import DEFAULT_PAUSE, RateEstimate, State
 from keyapi_async.limiter.link import Link, LinkError
 from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit
-from keyapi_async.limiter.window import Window
+from keyapi_async.limiter.slots import FLIGHT, Spacing
 from keyapi_async.loops import RunningLoop
-from keyapi_async.secret import Secret
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 
-_SHARE = 0.99  # of the process' share, at which permits are paced without Redis
-_FAR = 0.5  # seconds of waiting after which a promise is looked at again before it is used
+_SHARE = 1.03  # of the limit, at which permits are paced: the places are the bound
+_BURST = 0.05  # seconds of permits that may go together where they are not
+_FAR = 0.5  # seconds ahead at which no permit is granted yet (shared.lua)
 _LATE = 0.25  # seconds behind its time after which a permit is worth nothing
+_TURN = 0.2  # seconds of permits for one process where they are spaced
+_GUARD = 0.4  # of the spacing, between a process' permits and another's where they are spaced
+_TICK = 0.001  # seconds that nobody waits for
 _AGAIN = 0.5  # seconds after which Redis is looked for again
-_AT_ONCE = 32  # permits that are asked for at once, at most
-_NEWS = 0.5  # seconds after which answers are told where no permit is asked for
-_ELSEWHERE = "elsewhere"  # where permits came from that Redis does not know
-_NAMES = ("gate", "flying", "landed", "answers", "processes")
+_TOGETHER = 32  # permits that are asked for together, at most
+_ELSEWHERE = "elsewhere:0"  # the version of a process that had permits without Redis
 
 
 @attrs.define(eq=False)
@@ -40,73 +43,19 @@ class SharedPermit(Permit):
 
 
 class Promise(NamedTuple):
-    """A permit that Redis has promised.
-
-    Attributes:
-        name: what Redis knows the request by.
-        at: when to send it, seconds on the event loop's clock.
-        epoch: what Redis calls the time until its next 429.
-        firm: whether it may be sent then without asking again.
-    """
+    """A permit of Redis, when to send the request, and whether that has to be waited for."""
 
     name: str
     at: float
-    epoch: str
-    firm: bool
+    waited: bool
 
 
-class Reply(NamedTuple):
-    """What the script says.
+class Alone(QpsLimiter):
+    """The gate of one process without Redis, which others have left it at a time."""
 
-    Attributes:
-        waits: seconds until each request may be sent, and whether that is more than a guess.
-        epoch: the time until the next 429.
-        birth: which gate it is; another one where Redis has forgotten the last.
-        limit: queries a second believed to be allowed.
-        processes: how many processes share the gate.
-    """
-
-    waits: list[tuple[float, bool]]
-    epoch: str
-    birth: str
-    limit: float
-    processes: int
-
-    @classmethod
-    def of(cls, waits: str, epoch: str, birth: str, limit: str, processes: str) -> Self:
-        """Read it; a wait that is a guess ends in a question mark."""
-        read = [(float(wait.rstrip("?")), wait[-1] != "?") for wait in waits.split()]
-        return cls(read, epoch, birth, float(limit), int(processes))
-
-
-class Answered(NamedTuple):
-    """A request that was answered: when its place is free, and whether the answer was good."""
-
-    free: float
-    at: float
-    good: bool
-
-
-class Share(QpsLimiter):
-    """The gate of one process without Redis: its share, and what it has sent so far.
-
-    In its first second it has no more places than the process had, as others have the rest.
-    """
-
-    def __init__(self, qps: float, window: Window, now: float, paused_until: float) -> None:
+    def __init__(self, qps: float, begin: float) -> None:
         super().__init__(qps)
-        self._belief = Belief(qps, _SHARE)
-        self._window = window
-        self._paused_until = paused_until
-        self._pace_of = 0.0  # a pace begins without a burst, and that is one that changed
-        self._begun = now
-        self._had = max(1, len(window.taken(now)))
-
-    def _opens_at(self, now: float) -> float:
-        places = self._belief.places
-        if now < self._begun + 1.0:
-            places = min(places, self._had)
-        return max(self._window.room_at(now, places), self._paused_until)
+        self._due = begin
 
 
 class RedisLimiter:
@@ -117,10 +66,10 @@ class RedisLimiter:
         async with KeyAPI(limiter=RedisLimiter("redis://gate.example:6379", qps=50)) as api:
             ...
 
-    All permits come from one script in Redis (5 or later), by the clock of Redis, in the order of
-    asking, and in no second more than the limit. A 429 that one process meets slows all of them.
-    It costs one round trip to Redis a permit at most, and another one where a permit was promised
-    for more than half a second ahead; where Redis is far, several permits are asked for at once.
+    All permits come from one Redis (5 or later), by its clock, and in no second more than the
+    limit. A 429 that one process meets slows all of them. A permit costs one round trip to Redis
+    at most, unless it is more than half a second ahead; where Redis is far, several are asked for
+    together. The gate is that of the key of the client that uses it; Redis sees a hash of the key.
 
     Where Redis does not answer within half a second, each process keeps to its share,
     ``qps / expected_processes``, says so with a WARNING, and comes back by itself.
@@ -131,150 +80,140 @@ class RedisLimiter:
     Args:
         url: address of Redis: ``redis://``, ``rediss://`` and ``unix://`` go to redis-py as they
             are; ``redis+sentinel://host:26379,host:26379/service/0`` asks its Sentinels.
-        key: the API key whose gate it is, ``KEYAPI_TOKEN`` where None. Redis sees a hash of it.
         qps: queries a second that the plan allows, the same in all processes; None where that is
             unknown: find it.
         expected_processes: how many processes share the gate; those seen of late where None. Say
             it where Redis may be away from the beginning, when none is seen but this one.
+        name: of the gate, instead of its key's hash: letters, digits, ``.``, ``_`` and ``-``.
 
     Raises:
-        ConfigurationError: no key, an address or a number that cannot be, or no redis-py.
+        ConfigurationError: an address, a number or a name that cannot be, or no redis-py.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        key: str | None = None,
         qps: float | None = 10.0,
         expected_processes: int | None = None,
+        name: str | None = None,
     ) -> None:
-        secret = Secret(os.environ.get("KEYAPI_TOKEN") if key is None else key)
-        del key  # from here on no frame of ours shows it
-        secret.check("key")
-        self.qps = checked_qps(qps)
-        if expected_processes is not None and (
-            isinstance(expected_processes, bool)
-            or not isinstance(expected_processes, int)
-            or expected_processes < 1
-        ):
-            raise ConfigurationError(
-                f"expected_processes={expected_processes!r}: a whole number, 1 or more, or None"
-            )
+        self.qps: float | None = checked_qps(qps)
+        if expected_processes is not None:
+            setting("expected_processes", expected_processes, 1)
+        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)):
+            raise ConfigurationError(f"name={shown(name)}: letters, digits, '.', '_' and '-'")
+        self._name = name
+        self._gate = name
         self._link = Link(url)
         self._expected = expected_processes
-        self._keys = [f"keyapi_async:{{{secret.fingerprint()}}}:{name}" for name in _NAMES]
         self._me = uuid4().hex
         self._running = RunningLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._free = True  # closed, and for another event loop to have
-        self._limit = UNKNOWN if self.qps is None else float(self.qps)
-        self._processes = 1
         self._forget()
 
     def _forget(self) -> None:
         """Stand as one that has sent nothing yet."""
         self._turn = asyncio.Lock()
         self._users = 0
-        self._window = Window()
-        self._count = 0
-        self._birth = ""
-        self._promises: deque[Promise] = deque()
+        self._open = False  # whether an event loop has it
+        self._estimate = RateEstimate(self.qps, _SHARE)
+        self._version = ""
+        self._known = ""  # what Redis knows of the limit
+        self._ahead = 0.0  # seconds by which Redis' clock is ahead of the loop's
+        self._processes = 1
         self._trip = 0.0  # seconds that Redis takes to answer
-        self._asking: asyncio.Task[None] | None = None
-        self._telling: set[asyncio.Task[None]] = set()
-        self._refused_at: float | None = None  # when the last one was sent that met a 429
-        self._answered: dict[str, Answered] = {}
-        self._news: asyncio.TimerHandle | None = None
+        self._spacing = Spacing()
+        self._shortest = math.inf  # round trip, seconds
+        self._flight = FLIGHT  # seconds that a request took of late, at most
+        self._count = 0
+        self._promises: deque[Promise] = deque()
+        self._answered: dict[str, float | None] = {}  # when; None where it met a 429
         self._paused_until = 0.0
-        self._share: Share | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._refused: float | None = None  # when the last one was sent that met a 429
+        self._alone: Alone | None = None
         self._look_at = 0.0
-        self._found = False
+
+    def bind(self, fingerprint: str) -> None:
+        """Make it the gate of a client's key.
+
+        Raises:
+            ConfigurationError: it is the gate of another key.
+        """
+        if self._name is None and self._gate not in {None, fingerprint}:
+            raise ConfigurationError(
+                "limiter: this RedisLimiter is the gate of another API key; make one for each key"
+            )
+        self._gate = self._gate or fingerprint
 
     @property
     def limit(self) -> float:
-        """Queries a second that the gate believes are allowed; the process' share without Redis."""
-        return self._limit if self._share is None else self._share.limit
+        """Queries a second that seem to be allowed; the process' share without Redis."""
+        return self._estimate.state.limit if self._alone is None else self._alone.limit
 
     @property
     def sharing(self) -> bool:
         """Whether permits come from Redis, so far as is known."""
-        return self._share is None
+        return self._alone is None
 
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter leaves its place to the next.
 
         Raises:
+            ConfigurationError: it has neither a client nor a name.
             UsageError: it is in use in another event loop.
         """
         loop = self._enter()
         self._users += 1
         try:
             async with self._turn:
-                while self._share is None or self._found:
-                    if self._share is not None:
-                        self._come_back()
+                while self._alone is None:
                     if (permit := await self._shared(loop)) is not None:
                         return permit
-                if loop.time() >= self._look_at and not self._telling:
-                    self._tell()
-                return await self._share.acquire()
+                if loop.time() >= self._look_at:
+                    _ = self._start("look", self._look)
+                return await self._alone.acquire()
         finally:
             self._users -= 1
 
     async def _shared(self, loop: asyncio.AbstractEventLoop) -> Permit | None:
         """Wait for what Redis promises; None where that did not come to be."""
-        if not self._promises:
-            # One that was cancelled may have asked already.
-            asking = self._asking or self._begin_to_ask(loop, self._wanted())
-            await asyncio.wait((asking,))
-            asking.result()
+        if not self._promises:  # one that was cancelled may have asked already
+            await asyncio.wait((self._start("ask", self._ask),))
             return None
         promise = self._promises[0]
-        ahead = len(self._promises)
-        if self._asking is None and ahead < self._users and ahead <= self._meanwhile():
-            _ = self._begin_to_ask(loop, self._wanted())  # Redis is far: there is no time to lose
-        if (wait := max(promise.at, self._paused_until) - loop.time()) > 0:
-            await asyncio.sleep(wait)
-        now = loop.time()
+        spaced, spacing = self._estimate.state.spaced, 1.0 / self._estimate.state.limit
+        due = promise.at
+        while True:
+            now = loop.time()
+            if spaced:
+                due = max(due, self._spacing.opens_at(now, spacing, self._shortest))
+            if due <= now:
+                break
+            await asyncio.sleep(due - now)
+        late = _GUARD * spacing if spaced else _LATE
         if promise not in self._promises:
             return None  # Redis went away meanwhile
-        self._promises.remove(promise)
-        if now > promise.at + _LATE or (self._promises and not promise.firm):
-            # It is given back; it may be the next one's turn already.
-            self._answered[promise.name] = Answered(now, now, good=False)
+        self._promises.popleft()
+        if not promise.name or now > promise.at + late or promise.at < self._paused_until:
             return None
-        if not promise.firm:
-            await self._ask_again(loop, promise)
-            return None
+        self._estimate.granted(now + self._ahead, waited=promise.waited)
         permit = SharedPermit(now, name=promise.name)
-        self._window.room_at(now, 1)
-        self._window.enter(permit)
+        self._spacing.enter(permit)
         return permit
-
-    def _meanwhile(self) -> float:
-        """Say how many permits of this process are due while Redis is asked."""
-        return self._trip * self._limit / self._processes
-
-    def _wanted(self) -> list[str]:
-        """Name the requests to ask for: one, or more where Redis is far and others wait."""
-        waiting = self._users - len(self._promises)
-        count = max(1, min(waiting, 1 + int(2 * self._meanwhile()), _AT_ONCE))
-        self._count += count
-        return [f"{self._me}:{self._count - number}" for number in reversed(range(count))]
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there; Redis hears of it with the next permit."""
-        loop = self._running()
-        now = loop.time()
-        free = self._window.leave(permit, now)
-        if not isinstance(permit, SharedPermit):
-            if self._share is not None:
-                self._share.answered(permit)
-            return
-        self._answered[permit.name] = Answered(free, now, not permit.throttled)
-        if self._news is None and self._share is None:
-            self._news = loop.call_later(_NEWS, self._tell_news)
+        now = self._running().time()
+        if isinstance(permit, SharedPermit):
+            permit.landed = True
+            self._shortest = min(self._shortest, now - permit.at)
+            self._spacing.leave(permit, now, self._shortest)
+            self._flight = min(FLIGHT, max(now - permit.at, 0.95 * self._flight))
+            self._answered[permit.name] = None if permit.throttled else now
+        elif self._alone is not None:
+            self._alone.answered(permit)
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request of every process for ``retry_after`` seconds."""
@@ -282,15 +221,14 @@ class RedisLimiter:
         permit.throttled = True
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
-        if self._share is not None:
-            self._share.throttled(permit, retry_after)
+        if self._alone is not None:
+            self._alone.throttled(permit, retry_after)
             return
-        # 429s come together, and lower the limit once: one call at a time tells of all.
-        if self._refused_at is None:
+        # 429s come together, and count once: one call at a time tells of all.
+        if self._refused is None:
             log.info("throttled: all processes wait %.1f s", pause)
-        self._refused_at = max(permit.at, self._refused_at or permit.at)
-        if not self._telling:
-            self._tell()
+        self._refused = max(permit.at, self._refused or permit.at)
+        _ = self._start("tell", self._tell)
 
     async def aclose(self) -> None:
         """Close the connections to Redis, unless somebody waits for a permit.
@@ -301,27 +239,18 @@ class RedisLimiter:
             await asyncio.sleep(0)  # those whom a closing client has just cancelled leave now
         if self._users:
             return
-        if self._news is not None:
-            self._news.cancel()
-            self._news = None
-        tasks = [*self._telling, *([self._asking] if self._asking else [])]
-        if tasks:
-            await asyncio.wait(tasks)
-        if self._birth and self._share is None and not self._users:
-            await self._call(self._running(), leaves=True)
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+        if self._version and self._alone is None and not self._users:
+            await self._call(leaves=True)
         await self._link.close()
-        self._free = not self._users
+        self._open = self._users > 0
 
     async def __aenter__(self) -> Self:
         self._enter()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -330,126 +259,121 @@ class RedisLimiter:
 
     def _enter(self) -> asyncio.AbstractEventLoop:
         loop = self._running()
+        if self._gate is None:
+            raise ConfigurationError(
+                "RedisLimiter: give it to a client as limiter=, or give it a name="
+            )
         if self._loop is not loop:
-            if not self._free and self._loop is not None and not self._loop.is_closed():
+            if self._open and self._loop is not None and not self._loop.is_closed():
                 raise UsageError(
                     "this limiter is in use in another event loop: make one in each loop"
                 )
             self._loop = loop
             self._link.abandon()
             self._forget()
-        self._free = False
+        self._open = True
         return loop
 
-    async def _ask_again(self, loop: asyncio.AbstractEventLoop, promise: Promise) -> None:
-        """Have Redis look again at what it has promised."""
-        while self._asking is not None:
-            await asyncio.wait((self._asking,))
-        asking = self._begin_to_ask(loop, [promise.name], promise.epoch)
-        await asyncio.wait((asking,))
-        asking.result()
+    def _start(
+        self, name: str, what: Callable[[], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
+        """Begin to do something in a task of its own, or give the one that is under way."""
+        if (task := self._tasks.get(name)) is None:
+            task = self._tasks[name] = self._running().create_task(what())
+            task.add_done_callback(lambda _: self._tasks.pop(name))
+        return task
 
-    def _begin_to_ask(
-        self, loop: asyncio.AbstractEventLoop, names: list[str], epoch: str = ""
-    ) -> "asyncio.Task[None]":
-        self._asking = loop.create_task(self._asked(loop, names, epoch))
-        self._asking.add_done_callback(self._end_asking)
-        return self._asking
+    async def _ask(self) -> None:
+        """Ask for a permit, or for more where Redis is far and others wait."""
+        state = self._estimate.state
+        most = 1 + int(2 * self._trip * state.rate / self._processes)
+        if state.spaced:  # one after another keeps its distance best within a process
+            most += int(_TURN * state.rate)
+        await self._call(max(1, min(self._users, most, _TOGETHER)))
 
-    def _end_asking(self, _: "asyncio.Task[None]") -> None:
-        self._asking = None
+    async def _look(self) -> None:
+        """See whether Redis is there again."""
+        if await self._call() is not None:
+            self._alone = None
+            log.info("%s answers again: the gate is shared", self._link.name)
 
-    async def _asked(self, loop: asyncio.AbstractEventLoop, names: list[str], epoch: str) -> None:
-        reply = None
-        while reply is None or self._birth == _ELSEWHERE:
-            reply = await self._call(loop, names=names, epoch=epoch)
-            if reply is None:
-                return
-        now = loop.time()
-        promised = [
-            Promise(name, now + wait, reply.epoch, certain and wait <= _FAR)
-            for name, (wait, certain) in zip(names, reply.waits, strict=False)
-        ]
-        self._promises = deque(sorted([*self._promises, *promised], key=lambda each: each.at))
-
-    def _tell_news(self) -> None:
-        self._news = None
-        if self._share is None and self._answered:
-            self._tell()
-
-    def _tell(self) -> None:
-        """Call Redis without asking for a permit, in a task of its own."""
-        loop = self._running()
-        task = loop.create_task(self._told(loop))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-
-    async def _told(self, loop: asyncio.AbstractEventLoop) -> None:
-        reply = await self._call(loop)
-        while reply is not None and self._refused_at is not None:
-            reply = await self._call(loop)
-        self._found = reply is not None and self._share is not None
+    async def _tell(self) -> None:
+        """Tell of a 429, and lower the limit unless another process has done so."""
+        while (sent := self._refused) is not None:
+            self._refused = None
+            now = self._running().time()
+            successes = await self._call(pause=self._paused_until - now)
+            now += self._ahead
+            # What others sent in the pause, they had been promised before it.
+            sent += self._ahead - DEFAULT_PAUSE
+            while successes is not None and self._estimate.refused(sent, now, successes):
+                await self._call()  # where another one was faster, this brings what it has found
 
     async def _call(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        names: Sequence[str] = (),
-        epoch: str = "",
-        leaves: bool = False,
-    ) -> Reply | None:
-        """Run the script; where that fails, fall back to the process' share."""
-        now = loop.time()
-        told = dict(self._answered)
-        at, self._refused_at = self._refused_at, None
-        # Where the share is in use, this only looks whether Redis is there: it is nobody's call.
-        me, birth = (self._me, self._birth) if self._share is None else ("", "")
+        self, wanted: int = 0, *, pause: float | None = None, leaves: bool = False
+    ) -> list[float] | None:
+        """Run the script, and give when the last requests succeeded; without Redis, fall back."""
+        loop, estimate = self._running(), self._estimate
+        now, (told, self._answered) = loop.time(), (self._answered, {})
+        text, rate = self._text(), estimate.state.rate
+        spaced = estimate.state.spaced
         args = [
-            f"-{me}" if leaves else me,
-            " ".join(names),
-            epoch,
-            "" if self.qps is None else repr(float(self.qps)),
-            str(self._expected or self._processes),
-            birth,
-            *(("", "") if at is None else (repr(now - at), repr(self._paused_until - now))),
+            ("-" if leaves else "") + self._me,
+            self._version,
+            "" if text == self._known else text,
+            "" if pause is None else repr(pause),
+            repr(1 / rate),
+            repr(0.0 if spaced else _BURST),
+            repr(_GUARD / rate if spaced else 0.0),
+            str(estimate.slots),
+            repr(self._flight),
+            str(wanted),
+            str(self._count),
         ]
-        if birth == _ELSEWHERE:  # Redis knows nothing of what was sent lately
-            for number, free in enumerate(self._window.taken(now)):
-                args += [f"{self._me}:elsewhere:{number}", repr(free - now), ""]
-        for request, answer in told.items():
-            since = repr(now - answer.at) if answer.good else ""
-            args += [request, repr(answer.free - now), since]
+        for request, at in told.items():
+            args += request, "" if at is None else repr(at + 1.0 - now)
+        keys = [f"keyapi_async:2:{{{self._gate}}}:{of}" for of in ("gate", "places", "processes")]
+        first, self._count = self._count, self._count + wanted
         try:
-            reply = Reply.of(*await self._link.run(self._keys, args))
+            version, found, clock, here, waits, ended = await self._link.run(keys, args)
         except LinkError as error:
             if not leaves:
-                self._fall_back(loop, error)
+                self._fall_back(error)
             return None
-        took = loop.time() - now
-        self._trip += (took - self._trip) / 4
-        for request in told:
-            self._answered.pop(request, None)
-        self._limit, self._processes = reply.limit, reply.processes
-        if me:
-            known = birth in ("", _ELSEWHERE, reply.birth)
-            self._birth = reply.birth if known else _ELSEWHERE
-        return reply
+        here_now = loop.time()
+        self._trip += (here_now - now - self._trip) / 4
+        self._ahead = float(clock) - here_now
+        self._version, self._processes = version, int(here)
+        self._known = "" if version.endswith(":0") else text
+        if found:
+            self._take_over(json.loads(found), float(clock))
+        for number, wait in enumerate(map(float, waits.split()), first):
+            promise = Promise(f"{self._me}:{number}", here_now + wait, wait > _TICK)
+            far = Promise("", promise.at - _FAR / 2, waited=True)
+            self._promises.append(far if wait > _FAR else promise)
+        return [float(at) for at in ended.split()]
 
-    def _come_back(self) -> None:
-        """Ask Redis again, now that nobody waits for the share."""
-        self._share, self._found = None, False
-        log.info("%s answers again: the gate is shared", self._link.name)
+    def _text(self) -> str:
+        return json.dumps([self.qps, self._estimate.state.text()])
 
-    def _fall_back(self, loop: asyncio.AbstractEventLoop, error: LinkError) -> None:
-        self._look_at = loop.time() + _AGAIN
-        if self._share is not None:
+    def _take_over(self, found: tuple[float | None, str], now: float) -> None:
+        """Go on from what other processes know, unless they were told of another plan."""
+        qps, state = found
+        self._known = ""
+        if qps == self.qps:
+            self._estimate.take_over(State.read(state, now))
+            self._known = self._text()
+
+    def _fall_back(self, error: LinkError) -> None:
+        now = self._running().time()
+        self._look_at = now + _AGAIN
+        if self._alone is not None:
             return
-        self._answered.clear()
         self._promises.clear()
-        self._refused_at = None
-        self._birth = _ELSEWHERE
-        share = self._limit / (self._expected or self._processes)
-        self._share = Share(share, self._window, loop.time(), self._paused_until)
+        self._answered.clear()
+        self._refused, self._version, self._known = None, _ELSEWHERE, ""
+        share = self.limit / (self._expected or self._processes)
+        self._alone = Alone(share, max(now + 1 / share, self._paused_until))
         log.warning(
             "%s: %s; until it answers, this process keeps to %.3g queries a second by itself",
             self._link.name,

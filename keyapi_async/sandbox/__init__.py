@@ -10,34 +10,20 @@ if TYPE_CHECKING:
     from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
 
 __all__ = [
-    "Asked",
-    "Fault",
-    "Faults",
-    "RateWindow",
-    "Response",
-    "Sandbox",
-    "Service",
-    "Window",
+    "Asked", "Fault", "Faults", "RateWindow", "Response", "Sandbox", "Service", "Window",
     "rate_window",
-]
-
-_HOMES = {
-    "Asked": "service",
-    "Fault": "faults",
-    "Faults": "faults",
-    "RateWindow": "windows",
-    "Response": "service",
-    "Sandbox": "server",
-    "Service": "service",
-    "Window": "windows",
-    "rate_window": "windows",
-}
+]  # fmt: skip
 
 # To a type checker, `__getattr__` would make any misspelt name an object.
 if not TYPE_CHECKING:  # pragma: no branch
 
     def __getattr__(name: str) -> object:
         """Import what is asked for only then: pytest loads the plugin in every run."""
-        if name not in _HOMES:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        homes = {
+            "Asked": "service", "Fault": "faults", "Faults": "faults", "Response": "service",
+            "Sandbox": "server", "Service": "service",
+        }  # fmt: skip
+        home = homes.get(name, "windows")
+        return getattr(importlib.import_module(f"{__name__}.{home}"), name)

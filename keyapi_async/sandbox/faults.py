@@ -1,19 +1,19 @@
 """Faults on demand: what can go wrong with an answer, and when it does."""
 
 import functools
+import gzip
 import math
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "spoilt", "zeros"]
+__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "replaced", "spoilt", "zeros"]
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 class Fault(StrEnum):
@@ -51,7 +51,7 @@ class Fault(StrEnum):
     MISSING_FIELDS = "missing_fields"
 
 
-REFUSALS: Final[Mapping[Fault, tuple[int, int, str]]] = {
+REFUSALS: Final[Mapping[Fault | None, tuple[int, int, str]]] = {
     Fault.TOO_MANY_REQUESTS: (429, 429, "qps limit exceeded"),
     Fault.SERVER_ERROR: (500, 500, "Internal server error"),
     Fault.UNAVAILABLE: (503, 503, "Service unavailable"),
@@ -65,9 +65,11 @@ REFUSALS: Final[Mapping[Fault, tuple[int, int, str]]] = {
 }
 """Faults that answer with an error envelope: HTTP status, code, message."""
 
-SPOILT: Final = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
+SPOILT: Final[frozenset[Fault | None]] = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
 """Faults that make a real answer unreadable."""
 
+_GATEWAY: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
+_HTML: Final = {"Content-Type": "text/html"}
 _TEXT: Final = re.compile(rb'"(?:[a-z_]+_(?:name|desc|text|detail|tag|list)|title)":"')
 
 
@@ -80,9 +82,8 @@ def _fault(name: Fault | str) -> Fault:
 
 def _to_rates(rates: Mapping[Fault, float] | Mapping[str, float]) -> Mapping[Fault, float]:
     known = {_fault(name): rate for name, rate in rates.items()}
-    for name, rate in known.items():
-        if not 0 <= rate <= 1:
-            raise ValueError(f"the rate of {name} must be 0 to 1, not {rate!r}")
+    if wrong := [name for name, rate in known.items() if not 0 <= rate <= 1]:
+        raise ValueError(f"the rate of {wrong[0]} must be 0 to 1, not {known[wrong[0]]!r}")
     if (total := math.fsum(known.values())) > 1:
         raise ValueError(f"rates must add up to 1 at most, not {total:g}")
     return known
@@ -126,6 +127,20 @@ class Faults:
         return None
 
 
+def replaced(fault: Fault | None, path: str) -> tuple[int, dict[str, str], bytes] | None:
+    """Status, headers and body of what is answered in KeyAPI's place; `None` if nothing is."""
+    match fault:
+        case Fault.BAD_GATEWAY | Fault.HTML:
+            return 502 if fault is Fault.BAD_GATEWAY else 200, _HTML, _GATEWAY
+        case Fault.EMPTY_BODY:
+            return 200, {}, b""
+        case Fault.REDIRECT:
+            return 302, {"Location": f"/moved{path}"}, b""
+        case Fault.ZEROS:
+            return 200, {"Content-Encoding": "gzip"}, zeros()
+    return None
+
+
 def spoilt(fault: Fault | None, body: bytes) -> bytes:
     """The bytes of an answer, as the fault leaves them."""
     match fault:
@@ -135,11 +150,10 @@ def spoilt(fault: Fault | None, body: bytes) -> bytes:
             return body.replace(b'"message":"', b'"message":"\xff\xfe', 1)
         case Fault.CONTROL_CHARACTERS:
             return _TEXT.sub(lambda found: found[0] + b"\n\t", body)
-        case _:
-            return body
+    return body
 
 
-def misshapen(fault: Fault | None, rows: Sequence[Row]) -> Mapping[str, object]:
+def misshapen(fault: Fault | None, rows: list[Row]) -> dict[str, object]:
     """The `data` of an envelope, as the fault wants it: possibly none at all."""
     match fault:
         case Fault.MISSING_DATA:
@@ -148,14 +162,13 @@ def misshapen(fault: Fault | None, rows: Sequence[Row]) -> Mapping[str, object]:
             return {"data": None}
         case Fault.OBJECT_DATA if len(rows) == 1:
             return {"data": rows[0]}
-        case Fault() if fault in _ROW_FAULTS:
-            return {"data": [_ROW_FAULTS[fault](row) for row in rows]}
-        case _:
-            return {"data": rows}
-
-
-def _with_other_types(row: Row) -> Row:
-    return {name: _other_type(name, value) for name, value in row.items()}
+        case Fault.NUMERIC_STRINGS:
+            rows = [{name: _other_type(name, row[name]) for name in row} for row in rows]
+        case Fault.UNKNOWN_FIELDS:
+            rows = [{"is_ad": 0, "video_products": "[1732322694475518433]", **row} for row in rows]
+        case Fault.MISSING_FIELDS:
+            rows = [{name: row[name] for name in row if name.endswith("_id")} for row in rows]
+    return {"data": rows}
 
 
 def _other_type(name: str, value: object) -> object:
@@ -165,29 +178,7 @@ def _other_type(name: str, value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-def _with_unknown_fields(row: Row) -> Row:
-    return {"is_ad": 0, "video_products": "[1732322694475518433]", **row}
-
-
-def _with_ids_only(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name.endswith("_id")}
-
-
-_ROW_FAULTS: Final[Mapping[Fault, Callable[[Row], Row]]] = {
-    Fault.NUMERIC_STRINGS: _with_other_types,
-    Fault.UNKNOWN_FIELDS: _with_unknown_fields,
-    Fault.MISSING_FIELDS: _with_ids_only,
-}
-
-
 @functools.cache
-def zeros(megabytes: int = 400) -> bytes:
-    """So many MB of zeros as gzip: a small body, and a large one to whoever inflates it."""
-    block = bytes(1 << 20)
-    packer = zlib.compressobj(level=1, wbits=-zlib.MAX_WBITS)
-    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
-    crc = functools.reduce(lambda crc, _: zlib.crc32(block, crc), range(megabytes), 0)
-    header = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
-    size = (megabytes << 20) & 0xFFFFFFFF
-    trailer = crc.to_bytes(4, "little") + size.to_bytes(4, "little")
-    return header + packed * megabytes + packer.flush() + trailer
+def zeros() -> bytes:
+    """64 MB of zeros as gzip: a small body, and a large one to whoever inflates it."""
+    return gzip.compress(bytes(64 << 20), compresslevel=1, mtime=0)

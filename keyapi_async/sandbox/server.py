@@ -5,17 +5,13 @@ import contextlib
 import ipaddress
 import socket
 import struct
-from datetime import date
-from types import TracebackType
 from typing import Final, Self
 
+import attrs
 from aiohttp import web
 
-from keyapi_async.sandbox.data import Samples, data_of
-from keyapi_async.sandbox.faults import Fault, Faults
-from keyapi_async.sandbox.rows import Row
-from keyapi_async.sandbox.service import Asked, Response, Service
-from keyapi_async.sandbox.windows import Window
+from keyapi_async.sandbox.faults import Fault
+from keyapi_async.sandbox.service import Response, Service
 
 __all__ = ["Sandbox"]
 
@@ -28,62 +24,39 @@ _DRIP: Final = 0.05
 """Seconds between two bytes."""
 
 
-class Sandbox(Samples):
+def _loopback(_: object, __: object, host: str) -> None:
+    with contextlib.suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return
+    raise ValueError(f"the sandbox serves loopback hosts only, not {host!r}")
+
+
+@attrs.define(kw_only=True, eq=False, repr=False, slots=False)
+class Sandbox(Service):
     """A KeyAPI of your own, on loopback: `async with Sandbox() as box: box.url, box.api_key`.
 
     Args:
         qps: queries a second; `None` for any number.
         window: how they are counted: "fixed", "sliding", "token" or "gcra".
-        credits: how many answers are paid for; `None` for any number.
+        credits: how many there are to spend; `None` for any number.
         latency: seconds before each answer.
         seed: the seed of the data.
-        faults: what goes wrong, and when.
+        faults: what goes wrong, and when; may be exchanged while it runs.
         api_key: the only key that is accepted.
-        today: the day on which rankings are asked; by default today, UTC.
+        today: the day on which rankings and trends are asked; by default today, UTC.
         host: a loopback address or "localhost".
         port: 0 for any that is free.
     """
 
-    def __init__(
-        self,
-        *,
-        qps: float | None = None,
-        window: Window | str = Window.FIXED,
-        credits: int | None = None,  # noqa: A002
-        latency: float = 0.0,
-        seed: int = 0,
-        faults: Faults | None = None,
-        api_key: str = "sandbox-key",
-        today: date | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
-    ) -> None:
-        if not _is_loopback(host):
-            raise ValueError(f"the sandbox serves loopback hosts only, not {host!r}")
-        self._service = Service(
-            seed=seed,
-            qps=qps,
-            window=window,
-            credits=credits,
-            latency=latency,
-            faults=faults,
-            api_key=api_key,
-            today=today,
-        )
-        self._entities, self._lists, _ = data_of(seed)
-        self._host, self._port = host, port
-        self._runner: web.ServerRunner | None = None
+    host: str = attrs.field(default="127.0.0.1", validator=_loopback)
+    port: int = 0
+    _runner: web.ServerRunner | None = attrs.field(default=None, init=False)
 
     async def __aenter__(self) -> Self:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self) -> None:
@@ -91,15 +64,12 @@ class Sandbox(Samples):
         if self._runner is not None:
             raise RuntimeError("this sandbox is running already")
         server = web.Server(
-            self._handle,
-            handler_cancellation=True,
-            access_log=None,
-            max_line_size=_LONGEST_URL,
+            self._handle, handler_cancellation=True, access_log=None, max_line_size=_LONGEST_URL
         )
         runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            await web.TCPSite(runner, self.host, self.port).start()
         except BaseException:
             await runner.cleanup()
             raise
@@ -119,45 +89,13 @@ class Sandbox(Samples):
         host, port = self._runner.addresses[0][:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    @property
-    def api_key(self) -> str:
-        """The key to ask with."""
-        return self._service.api_key
-
-    @property
-    def requests(self) -> list[Asked]:
-        """What was asked so far, in order."""
-        return self._service.requests
-
-    @property
-    def billed(self) -> int:
-        """Credits spent so far."""
-        return self._service.billed
-
-    @property
-    def faults(self) -> Faults:
-        """What goes wrong; may be exchanged while the sandbox runs."""
-        return self._service.faults
-
-    @faults.setter
-    def faults(self, faults: Faults) -> None:
-        self._service.faults = faults
-
-    def rows(self, path: str, **params: object) -> list[Row]:
-        """The whole list that the pages of that path are cut from; nothing is asked or billed."""
-        return self._service.rows(path, **params)
-
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "GET":
-            return web.json_response(
-                {"code": 405, "data": None, "message": "Method not allowed"}, status=405
-            )
-        answer = self._service.answer(
-            request.path,
-            request.query.items(),
-            request.headers.get("Authorization"),
-            asyncio.get_running_loop().time(),
-        )
+            refusal = {"code": 405, "data": None, "message": "Method not allowed"}
+            return web.json_response(refusal, status=405)
+        now = asyncio.get_running_loop().time()
+        key = request.headers.get("Authorization")
+        answer = self.answer(request.path, request.query.items(), key, now)
         if answer.delay:
             await asyncio.sleep(answer.delay)
         response: web.StreamResponse = web.Response()
@@ -166,17 +104,13 @@ class Sandbox(Samples):
         return response
 
 
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
-
-
 async def _send(request: web.BaseRequest, answer: Response) -> web.StreamResponse:
     """Send the answer, or lose it as its fault demands."""
     match answer.fault:
         case Fault.RESET:
-            return _drop(request, reset=True)
+            connection = request.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            return _drop(request)
         case Fault.CLOSE:
             return _drop(request)
         case Fault.TRUNCATE:
@@ -202,10 +136,7 @@ async def _begin(request: web.BaseRequest, answer: Response, length: int) -> web
     return response
 
 
-def _drop(request: web.BaseRequest, *, reset: bool = False) -> web.StreamResponse:
-    """End the connection, with an RST if asked; what is returned reaches nobody."""
-    if reset:
-        connection = request.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+def _drop(request: web.BaseRequest) -> web.StreamResponse:
+    """End the connection; what is returned reaches nobody."""
     request.protocol.force_close()
     return web.Response()

@@ -5,32 +5,26 @@ import uuid
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from http import HTTPStatus
+from itertools import chain, islice
 from typing import Final
 
 import attrs
 import orjson
 
-from keyapi_async.sandbox.data import Samples, data_of
-from keyapi_async.sandbox.faults import (
-    REFUSALS,
-    SPOILT,
-    Fault,
-    Faults,
-    misshapen,
-    spoilt,
-    zeros,
-)
-from keyapi_async.sandbox.lists import Entry
-from keyapi_async.sandbox.rows import Row, Shape
+from keyapi_async.sandbox.data import Data
+from keyapi_async.sandbox.faults import REFUSALS, SPOILT, Fault, Faults, misshapen, replaced, spoilt
+from keyapi_async.sandbox.lists import List, data_of, list_of
+from keyapi_async.sandbox.rows import Row
+from keyapi_async.sandbox.rules import CATEGORIES
 from keyapi_async.sandbox.specification import Operation, RefusedError, operations
-from keyapi_async.sandbox.windows import Window, rate_window
+from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
 
 __all__ = ["Asked", "Response", "Service"]
 
-_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
-_CALL: Final = {"page_num", "page_size", "size"}
+_CALL: Final = {"page_num": "1", "page_size": "10", "size": "30"}
 """Parameters that choose from the list, and do not say which it is."""
+_HASHTAGS: Final = 64
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 @attrs.frozen(kw_only=True)
@@ -69,50 +63,84 @@ class Asked:
     """Seconds on the clock of whoever asks the service; the event loop's in a `Sandbox`."""
 
 
-class Service(Samples):
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Service:
     """KeyAPI in memory: `answer` takes one request and decides all of it.
 
     In this order: key, path, parameters, a fault that replaces the answer, QPS, credits, rows. What
     is refused before the faults draws none; errors cost nothing; an answer that is lost or spoilt
     on its way has cost its credits.
 
-    Args:
-        seed: the seed of the data.
-        qps: queries a second; `None` for any number.
-        window: how `qps` is counted.
-        credits: how many credits there are; `None` for any number.
-        latency: seconds before each answer.
-        faults: what goes wrong; may be exchanged at any time.
-        api_key: the only key that is accepted.
-        today: the day on which rankings and trends are asked; by default today, UTC.
+    It takes what a `Sandbox` takes, without host and port.
     """
 
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        qps: float | None = None,
-        window: Window | str = Window.FIXED,
-        credits: int | None = None,  # noqa: A002
-        latency: float = 0.0,
-        faults: Faults | None = None,
-        api_key: str = "sandbox-key",
-        today: date | None = None,
-    ) -> None:
-        if latency < 0:
-            raise ValueError(f"latency must be 0 seconds or more, not {latency!r}")
-        self._entities, self._lists, self._reader = data_of(seed)
-        self.api_key = api_key
-        self.faults = Faults() if faults is None else faults
-        self.billed = 0
-        """Credits spent."""
-        self.requests: list[Asked] = []
-        """Every request so far, in order; grows until it is cleared."""
-        self._window = None if qps is None else rate_window(window, qps)
-        self._credits = credits
-        self._latency = latency
-        self._today = today
-        self._answered = 0
+    qps: float | None = None
+    window: Window | str = Window.FIXED
+    credits: int | None = None
+    latency: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    seed: int = 0
+    faults: Faults = attrs.field(factory=Faults)
+    api_key: str = "sandbox-key"
+    today: date | None = None
+    billed: int = attrs.field(default=0, init=False)
+    """Credits spent so far."""
+    requests: list[Asked] = attrs.field(factory=list, init=False)
+    """Every request so far, in order; grows until it is cleared."""
+    _answered: int = attrs.field(default=0, init=False)
+    _limit: RateWindow | None = attrs.field(init=False)
+    _data: Data = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._limit = None if self.qps is None else rate_window(self.window, self.qps)
+        self._data = data_of(self.seed)
+
+    def product_ids(self, count: int) -> list[str]:
+        """Some products, lists of all lengths among them; the documented ones first."""
+        return self._sample("product_id", count)
+
+    def user_ids(self, count: int) -> list[str]:
+        """Some creators; the documented ones first."""
+        return self._sample("user_id", count)
+
+    def seller_ids(self, count: int) -> list[str]:
+        """Some shops; the documented ones first."""
+        return self._sample("seller_id", count)
+
+    def unique_ids(self, count: int) -> list[str]:
+        """The handles of `user_ids(count)`."""
+        return [self._data.facts("user_id", one)["unique_id"] for one in self.user_ids(count)]
+
+    def video_ids(self, count: int) -> list[str]:
+        """Some videos, at most five of one creator."""
+        users = self._data.ids["user_id"].walk()
+        found = (islice(self._data.media_of_user("video_id", one), 5) for one in users)
+        return list(islice(chain.from_iterable(found), count))
+
+    def category_ids(self, count: int) -> list[str]:
+        """Some categories, those of the first level first."""
+        return list(CATEGORIES)[:count]
+
+    def _sample(self, kind: str, count: int) -> list[str]:
+        ids = self._data.ids[kind]
+        if not 0 <= count <= len(ids):
+            raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
+        return list(islice(ids.walk(), count))
+
+    def rows(self, path: str, **params: object) -> list[Row]:
+        """The whole list that the pages of that path are cut from; nothing is asked or billed.
+
+        Raises:
+            ValueError: the parameters are none that the path takes.
+        """
+        operation = operations()[path]
+        asked = {name: str(value) for name, value in params.items()}
+        call = {name: value for name, value in _CALL.items() if name in operation.parameters}
+        try:
+            operation.check([*{**call, **asked}.items()])
+            found = self._list(operation, asked)
+        except RefusedError as refusal:
+            raise ValueError(str(refusal)) from None
+        return found.rows(0, len(found))
 
     def answer(
         self, path: str, query: Iterable[tuple[str, str]], authorization: str | None, now: float
@@ -124,151 +152,89 @@ class Service(Samples):
         try:
             operation = self._admit(path, pairs, authorization)
             fault = self.faults.draw()
-            response = self._replacement(path, fault) or self._success(
-                operation, params, fault, now
-            )
+            response = self._answer(operation, params, fault, now)
         except RefusedError as refusal:
-            response = self._refuse(refusal, fault)
-        self._answered += 1
+            response = self._refuse(refusal)
+        late = self.faults.delay if fault is Fault.DELAY else 0.0
+        response = attrs.evolve(response, fault=fault, delay=self.latency + late)
         self.billed += response.billed
+        page, size = (params.get(name, "") for name in ("page_num", "page_size"))
         self.requests.append(
             Asked(
                 path=path,
                 params=params,
-                page_num=_number(params.get("page_num", "")),
-                page_size=_number(params.get("page_size", "")),
+                page_num=int(page) if re.fullmatch("[0-9]{1,9}", page) else None,
+                page_size=int(size) if re.fullmatch("[0-9]{1,9}", size) else None,
                 status=response.status,
                 code=response.code,
                 billed=response.billed,
-                fault=response.fault,
+                fault=fault,
                 at=now,
             )
         )
+        self._answered += 1
         return response
-
-    def rows(self, path: str, **params: object) -> list[Row]:
-        """The whole list that the pages of that path are cut from; nothing is asked or billed.
-
-        Raises:
-            ValueError: the parameters are none that the path takes.
-        """
-        operation = operations()[path]
-        asked = {name: str(value) for name, value in params.items()}
-        call = {"page_num": "1", "page_size": "10", "size": "30"}
-        needed = {name: call[name] for name in call if name in operation.parameters}
-        try:
-            operation.check([*{**needed, **asked}.items()])
-            shape, entries = self._list(operation, asked)
-        except RefusedError as refusal:
-            raise ValueError(str(refusal)) from None
-        return [shape.row(entry) for entry in entries]
 
     def _admit(
         self, path: str, pairs: Sequence[tuple[str, str]], authorization: str | None
     ) -> Operation:
-        if not authorization:
-            raise RefusedError(401, 401, "apiKey is null")
         if authorization != f"Bearer {self.api_key}":
-            raise RefusedError(401, 401, "apiKey is invalid")
-        if path not in operations():
+            raise RefusedError(401, 401, f"apiKey is {'invalid' if authorization else 'null'}")
+        if (operation := operations().get(path)) is None:
             raise RefusedError(404, 404, f"No such endpoint: {path}")
-        operations()[path].check(pairs)
-        return operations()[path]
+        operation.check(pairs)
+        return operation
 
-    def _replacement(self, path: str, fault: Fault | None) -> Response | None:
-        if fault is not None and fault in REFUSALS:
-            raise RefusedError(*REFUSALS[fault])
-        match fault:
-            case Fault.BAD_GATEWAY:
-                return self._response(502, _GATEWAY, fault, {"Content-Type": "text/html"})
-            case Fault.HTML:
-                return self._response(200, _GATEWAY, fault, {"Content-Type": "text/html"})
-            case Fault.EMPTY_BODY:
-                return self._response(200, b"", fault)
-            case Fault.REDIRECT:
-                return self._response(302, b"", fault, {"Location": f"/moved{path}"})
-            case Fault.ZEROS:
-                return self._response(200, zeros(), fault, {"Content-Encoding": "gzip"})
-            case _:
-                return None
-
-    def _success(
+    def _answer(
         self, operation: Operation, params: Mapping[str, str], fault: Fault | None, now: float
     ) -> Response:
-        if self._window is not None and self._window.admit(now) is not None:
+        if fault in REFUSALS:
+            raise RefusedError(*REFUSALS[fault])
+        if (instead := replaced(fault, operation.path)) is not None:
+            status, headers, body = instead
+            return Response(status=status, headers=_JSON | headers, body=body)
+        if self._limit is not None and self._limit.admit(now) is not None:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
-        if self._credits is not None and self.billed + operation.credits > self._credits:
+        if self.credits is not None and self.billed + operation.credits > self.credits:
             raise RefusedError(*REFUSALS[Fault.QUOTA])
-        data = self._data(operation, params, fault)
+        if operation.paging == "page_limit":
+            data = _hashtags(int(params["page"]), int(params["limit"]))
+        else:
+            found = self._list(operation, params)
+            size = int(params.get("page_size", params.get("size", len(found))))
+            start = (int(params.get("page_num", 1)) - 1) * size
+            data = misshapen(fault, found.rows(start, start + size))
         halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
         envelope = {"code": 0, "message": "success", **data}
         body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
-        code = None if fault in SPOILT else 0
-        body = spoilt(fault, body)
-        return self._response(200, body, fault, code=code, billed=operation.credits)
-
-    def _data(
-        self, operation: Operation, params: Mapping[str, str], fault: Fault | None
-    ) -> Mapping[str, object]:
-        if not operation.properties:
-            return {"data": _outside(operation, params)}
-        shape, entries = self._list(operation, params)
-        size = int(params.get("page_size", params.get("size", len(entries))))
-        start = (int(params.get("page_num", 1)) - 1) * size
-        return misshapen(fault, [shape.row(entry) for entry in entries[start : start + size]])
-
-    def _list(
-        self, operation: Operation, params: Mapping[str, str]
-    ) -> tuple[Shape, Sequence[Entry]]:
-        kept = tuple(sorted((name, params[name]) for name in params.keys() - _CALL))
-        return self._reader.read(operation, kept, self._today or datetime.now(UTC).date())
-
-    def _refuse(self, refusal: RefusedError, fault: Fault | None = None) -> Response:
-        body = orjson.dumps({"code": refusal.code, "data": None, "message": refusal.message})
-        headers = {}
-        if refusal.status == HTTPStatus.TOO_MANY_REQUESTS and self.faults.retry_after is not None:
-            after = self.faults.retry_after
-            headers["Retry-After"] = after if isinstance(after, str) else f"{after:g}"
-        return self._response(refusal.status, body, fault, headers, code=refusal.code)
-
-    def _response(
-        self,
-        status: int,
-        body: bytes,
-        fault: Fault | None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        code: int | None = None,
-        billed: int = 0,
-    ) -> Response:
-        late = self.faults.delay if fault is Fault.DELAY else 0.0
         return Response(
-            status=status,
+            status=200,
+            headers=_JSON,
+            body=spoilt(fault, body),
+            code=None if fault in SPOILT else 0,
+            billed=operation.credits,
+        )
+
+    def _list(self, operation: Operation, params: Mapping[str, str]) -> List:
+        asked = tuple(sorted((name, params[name]) for name in params.keys() - _CALL.keys()))
+        return list_of(operation, asked, self.today or datetime.now(UTC).date(), self.seed)
+
+    def _refuse(self, refusal: RefusedError) -> Response:
+        after = self.faults.retry_after
+        wait = refusal.status == 429 and after is not None
+        more = {"Retry-After": f"{after:g}" if isinstance(after, float) else f"{after}"}
+        body = orjson.dumps({"code": refusal.code, "data": None, "message": str(refusal)})
+        return Response(
+            status=refusal.status,
+            headers=_JSON | more if wait else _JSON,
             body=body,
-            headers={"Content-Type": "application/json", **(headers or {})},
-            code=code,
-            billed=billed,
-            fault=fault,
-            delay=self._latency + late,
+            code=refusal.code,
         )
 
 
-def _outside(operation: Operation, params: Mapping[str, str]) -> Mapping[str, object]:
-    """Hashtags: the data of the paths that the specification lacks."""
-    size = int(params.get("limit", 20))
-    page, total = int(params.get("page", 1)), 64
-    rows = [
-        {"hashtag_id": str(7000 + rank), "hashtag_name": f"tag{rank}", "rank": rank}
-        for rank in range(1, total + 1)[(page - 1) * size : page * size]
-    ]
-    if operation.paging == "none":
-        return {"list": rows}
-    more = page * size < total
-    return {
-        "list": rows,
-        "pagination": {"page": page, "size": size, "total": total, "has_more": more},
-    }
-
-
-def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+def _hashtags(page: int, size: int) -> dict[str, object]:
+    """The data of the one path that pages by `page` and `limit`."""
+    ranks = range(1, _HASHTAGS + 1)[(page - 1) * size : page * size]
+    rows = [{"hashtag_id": f"{7000 + n}", "hashtag_name": f"tag{n}", "rank": n} for n in ranks]
+    paging = {"page": page, "size": size, "total": _HASHTAGS, "has_more": page * size < _HASHTAGS}
+    return {"data": {"list": rows, "pagination": paging}}

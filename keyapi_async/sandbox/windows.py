@@ -1,4 +1,4 @@
-"""Rate windows: the four ways in which a server may count queries per second."""
+"""Rate windows: the ways in which a server may count queries per second."""
 
 import math
 from collections import deque
@@ -16,6 +16,7 @@ class Window(StrEnum):
     SLIDING = "sliding"
     TOKEN = "token"  # noqa: S105
     GCRA = "gcra"
+    SPACED = "spaced"
 
 
 class RateWindow(Protocol):
@@ -26,8 +27,12 @@ class RateWindow(Protocol):
         ...
 
 
-def rate_window(window: Window | str, qps: float) -> RateWindow:
-    """The window of that kind for `qps` queries a second; below 1, for one in `1 / qps` seconds."""
+def rate_window(window: Window | str, qps: float, burst: int | None = None) -> RateWindow:
+    """The window of that kind for `qps` queries a second; below 1, for one in `1 / qps` seconds.
+
+    Those that space queries evenly admit `burst` of them at once: half a period's, where it is
+    `None`, for `gcra`, and never more than one for `spaced`.
+    """
     if not (qps > 0 and math.isfinite(qps)):
         raise ValueError(f"qps must be a finite number above 0, not {qps!r}")
     try:
@@ -35,8 +40,16 @@ def rate_window(window: Window | str, qps: float) -> RateWindow:
     except ValueError:
         allowed = ", ".join(Window)
         raise ValueError(f"window must be one of {allowed}, not {window!r}") from None
+    if burst is not None and (kind is not Window.GCRA or burst < 1):
+        raise ValueError(f"burst must be 1 or more, and only gcra has one, not {burst!r} of {kind}")
     limit = max(1, math.floor(qps))
-    return _KINDS[kind](limit, limit / qps)
+    if kind is Window.SPACED:
+        burst = 1
+    elif burst is None:
+        burst = math.ceil(limit / 2)
+    if (counted := _COUNTED.get(kind)) is not None:
+        return counted(limit, limit / qps)
+    return _Gcra(1 / qps, burst)
 
 
 class _Fixed:
@@ -88,11 +101,11 @@ class _Token:
 
 
 class _Gcra:
-    """Even spacing (ATM's cell rate algorithm), with a tolerance of half a period for bursts."""
+    """Even spacing (ATM's cell rate algorithm), with a tolerance for bursts of so many."""
 
-    def __init__(self, limit: int, period: float) -> None:
-        self._spacing = period / limit
-        self._tolerance = (math.ceil(limit / 2) - 1) * self._spacing
+    def __init__(self, spacing: float, burst: int) -> None:
+        self._spacing = spacing
+        self._tolerance = (burst - 1) * spacing
         self._due = -math.inf
 
     def admit(self, now: float) -> float | None:
@@ -103,9 +116,8 @@ class _Gcra:
         return None
 
 
-_KINDS: Final[Mapping[Window, Callable[[int, float], RateWindow]]] = {
+_COUNTED: Final[Mapping[Window, Callable[[int, float], RateWindow]]] = {
     Window.FIXED: _Fixed,
     Window.SLIDING: _Sliding,
     Window.TOKEN: _Token,
-    Window.GCRA: _Gcra,
 }

@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from rich.console import Console
-
 
 class Terminal(io.StringIO):
     """What a program takes for a terminal."""
@@ -19,13 +17,13 @@ class Terminal(io.StringIO):
         return True
 
 
-def screen(stream: io.StringIO, term: str = "xterm-256color") -> Console:
-    return Console(
-        file=stream, width=80, force_terminal=True, color_system=None, _environ={"TERM": term}
-    )
+def environment(**extra: str) -> dict[str, str]:
+    unset = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    return {**kept, "TERM": "xterm-256color", **extra}
 
 
-def on_terminal(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[int, str]:
+def on_terminal(command: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
     """Run a command on a pseudo-terminal; give its exit code and all it wrote."""
     here, there = pty.openpty()
     with subprocess.Popen(command, stdin=there, stdout=there, stderr=there, env=env) as process:

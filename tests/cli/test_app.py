@@ -1,144 +1,256 @@
-"""Help, version, usage errors and the end of every other error."""
+"""The command line itself: help, versions, errors and exit codes, and the small commands."""
 
 import importlib
+import io
+import json
+import os
+import signal
+import socket
+import sqlite3
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
-import typer
 
-from keyapi_async import __version__
-from keyapi_async.cli import app as app_module
-from keyapi_async.cli import demo as demo_module
+from keyapi_async import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CreditBudgetError,
+    InvalidParameterError,
+    KeyAPIError,
+    QuotaExceededError,
+    __version__,
+)
+from keyapi_async.api import endpoints
 from keyapi_async.cli import main
 from keyapi_async.cli.app import run
-from keyapi_async.errors import QuotaExceededError
+from keyapi_async.cli.exits import InputError, exit_code, sentence
+from keyapi_async.cli.terminal import clock, console, plain
+from keyapi_async.harvest import HarvestReport, HarvestStoppedError, LedgerError
+from keyapi_async.sandbox import Sandbox
+from tests.cli.commands import Capture, said
+from tests.cli.terminals import Terminal
 
-Capture = pytest.CaptureFixture[str]
-
-
-def demo_raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    async def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(demo_module, "_demo", fail)
-
-
-def test_version(capsys: Capture) -> None:
-    assert run(["--version"]) == 0
-    assert capsys.readouterr().out == f"keyapi-async {__version__}\n"
-
-
-NOUNS = ("creators", "videos", "ranking", "livestreams", "products")
-COMMANDS = ("demo", "sandbox", "export", "status", "estimate", "harvest", *NOUNS)
-
-
-@pytest.mark.parametrize(
-    "args", [[], *([name] for name in COMMANDS), *(["harvest", noun] for noun in NOUNS)]
-)
-def test_every_help_has_an_example_and_fits(args: list[str], capsys: Capture) -> None:
-    assert run([*args, "--help"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.strip().startswith("Example:  keyapi-async") for line in lines)
-    assert max(map(len, lines)) <= 80
-    assert not any(line.lstrip("│ *").split("  ")[0].endswith("…") for line in lines)
+RANKED = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
+    "--influencer-rank-field", "total-followers-cnt")  # fmt: skip
+NAMES = [(one.resource, one.name) for one in endpoints()]
+PLAIN = [("export",), ("status",), ("report",), ("demo",), ("endpoints",), ("sandbox",)]
+COMMANDS = [
+    *((), ("product",), ("harvest",), ("estimate", "shop")),
+    *PLAIN,
+    *NAMES,
+    *(("harvest", *one) for one in NAMES[::5]),
+    ("estimate", "influencer", "detail"),
+]
 
 
-def test_no_command_gets_the_help(capsys: Capture) -> None:
-    assert run([]) == 2
-    told = capsys.readouterr().out
-    assert "Example:  keyapi-async demo" in told
-    assert "The key comes from KEYAPI_TOKEN" in told
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
+def test_every_help_fits_and_has_an_example(args: tuple[str, ...], capsys: Capture) -> None:
+    heard = said(capsys, *args, "--help")
+    assert (heard.code, heard.err) == (0, "")
+    assert max(map(len, heard.out.splitlines())) <= 80
+    assert "``" not in heard.out
+    if len(args) != 1 or args in PLAIN:
+        lines = " ".join(heard.out.split())
+        assert f"Example: keyapi-async {' '.join(args) or 'demo'}" in lines or "COMMAND" in lines
+
+
+def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.delenv("KEYAPI_TOKEN", raising=False)
+    told = said(capsys).out
+    for word in (__version__, "keyapi-async demo", "is not set: get a key at https://"):
+        assert word in told
+    monkeypatch.setenv("KEYAPI_TOKEN", "secret")
+    told = said(capsys).out
+    assert "KEYAPI_TOKEN is set." in told
+    assert "secret" not in told
+    heard = said(capsys, "harvest")
+    assert (heard.code, heard.err) == (2, "")
+    assert "Usage: keyapi-async harvest" in heard.out
 
 
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["dmeo"], "keyapi-async: No such command 'dmeo'"),
-        (["--colour"], "keyapi-async: No such option: --colour"),
-        (["demo", "--products", "0"], "keyapi-async demo: Invalid value for '--products'"),
-        (
-            ["estimate"],
-            "keyapi-async estimate: Missing argument 'noun' (see keyapi-async estimate --",
-        ),
-        (["estimate", "x"], "'noun': 'x' is not one of 'creators', 'videos', 'ranking', "),
-        (
-            ["ranking", "--region", "US"],
-            "Missing option '--rank-type' (see keyapi-async ranking --",
-        ),
-        (["demo", "--products", "many"], "keyapi-async demo: Invalid value for '--products'"),
-        (["demo", "--qps", "0"], "'--qps': 0 is not a number above 0 (see"),
-        (["demo", "--qps", "nan"], "keyapi-async demo: Invalid value for '--qps'"),
-        (["demo", "--qps", "1e9"], "keyapi-async demo: Invalid value for '--qps'"),
-        (["demo", "--seed", "-1"], "keyapi-async demo: Invalid value for '--seed'"),
-        (["sandbox", "--port", "65536"], "keyapi-async sandbox: Invalid value for '--port'"),
-        (["sandbox", "--qps", "inf"], "'--qps': inf is not a number above 0 (see"),
-        (["sandbox", "--latency", "nan"], "'--latency': nan is not a number of 0 or more (see"),
-        (["sandbox", "--window", "round"], "keyapi-async sandbox: Invalid value for '--window'"),
+        (["prodct"], "keyapi-async: there is no 'prodct' here; did you mean product? (see"),
+        (["product", "creatrs"], "did you mean creators? (see keyapi-async product --help)"),
+        (["harvest", "products"], "did you mean product?"),
+        (["harvest", "shop", "x"], "there are list, detail, trends"),
+        (["--verson"], "No such option: --verson (Possible options: --version)"),
+        (["status"], "Missing argument 'LEDGER'"),
+        (["demo", "--qps", "0"], "0 is not a number above 0"),
+        (["demo", "extra\x1b]0;"], "unexpected extra argument"),
+        (["product", "creators", "abc"], "'abc' is not accepted: an id is a string of digits"),
+        (["product", "creators"], "Missing argument 'PRODUCT_ID'"),
+        (["product", "creators", "1", "--sort-type", "dessc"], "did you mean desc?"),
+        (["product", "creators", "1", "--sort-type", "up"], "there are asc, desc"),
+        (["product", "creators", "1", "--until", "never"], "'never' is not one of"),
+        (["product", "creators", "1", "--columns", "nickname"], "did you mean nick_name?"),
+        (["product", "creators", "1", "--qps", "nan"], "nan is not a number above 0"),
+        (["influencer", "videos"], "give either --user-id or --unique-id"),
+        (["influencer", "videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id"),
+        (["influencer", "detail", "--user-ids", "1,x"], "'x' is not accepted"),
+        (["product", "list", "--region", "USA"], "'USA' is not accepted"),
+        (["product", "list", "--region", "US", "--min-views-cnt", "x"], "No such option"),
+        (["product", "list", "--region", "US", "--free-shipping", "x"], "'x' is not accepted"),
+        ([*RANKED, "--date", "2026-07-02"], "you probably mean 2026-07-01"),
+        (["status", "none.db"], "there is no such ledger"),
+        (["export", "none.db", "x.csv"], "there is no such ledger"),
+        (["export", "x.db", "x.csv", "--snapshots", "some"], "'some' is not one of"),
+        (["harvest", "influencer", "videos"], "give either --ids or --handles"),
+        (["estimate", "influencer", "videos", "--ids=a", "--handles=b"], "give either --ids or"),
+        (["sandbox", "--host", "0.0.0.0"], "loopback"),  # noqa: S104  # it is refused
     ],
 )
-def test_bad_usage_gets_one_sentence(args: list[str], told: str, capsys: Capture) -> None:
-    assert run(args) == 2
-    captured = capsys.readouterr()
-    assert told in captured.err
-    assert captured.err.endswith("--help)\n")
-    assert captured.err.count("\n") == 1
-    assert captured.out == ""
-
-
-def test_an_error_gets_one_sentence_and_its_code(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+def test_bad_usage_gets_one_sentence_and_costs_nothing(
+    args: list[str], told: str, box: Sandbox, capsys: Capture
 ) -> None:
-    demo_raising(monkeypatch, QuotaExceededError("apiKey quota is not enough"))
-    assert run(["demo"]) == 4
-    assert capsys.readouterr().err == "keyapi-async: apiKey quota is not enough\n"
+    heard = said(capsys, *args)
+    assert (heard.code, heard.out) == (2, "")
+    assert told in heard.err
+    assert heard.err.count("\n") == 1
+    assert not box.requests
 
 
-def test_debug_shows_where_an_error_came_from(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    demo_raising(monkeypatch, OSError("disk full"))
-    assert run(["--debug", "demo"]) == 1
-    shown = capsys.readouterr().err
-    assert shown.startswith("Traceback")
-    assert shown.endswith("\nkeyapi-async: disk full\n")
+def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [json.loads(line) for line in said(capsys, "endpoints").out.splitlines()]
+    assert [(one["resource"], one["name"]) for one in listed] == NAMES
+    ranking = next(one for one in listed if one["name"] == "ranking")
+    assert "date" in set(ranking["parameters"]) - set(ranking["required"])
+    seen = Terminal()
+    monkeypatch.setattr(sys, "stdout", seen)
+    monkeypatch.setenv("TERM", "dumb")
+    assert run(["endpoints"]) == 0
+    assert run(["endpoints", "--long"]) == 0
+    assert all(seen.getvalue().count(f"{one} {name} ") == 2 for one, name in NAMES)
+    assert "ProductCreator: " in seen.getvalue()
 
 
-def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    demo_raising(monkeypatch, ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
-        run(["demo"])
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
-def test_an_interrupt_is_quiet(
-    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    demo_raising(monkeypatch, error)
-    assert run(["demo"]) == 130
-    captured = capsys.readouterr()
-    assert captured.out + captured.err.strip() == ""
+def test_the_sandbox_serves_until_ctrl_c(taken_port: int, capsys: Capture) -> None:
+    heard = said(capsys, "sandbox", "--port", str(taken_port))
+    assert heard.code == 2
+    assert heard.err == (
+        f"keyapi-async: cannot listen on port {taken_port} of 127.0.0.1"
+        " (address already in use): choose another --port\n"
+    )
+    timer = threading.Timer(1.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    heard = said(capsys, "sandbox", "--port", "0")
+    timer.join()
+    assert (heard.code, heard.err) == (130, "")
+    assert "export KEYAPI_BASE_URL=http://127.0.0.1:" in heard.out
 
 
 def test_an_interrupt_on_a_terminal_leaves_the_line_of_its_sign(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    demo_raising(monkeypatch, typer.Abort())
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert run(["demo"]) == 130
-    assert capsys.readouterr().err == "\n"
+    seen = Terminal()
+    monkeypatch.setattr(sys, "stderr", seen)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    assert run(["sandbox", "--port", "0"]) == 130
+    timer.join()
+    assert seen.getvalue() == "\n"
 
 
-def test_a_closed_pipe_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    abandoned = []
-    monkeypatch.setattr(app_module, "abandon_output", lambda: abandoned.append(True))
+def _full(error_code: str) -> LedgerError:
+    error, cause = LedgerError(Path("x"), "no"), sqlite3.OperationalError()
+    cause.sqlite_errorname = error_code
+    error.__cause__ = cause
+    return error
 
-    def write(_: str) -> int:
-        raise BrokenPipeError
 
-    monkeypatch.setattr(sys.stdout, "write", write)
-    assert run(["demo", "--products", "1", "--qps", "1000"]) == 0
-    assert abandoned == [True]
-    assert "Traceback" not in capsys.readouterr().err
+def _stopped(cause: Exception | None) -> HarvestStoppedError:
+    error = HarvestStoppedError("stopped", HarvestReport(done=0, failed=0, left=0))
+    error.__cause__ = cause
+    return error
+
+
+NO_NETWORK = ConnectionFailedError("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (InputError("bad \x1b input"), 2, r"keyapi-async: bad \x1b input"),
+        (ConfigurationError("no key"), 2, "keyapi-async: no key"),
+        (InvalidParameterError("x", 1, "2"), 2, "x=1 is not accepted"),
+        (AuthenticationError("apiKey is invalid"), 3, "check KEYAPI_TOKEN: the key alone"),
+        (QuotaExceededError("no"), 4, "no"),
+        (CreditBudgetError("no"), 4, "no"),
+        (NO_NETWORK, 1, "check the network, and KEYAPI_BASE_URL"),
+        (_stopped(AuthenticationError("no")), 3, "check KEYAPI_TOKEN"),
+        (_stopped(NO_NETWORK), 1, "check the network"),
+        (_stopped(None), 1, "stopped"),
+        (_full("SQLITE_FULL"), 1, "x: no"),
+        (_full("SQLITE_NOTADB"), 2, "x: no"),
+        (KeyAPIError(""), 1, "keyapi-async: KeyAPIError"),
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
+    ],
+)
+def test_every_error_has_its_code_and_its_sentence(error: Exception, code: int, told: str) -> None:
+    assert exit_code(error) == code
+    assert told in sentence(error)
+    assert sentence(error).isprintable()
+
+
+def test_debug_shows_where_an_error_came_from(box: Sandbox, capsys: Capture) -> None:
+    heard = said(capsys, "--debug", "status", "none.db")
+    assert heard.err.startswith("Traceback")
+    assert heard.err.endswith("\nkeyapi-async: none.db: there is no such ledger\n")
+    assert "Traceback" not in said(capsys, "status", "none.db").err
+
+
+def test_a_closed_pipe_is_quiet(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = os.pipe()
+    os.close(here)
+    rows = ["product", "creators", box.product_ids(9)[-1], "--format", "table"]
+    broken = ["status", "none.db"]
+    for args, code in (["endpoints"], 0), (["--help"], 0), (rows, 0), (broken, 2):
+        streams = [os.fdopen(os.dup(there), "w") for _ in range(2)]
+        monkeypatch.setattr(sys, "stdout", streams[0])
+        monkeypatch.setattr(sys, "stderr", streams[1])
+        assert run(args) == code
+        for stream in streams:
+            with suppress(BrokenPipeError):
+                stream.close()
+    os.close(there)
+    assert len(box.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("prod", "product"),
+        ("harvest product crea", "creators"),
+        ("product nothing x", ""),
+        ("product creators --sort-type d", "desc"),
+        ("product creators --product-inf", "--product-influencer-sort-field"),
+    ],
+)
+def test_words_are_completed(
+    words: str, found: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("_KEYAPI_ASYNC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line := f"keyapi-async {words}")
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    heard = said(capsys)
+    assert (heard.code, heard.out.strip(), heard.err) == (0, found, "")
 
 
 def test_module_and_entry_point_are_one(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -157,14 +269,40 @@ def test_without_the_extra_one_sentence_says_what_to_install(
         if name.startswith(("keyapi_async.cli.", missing + ".")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr(sys, "argv", ["keyapi-async"])
     assert main() == 2
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1
-    assert "pip install 'keyapi-async[cli]'" in captured.err
-    assert captured.out == ""
+    heard = capsys.readouterr()
+    assert (heard.out, heard.err.count("\n")) == ("", 1)
+    assert "pip install 'keyapi-async[cli]'" in heard.err
 
 
 def test_any_other_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyapi_async.cli.app", None)
     with pytest.raises(ModuleNotFoundError):
         main()
+
+
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("Glow Girl", "Glow Girl"),
+        ("  two\nlines\t\u2028here ", "two lines here"),
+        ("\x1b[31mred\x07\x00", "[31mred"),
+        ("\u202eevil\u200b", "evil"),
+        ("👩🏽\u200d🦱", "👩🦱"),
+        ("🛍\ufe0f", "🛍"),
+        ("🇺🇳", "UN"),
+        ("美咲 ต้นกล้า", "美咲 ต้นกล้า"),
+    ],
+)
+def test_foreign_text_is_one_line_of_plain_glyphs(foreign: str, shown: str) -> None:
+    assert plain(foreign) == shown
+
+
+def test_consoles_show_text_as_it_is_and_what_a_stream_can() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    console(stream).print("[bold]:smile: é")
+    stream.flush()
+    assert raw.getvalue() == b"[bold]:smile: ?\n"
+    assert [clock(one) for one in (None, 0.1, 100_000)] == ["-:--:--", "0:00:01", "1 day, 3:46:40"]

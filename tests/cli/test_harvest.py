@@ -1,283 +1,334 @@
-"""``harvest``: the bulk job, its ids, its files and its exit codes."""
+"""``harvest``, ``estimate``, ``export`` and ``status``: many lists, and the ledger they go to."""
 
+import asyncio
 import csv
 import io
-import json
-import re
 import sqlite3
 import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 
-from benchmarks.shared_gate import RedisServer
-from keyapi_async.cli import harvest as harvest_module
-from keyapi_async.cli import keys
-from keyapi_async.cli.app import run
-from keyapi_async.cli.exits import exit_code
-from keyapi_async.errors import QuotaExceededError
-from keyapi_async.harvest import HarvestReport, HarvestStoppedError, Job, LedgerError
+from keyapi_async.api import endpoints
+from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.cli.display import display_on, follow
+from keyapi_async.cli.ledger import status_lines
+from keyapi_async.cli.terminal import console
+from keyapi_async.harvest import Harvest, Progress, Status
 from keyapi_async.sandbox import Fault, Faults, Sandbox
+from tests.cli.commands import Capture, answering, arguments, interrupt, said, value_of, when
+from tests.cli.terminals import Terminal
+from tests.redis_server import RedisServer
 
-Capture = pytest.CaptureFixture[str]
-
+EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
+CREATORS = ("product", "creators")
+HARVEST = ("harvest", *CREATORS, "--ids", "ids.txt", "--db", "x.db")
 FAST = ("--qps", "2000")
-MONTH = ("--regions", "US", "--rank-type", "month", "--rank-field", "sales")
-TOLD = (
-    "keyapi-async: 3 of 5 ids of ids.txt are not accepted"
-    " (an id is a string of digits, or an int); nothing was asked for"
-    "; a spreadsheet has rounded ids: format their column as text there, and fill it anew"
-)
 
 
-def file_of(name: str, *lines: str) -> str:
-    Path(name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return name
+def rows_of(file: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(Path(file).read_text("utf-8-sig"), newline="")))
 
 
-def short(box: Sandbox, count: int = 4) -> list[str]:
-    """Give products whose lists are short."""
-    ids = [one for one in box.product_ids(100) if len(box.world.product_creators(one)) < 40]
-    return ids[:count]
+def age(ledger: str) -> None:
+    """Let everything in a ledger have been read two hours ago."""
+    with closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("UPDATE list SET read_at = read_at - 7200")
 
 
-def rows_of(box: Sandbox, ids: list[str]) -> int:
-    return sum(len(box.world.product_creators(one)) for one in ids)
-
-
-def test_it_reads_all_lists_exports_them_and_asks_for_nothing_twice(
-    box: Sandbox, capsys: Capture
+@pytest.mark.parametrize("endpoint", EVERY.values(), ids=EVERY)
+def test_every_endpoint_is_estimated_harvested_and_exported(
+    endpoint: Endpoint, box: Sandbox, capsys: Capture
 ) -> None:
-    ids = short(box)
-    file_of("ids.txt", ids[0], "", f"  {ids[1]}  ", *ids[2:], ids[0])
-    files = ("--export", "c.csv", "--export", "c.jsonl", "--export", "c.parquet")
-    assert run(["harvest", "creators", "--ids", "ids.txt", *files, *FAST]) == 0
-    captured = capsys.readouterr()
-    rows = rows_of(box, ids)
-    assert "4 done, 0 failed, 0 left" in captured.out
-    assert f"c.csv ({rows:,} rows)" in captured.out
-    assert captured.err == ""
-    lines = Path("c.jsonl").read_text(encoding="utf-8").splitlines()
-    assert {json.loads(line)["list_product_id"] for line in lines} <= set(ids)
-    assert len(lines) == rows
-    assert Path("creators.db").exists()
-    asked = len(box.requests)
-    assert run(["harvest", "creators", "--ids", "ids.txt", *FAST]) == 0
-    assert len(box.requests) == asked
-    assert "0 rows in 0 pages" in capsys.readouterr().out
+    Path("ids.txt").write_text(f"{value_of(box, endpoint)}  # one\n", encoding="utf-8")
+    args = [endpoint.resource, endpoint.name, *arguments(box, endpoint, files=True)]
+    estimate = said(capsys, "estimate", *args)
+    assert (estimate.code, len(box.requests)) == (0, 0), estimate.err
+    assert estimate.facts["credits"].startswith(f"{endpoint.credits} at least")
+    heard = said(capsys, "harvest", *args, "--max-credits", "4", *FAST)
+    assert heard.code in {0, 4}, heard.err
+    ledger = f"{endpoint.resource}-{endpoint.name}.db"
+    assert said(capsys, "export", ledger, "x.csv").code == 0
+    status = said(capsys, "status", ledger).facts
+    assert status["name"] == f"{endpoint.resource} {endpoint.name}"
+    assert status["read"] == heard.facts["read"]
+    assert heard.facts["read"].startswith(f"{len(rows_of('x.csv')):,} row")
 
 
-@pytest.mark.parametrize("noun", ["videos", "handles", "ranking", "livestreams", "products"])
-def test_every_noun_is_harvested(noun: str, box: Sandbox, capsys: Capture) -> None:
-    file_of("users.txt", *box.user_ids(2))
-    file_of("handles.txt", *("@" + one for one in box.unique_ids(2)))
-    file_of("videos.txt", *box.video_ids(11))
-    args = {
-        "videos": ["videos", "--ids", "users.txt", "--sort-field", "create_time"],
-        "handles": ["videos", "--handles", "handles.txt"],
-        "ranking": ["ranking", "--dates", "2026-06-01,2026-07-01", "--regions", "US,gb", *MONTH],
-        "livestreams": ["livestreams", "--ids", "users.txt"],
-        "products": ["products", "--ids", "videos.txt", "--until", "empty-page"],
-    }[noun]
-    code = run(["harvest", *args, "--db", "x.db", "--max-credits", "60", *FAST])
-    assert code in {0, 4}
-    assert Path("x.db").exists()
-    lists = 4 if noun == "ranking" else 2
-    with sqlite3.connect("x.db") as db:
-        assert db.execute("SELECT count(*) FROM list").fetchone() == (lists,)
-    db.close()
-    assert "credits" in capsys.readouterr().out
-
-
-def test_a_column_of_a_csv_has_the_ids(box: Sandbox) -> None:
-    ids = short(box, 2)
-    with Path("ids.csv").open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerows([["name", "id"], ["a\nb", ids[0]], ["c"], ["d", ids[1]]])
-    args = ["harvest", "creators", "--ids", "ids.csv", "--column", "id"]
-    assert run([*args, *FAST]) == 0
-    assert {dict(one.params)["product_id"] for one in box.requests} == set(ids)
-
-
-def test_standard_input_has_the_ids(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeff" + "\n".join(short(box, 1))))
-    assert run(["harvest", "creators", "--ids", "-", *FAST]) == 0
-
-
-def test_all_bad_ids_are_told_with_their_lines(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+def test_a_second_run_buys_nothing_and_the_exports_agree(
+    box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
-    file_of("ids.txt", "1", "abc", "", "1.7e18", "2", "\x1b[31m")
-    assert run(["harvest", "creators", "--ids", "ids.txt"]) == 2
-    assert capsys.readouterr().err.splitlines() == [
-        "ids.txt:2: 'abc'",
-        "ids.txt:4: '1.7e18'",
-        "ids.txt:6: '\\x1b[31m'",
-        TOLD,
-    ]
-    monkeypatch.setattr(keys, "_SHOWN", 1)
-    assert run(["harvest", "videos", "--handles", file_of("h.txt", "a b", "ok", "c d")]) == 2
-    assert capsys.readouterr().err.startswith("h.txt:1: 'a b'\n… and 1 more\nkeyapi-async: 2 of 3")
-    assert run(["estimate", "creators", "--ids", "ids.txt"]) == 2
-    assert not box.requests
-    assert not list(Path().glob("*.db"))
+    billed = box.billed
+    estimate = said(capsys, "estimate", *CREATORS, "--ids", "ids.txt", "--rows-per-list", "10")
+    assert estimate.facts["credits"] == "24 at least, with 10 rows a list"
+    files = [f"--export=c.{kind}" for kind in ("csv", "jsonl", "parquet")]
+    args = [*files, "--report=c.html", *FAST]
+    heard = said(capsys, *HARVEST, *args)
+    assert heard.code == 0, heard.err
+    assert heard.facts["lists"] == "12 done, 0 failed, 0 left"
+    spent = box.billed - billed
+    rows = rows_of("c.csv")
+    assert {row["list_product_id"] for row in rows} == set(ids)
+    assert len(Path("c.jsonl").read_text("utf-8").splitlines()) == len(rows)
+    assert said(capsys, *HARVEST, *FAST).code == 0
+    assert box.billed - billed == spent
+    age("x.db")
+    assert said(capsys, *HARVEST, "--max-age", "1h", *FAST).code == 0
+    assert box.billed - billed == 2 * spent
+    assert said(capsys, "report", "x.db", "d.html").facts["file"] == "d.html"
+    assert all("<html" in Path(file).read_text("utf-8") for file in ("c.html", "d.html"))
+    assert said(capsys, "export", "x.db", "all.csv", "--snapshots", "all").code == 0
+    assert len(rows_of("all.csv")) == 2 * len(rows)
+    heard = said(
+        capsys, "harvest", "influencer", "detail", "--ids", "x.db", "--column", "user_id", *FAST
+    )
+    assert f"{len({row['user_id'] for row in rows}) // 10 + 1} done" in heard.out
 
 
-def test_the_line_of_a_bad_cell_is_that_of_the_file(box: Sandbox, capsys: Capture) -> None:
-    Path("ids.csv").write_text('id,name\n1,"a\nb"\nx,c\n', encoding="utf-8")
-    assert run(["harvest", "creators", "--ids", "ids.csv", "--column", "id"]) == 2
-    assert capsys.readouterr().err.startswith("ids.csv:4: 'x'\n")
+def test_ids_come_from_wherever_they_are(
+    box: Sandbox, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a.csv").write_text('name,id\n"x\ny",1\nz, 2\n,\n', encoding="utf-8")
+    assert said(capsys, *_estimate("a.csv", "--column", "id")).facts["lists"] == "2"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf1\r\n2 # two\r3")))
+    assert said(capsys, *_estimate("-")).facts["lists"] == "3"
+    Path("h.txt").write_text("@a\nb\n", encoding="utf-8")
+    for name, lists in (("videos", 2), ("detail", 1)):
+        told = said(capsys, "estimate", "influencer", name, "--handles", "h.txt")
+        assert told.facts["lists"] == str(lists)
+    dates = ("--date", "2026-06-01,2026-07-01", "--region", "US,GB,DE", "--rank-type", "month")
+    ranking = ("estimate", "shop", "ranking", *dates, "--seller-rank-field", "total_sale_cnt")
+    told = said(capsys, *ranking, "--rows-per-list", "20", "--until", "empty_page")
+    assert told.facts["lists"] == "6"
+    assert told.facts["credits"].startswith("18 at least")
+
+
+def _estimate(file: str, *more: str) -> list[str]:
+    return ["estimate", *CREATORS, "--ids", file, *more]
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("text", "more", "told"),
     [
-        (["creators", "--ids", "none.txt"], "none.txt: No such file or directory"),
-        (["creators", "--ids", "empty.txt"], "empty.txt has no ids"),
-        (["creators", "--ids", "latin.txt"], "latin.txt is no UTF-8 text: save it as"),
-        (["creators", "--ids", "t.csv", "--column", "z"], "no column 'z'; it has: 'id', 'name'"),
-        (["creators", "--ids", "t.csv"], "; of a CSV, name the column of the ids with --column"),
-        (["creators", "--ids", "semi.csv", "--column", "id"], "have to be separated by commas"),
-        (["creators", "--ids", "sheet.txt"], "; a spreadsheet has rounded ids: format their"),
-        (["creators", "--ids", "empty.txt", "--column", "z"], "no column 'z'; it has: "),
-        (["creators", "--ids", "wide.csv", "--column", "id"], "wide.csv is no CSV after line 1"),
-        (["creators", "--ids", "ids.txt", "--export", "c.xml"], "'c.xml' is not accepted"),
-        (["creators", "--ids", "ids.txt", "--export", "no/c.csv"], "there is no such folder"),
-        (["creators", "--ids", "ids.txt", "--db", "no/c.db"], "there is no such folder"),
-        (["creators", "--ids", "ids.txt", "--db", "t.csv"], "is no ledger"),
-        (["creators", "--ids", "ids.txt", "--concurrency", "0"], "harvest creators: Invalid"),
-        ([], "keyapi-async harvest: Missing command (see keyapi-async harvest --help)"),
-        (["creators"], "keyapi-async harvest creators: Missing option '--ids'"),
-        (["videos"], "give either --ids or --handles"),
-        (["videos", "--ids", "ids.txt", "--handles", "ids.txt"], "give either --ids or --han"),
         (
-            ["ranking", "--dates", "2026-06-02", *MONTH],
-            "you probably mean 2026-06-01",
+            "1\nx\n\n1e18\n",
+            [],
+            "2 ids of ids.txt are not accepted (an id is a string of digits, or",
         ),
+        ("1.7E+18\n", [], "a spreadsheet has rounded ids"),
+        ("1,2\n", [], "of a CSV, name the column of the ids with --column"),
+        ("x\n" * 300, [], "300 ids of ids.txt are not accepted"),
+        ("# nothing\n\n", [], "ids.txt has no ids"),
+        ("a;b\n1;2\n", ["--column", "b"], "its columns have to be separated by commas"),
+        ("a,b\n1,2\n", ["--column", "c"], "has no column 'c'; it has: 'a', 'b'"),
+        ('a\n"' + "x" * 200_000, ["--column", "a"], "is no CSV after line"),
+        ("\udcff", [], "is no UTF-8 text"),
+        ("1\n", ["--ids", "none.txt"], "none.txt: No such file or directory"),
+        ("1\n", ["--ids", "bare.db"], "is a ledger: name the column of the ids with --column"),
+        ("1\n", ["--ids", "bare.db", "--column", "x"], "is not a ledger"),
+        ("1\n", ["--export", "x.xls"], "a name with .parquet, .csv or .jsonl"),
+        ("1\n", ["--export", "none/x.csv"], "there is no such folder"),
+        ("1\n", ["--report", "x.pdf"], "give a name with .html"),
+        ("1\n", ["--max-age", "1 day"], "is not a time such as 1d, 12h, 30m or 90s"),
+        ("1\n", ["--db", "none/x.db"], "there is no such folder"),
+        ("1\n", ["--redis", "nonsense"], "an address of Redis"),
+        ("1\n", ["--untill", "x"], "--until"),
     ],
 )
-def test_bad_usage_costs_nothing(args: list[str], told: str, box: Sandbox, capsys: Capture) -> None:
-    file_of("ids.txt", "1")
-    file_of("empty.txt", "", " ")
-    file_of("t.csv", "id,name")
-    file_of("semi.csv", "id;name")
-    file_of("sheet.txt", "1", "1.72949E+18")
-    file_of("wide.csv", "id", "1" * 140_000)
-    Path("latin.txt").write_bytes(b"\xe9\n")
-    assert run(["harvest", *args]) == 2
-    captured = capsys.readouterr()
-    assert told in captured.err
-    assert captured.err.splitlines()[-1].count("keyapi-async") <= 3
-    assert captured.out == ""
+def test_bad_input_costs_nothing(
+    text: str, more: list[str], told: str, box: Sandbox, capsys: Capture
+) -> None:
+    Path("ids.txt").write_bytes(text.encode(errors="surrogateescape"))
+    with closing(sqlite3.connect("bare.db")) as db:
+        db.execute("CREATE TABLE x (y)")
+    heard = said(capsys, "harvest", *CREATORS, "--ids", "ids.txt", *more)
+    assert (heard.code, heard.out) == (2, "")
+    assert told in heard.err
+    if "not accepted" in told and "x" in text:
+        assert heard.err.startswith(("ids.txt:2: 'x'\nids.txt:4: '1e18'\n", "ids.txt:1: 'x'\n"))
+    assert heard.err.count("\n") <= 203
     assert not box.requests
 
 
-def test_a_ledger_of_another_job_is_refused(box: Sandbox, capsys: Capture) -> None:
-    args = ["harvest", "creators", "--ids", file_of("ids.txt", *short(box, 1)), *FAST]
-    assert run(args) == 0
-    assert run([*args, "--sort-field", "total_digg_cnt"]) == 2
-    assert "holds another job" in capsys.readouterr().err
+def test_a_ledger_keeps_to_its_lists(box: Sandbox, ids: list[str], capsys: Capture) -> None:
+    assert said(capsys, *HARVEST, *FAST).code == 0
+    assert "a name with .parquet" in said(capsys, "export", "x.db", "x.xls").err
+    assert "is not a ledger" in said(capsys, "status", "ids.txt").err
+    heard = said(capsys, *HARVEST, "--sort-type", "asc")
+    assert heard.code == 2
+    assert "holds other lists" in heard.err
 
 
-def test_lists_that_failed_are_named_and_tried_again(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+def test_failed_lists_are_named_and_tried_again(
+    box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
-    box.faults = Faults(script=[Fault.NOT_FOUND] * 3)
-    monkeypatch.setattr(harvest_module, "_FAILURES", 2)
-    args = ["harvest", "creators", "--ids", file_of("ids.txt", *short(box)), *FAST]
-    assert run(args) == 1
-    captured = capsys.readouterr()
-    assert "1 done, 3 failed, 0 left" in captured.out
-    assert captured.err.count(" failed: ") == 2
-    assert captured.err.endswith("… and 1 more\nThe same command tries the failed lists again.\n")
-    assert run(args) == 0
-    assert "4 done, 0 failed, 0 left" in capsys.readouterr().out
+    box.faults = Faults(script=[None, Fault.NOT_FOUND])
+    heard = said(capsys, *HARVEST, "--concurrency", "1", *FAST)
+    assert heard.code == 1
+    assert f"{ids[0]} failed: " in heard.err
+    assert "The same command tries the failed lists again." in heard.err
+    assert f"{ids[0]} failed: " in said(capsys, "status", "x.db").out
+    assert said(capsys, *HARVEST, *FAST).code == 0
+    age("x.db")
+    box.faults = Faults(script=[Fault.NOT_FOUND] * 12)
+    assert "… and 2 more" in said(capsys, *HARVEST, "--max-age", "90m", *FAST).err
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(Fault.UNAUTHORIZED, 3), (Fault.FORBIDDEN, 1), (Fault.QUOTA, 4)]
+    ("fault", "more", "code"),
+    [
+        (Fault.UNAUTHORIZED, [], 3),
+        (Fault.QUOTA, [], 4),
+        (None, ["--max-credits", "3"], 4),
+    ],
 )
-def test_what_ends_a_run_has_its_code(
-    fault: Fault, code: int, box: Sandbox, capsys: Capture
+def test_what_ends_a_run_has_its_code_and_the_way_on(  # noqa: PLR0917  # fixtures
+    fault: Fault | None, more: list[str], code: int, box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
-    ids = short(box, 1)
-    file_of("ids.txt", *ids)
-    box.faults = Faults(script=[fault])
-    args = ["harvest", "creators", "--ids", "ids.txt", "--export", "c.csv", *FAST]
-    assert run(args) == code
-    assert "Traceback" not in capsys.readouterr().err
-    assert run(args) == 0
-    assert str(rows_of(box, ids)) in capsys.readouterr().out
+    box.faults = Faults(script=[None, None, None, fault])
+    heard = said(capsys, *HARVEST, *more, "--export", "c.csv", *FAST)
+    assert heard.code == code
+    assert "12 left" in heard.out
+    assert "Kept in x.db; the same command goes on from there, and exports at its" in heard.err
 
 
-def test_a_budget_ends_a_run_and_says_how_to_go_on(box: Sandbox, capsys: Capture) -> None:
-    file_of("ids.txt", *short(box))
-    args = ["harvest", "creators", "--ids", "ids.txt", "--export", "c.csv", *FAST]
-    assert run([*args, "--max-credits", "2", "--concurrency", "1"]) == 4
-    captured = capsys.readouterr()
-    way_on, sentence = captured.err.splitlines()
-    assert way_on == (
-        "Kept in creators.db; the same command goes on from there, and exports at its end."
-    )
-    assert sentence.startswith("keyapi-async: the harvest was stopped: max_credits=2")
-    assert "2 spent" in captured.out
-    assert not Path("c.csv").exists()
-
-
-def test_what_was_uncertain_or_no_record_is_told(box: Sandbox, capsys: Capture) -> None:
-    order = harvest_module._Order(
-        job=Job.product_creators(["1"]),
-        ledger=Path("x.db"),
-        exports=(),
-        qps=10,
-        concurrency=1,
-        max_credits=None,
-        redis=None,
-    )
-    report = HarvestReport(
-        done=1, failed=0, left=0, pages=1, rows=10, rejects=2, spent=3, uncertain=4,
-        requests=5, elapsed=1.0, qps=10,
-    )  # fmt: skip
-    harvest_module._print_report(order, report, ())
-    out = capsys.readouterr().out
-    assert "10 rows in 1 page, 2 of them no record" in out
-    assert "3 spent, 4 more are uncertain" in out
-
-
-def test_a_full_disk_is_no_bad_usage() -> None:
-    report = HarvestReport(
-        done=0, failed=0, left=0, pages=0, rows=0, rejects=0, spent=0, uncertain=0,
-        requests=0, elapsed=0.0, qps=None,
-    )  # fmt: skip
-    full = sqlite3.OperationalError("database or disk is full")
-    full.sqlite_errorcode = sqlite3.SQLITE_FULL
-    error = LedgerError(Path("x.db"), "the disk is full")
-    assert exit_code(error) == 2
-    error.__cause__ = full
-    assert exit_code(error) == 1
-    stopped = HarvestStoppedError("stopped", report)
-    assert exit_code(stopped) == 1
-    stopped.__cause__ = QuotaExceededError("apiKey quota is not enough")
-    assert exit_code(stopped) == 4
-
-
-def test_a_shared_gate_is_asked_for_each_page(box: Sandbox, redis: RedisServer) -> None:
-    (one,) = short(box, 1)
-    args = ["harvest", "creators", "--ids", file_of("ids.txt", one), *FAST]
-    assert run([*args, "--redis", redis.url]) == 0
-    pages = len(box.requests)
-    assert pages == rows_of(box, [one]) // 10 + 1
-    stats = redis.ask("INFO", "commandstats")
-    calls = re.search(r"cmdstat_evalsha:calls=(\d+)", stats)
-    assert calls is not None
-    assert int(calls[1]) >= pages
-
-
-def test_an_address_that_is_none_is_refused_before_a_credit_is_spent(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+def test_what_is_uncertain_or_invalid_is_told(
+    box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KEYAPI_REDIS", "localhost")
-    assert run(["harvest", "creators", "--ids", file_of("ids.txt", "1")]) == 2
-    told = "keyapi-async: url: an address of Redis, such as redis://localhost:6379/0; known are"
-    assert capsys.readouterr().err.startswith(told)
-    assert not box.requests
+    box.faults = Faults(script=[Fault.TRUNCATE])
+    assert "1 more are uncertain" in said(capsys, *HARVEST, *FAST).facts["credits"]
+    one = ("harvest", *CREATORS, "--ids", "-", "--db", "y.db")
+    with answering({"product_id": "1", "user_id": "2"}, {"product_id": "1"}) as url:
+        monkeypatch.setenv("KEYAPI_BASE_URL", url)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1")))
+        told = "2 rows in 1 page, 1 of them invalid"
+        assert said(capsys, *one).facts["read"] == told
+        heard = said(capsys, *CREATORS, "1")
+    assert heard.out == '{"product_id":"1","user_id":"2"}\n'
+    assert heard.err == "left out, as invalid: 1 row\n"
+    assert said(capsys, "status", "y.db").facts["read"] == told
+    assert said(capsys, "export", "y.db", "y.csv").facts["rows"] == "1, 1 left out as invalid"
+
+
+def test_a_shared_gate_is_asked(
+    box: Sandbox, ids: list[str], capsys: Capture, redis: RedisServer
+) -> None:
+    assert said(capsys, *HARVEST, "--redis", redis.url, *FAST).code == 0
+    assert "cmdstat_evalsha" in redis.ask("INFO", "commandstats")
+
+
+def test_a_signal_keeps_what_is_in_flight_and_a_second_one_ends_it(
+    box: Sandbox, ids: list[str], capsys: Capture
+) -> None:
+    billed, kept = box.billed, "Kept in x.db; the same command goes on from there"
+    first = when(lambda: len(box.requests) > 9, interrupt)
+    heard = said(capsys, *HARVEST, "--qps", "50", "--export", "c.csv")
+    first.join()
+    assert heard.code == 130
+    assert kept in heard.err
+    assert " left" in heard.out
+    once = box.billed - billed
+    box.faults = Faults(script=[Fault.HANG] * 100)
+    box.requests.clear()
+
+    def twice() -> None:
+        interrupt()
+        time.sleep(0.2)
+        interrupt()
+
+    second = when(lambda: len(box.requests) > 3, twice)
+    heard = said(capsys, *HARVEST, *FAST)
+    second.join()
+    assert heard.code == 130
+    assert kept in heard.err
+    box.faults, before = Faults(), box.billed
+    assert said(capsys, *HARVEST, *FAST).code == 0
+    with closing(sqlite3.connect("x.db")) as db:
+        assert db.execute("SELECT count(*) FROM page").fetchone() == (once + box.billed - before,)
+
+
+def test_another_terminal_watches(
+    box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    seen = Terminal()
+    other = when(
+        lambda: len(box.requests) > 3,
+        lambda: asyncio.run(_watch(seen)),
+    )
+    assert said(capsys, *HARVEST, "--qps", "60").code == 0
+    other.join()
+    assert "/12" in seen.getvalue()
+    assert "requests/s" in seen.getvalue()
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert "12 done" in said(capsys, "status", "x.db", "--watch").out
+
+
+async def _watch(seen: Terminal) -> None:
+    async with Harvest.open("x.db", read_only=True) as harvest:
+        await follow(harvest, console(seen), lambda now: not now.running)
+
+
+RUN = Progress(
+    done=3, failed=1, left=6, before=1, pages=40, rows=400, spent=41, uncertain=1,
+    requests=42, elapsed=10.0, qps=10.0, budget=100,
+)  # fmt: skip
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    log = io.StringIO()
+    with display_on(console(log)) as show:
+        show(_at(1))
+        show(_at(6))
+        show(_at(7))
+        show(_at(8, paused="the connection\x1b is lost"))
+        show(_at(20, paused="the connection\x1b is lost"))
+        show(_at(21))
+    first, lost, last = log.getvalue().splitlines()
+    assert first == (
+        "3 of 10 lists, 1 failed, 400 rows, 40 pages, 41 of 100 credits,"
+        " 7.0 of 10 requests/s, 0:00:18 left"
+    )
+    assert lost == "the connection is lost"
+    assert last.endswith("2.0 of 10 requests/s, 0:01:03 left")
+
+
+def _at(elapsed: float, **other: object) -> Progress:
+    return attrs.evolve(RUN, elapsed=elapsed, **other)  # type: ignore[arg-type]  # any field
+
+
+def test_a_terminal_gets_lines_that_move_and_are_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    seen = Terminal()
+    with display_on(console(seen)) as show:
+        show(_at(0.0, requests=0))
+        show(_at(1.5, requests=10, qps=None, budget=None))
+        show(_at(2))
+        show(_at(3, paused="the connection is lost"))
+    for told in ("4", "/10", "21.0", "400 rows", "40 pages", "41 of 100 credits", "1 failed"):
+        assert told in seen.getvalue()
+    assert "0:00:02 gone, 0:00:06 left" in seen.getvalue()
+    assert seen.getvalue().rindex("\x1b[?25h") > seen.getvalue().rindex("\x1b[?25l")
+
+
+def test_status_tells_of_a_pause_and_of_nothing() -> None:
+    begun = datetime(2026, 7, 1, tzinfo=UTC)
+    counts = {"done": 3, "failed": 1, "left": 6, "pages": 40, "rows": 400, "rejects": 0}
+    held = Status(
+        listing={"name": "product creators", "path": "/x", "parameter sort_type": 1},
+        keys=("product_id",), size=2_500_000, first=begun, last=begun + timedelta(hours=1),
+        running=True, run=_at(10, paused="no network"), **counts,
+    )  # fmt: skip
+    lines = dict(status_lines(held))
+    assert lines["sort_type"] == "1"
+    assert lines["size"] == "2.5 MB"
+    assert lines["run"] == "no network"
+    assert "path" not in lines
+    new = Status(listing={}, keys=(), size=0, first=None, last=None, running=False, run=None,
+        **dict.fromkeys(counts, 0))  # fmt: skip
+    assert [name for name, _ in status_lines(new)] == ["lists", "read", "size"]

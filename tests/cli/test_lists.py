@@ -1,134 +1,90 @@
-"""``creators`` and its sisters: one list on standard output."""
+"""``RESOURCE NAME``: one list of every endpoint, as table, JSON Lines and CSV."""
 
 import csv
 import io
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
+from rich.cells import cell_len
 
-from keyapi_async import (
-    InfluencerLivestream,
-    ProductCreator,
-    RankedInfluencer,
-    RankType,
-    Video,
-    VideoProduct,
-)
-from keyapi_async.api.influencer import InfluencerResource
+from keyapi_async import Product, ProductCreator
+from keyapi_async.api import endpoints
+from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.api.params import RankType
 from keyapi_async.cli import columns
-from keyapi_async.cli.app import run
-from keyapi_async.cli.output import CsvOutput, JsonLinesOutput, TableOutput, output
-from keyapi_async.sandbox import Fault, Faults, Sandbox, World
+from keyapi_async.cli.options import Format
+from keyapi_async.cli.output import Output
+from keyapi_async.sandbox import Fault, Faults, Sandbox
+from tests.cli.commands import Capture, arguments, said
+from tests.cli.terminals import Terminal
 
-Capture = pytest.CaptureFixture[str]
-
-PRODUCT = "1729492547846767618"
-FAST = ("--qps", "1000")
-EVIL = ProductCreator(
-    product_id="1",
-    user_id="2",
-    nick_name="a\x1b[31m\x9bb\n",
-    total_followers_cnt=123_456_789_012_345,
-    extra={"new": "\x9b"},
-)
+EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
+CREATORS = ("product", "creators", "1729492547846767618", "--qps", "1000")
+RANKING = ("influencer", "ranking", "--region", "us", "--rank-type", "month")
+RANKED = (*RANKING, "--influencer-rank-field", "total-followers-cnt", "--limit", "1")
 
 
-def asked(box: Sandbox, name: str) -> list[str | None]:
-    return [dict(one.params).get(name) for one in box.requests]
-
-
-def test_a_pipe_gets_json_lines(box: Sandbox, capsys: Capture) -> None:
-    assert run(["creators", PRODUCT, "--limit", "12", *FAST]) == 0
-    captured = capsys.readouterr()
-    rows = [json.loads(line) for line in captured.out.splitlines()]
-    assert rows == list(box.world.product_creators(PRODUCT))[:12]
-    assert captured.err == ""
-    assert box.billed
-
-
-def test_csv_has_every_column_of_every_row(box: Sandbox, capsys: Capture) -> None:
-    user = box.user_ids(3)[-1]
-    args = ["videos", "--user-id", user, "--format", "csv", "--limit", "5", *FAST]
-    assert run(args) == 0
-    out = capsys.readouterr().out
-    assert out.count("\r\n") >= 6
-    rows = list(csv.DictReader(io.StringIO(out, newline="")))
-    wire = list(box.world.influencer_videos(user))[:5]
-    assert [row["video_id"] for row in rows] == [row["video_id"] for row in wire]
-    moment = datetime.fromtimestamp(int(str(wire[0]["create_time"])), UTC)
-    assert datetime.fromisoformat(rows[0]["create_time"]) == moment
-    assert rows[0]["sales_flag"] in {"0", "1"}
-    assert rows[0]["extra"] == ""
-
-
-@pytest.mark.parametrize(
-    "args",
-    [
-        ["creators", PRODUCT, "--sort-field", "total_views_cnt", "--sort-type", "ASC"],
-        ["videos", "--unique-id", "HANDLE", "--sort-field", "create_time", "--sort-type", "desc"],
-        ["ranking", "--region", "us", "--rank-type", "week", "--rank-field", "sales"],
-        ["livestreams", "USER"],
-        ["products", "VIDEO", "VIDEO2", "--until", "empty-page"],
-    ],
-)
-def test_every_list_as_a_table_fits_80_columns(
-    args: list[str], box: Sandbox, capsys: Capture
+@pytest.mark.parametrize("endpoint", EVERY.values(), ids=EVERY)
+def test_every_list_in_every_form(
+    endpoint: Endpoint, box: Sandbox, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {"HANDLE": box.unique_ids(3)[-1], "USER": box.user_ids(3)[-1]}
-    known |= dict(zip(("VIDEO", "VIDEO2"), box.video_ids(2), strict=True))
-    args = [known.get(arg, arg) for arg in args]
-    assert run([*args, "--format", "table", "--limit", "15", *FAST]) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
-    assert 0 < len(lines) <= 15
-    assert max(map(len, lines)) <= 80
-    assert not any(line.startswith(head[:12]) for line in lines)
+    args = [endpoint.resource, endpoint.name, *arguments(box, endpoint), "--limit", "12"]
+    args += ["--qps", "1000"]
+    lines = said(capsys, *args).out.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert 0 < len(rows) <= 12
+    asked = dict(box.requests[-1].params)
+    size = {"page_size", "page_num", "size"} & asked.keys()
+    known = box.rows(endpoint.path, **{k: v for k, v in asked.items() if k not in size})
+    ids = [name for name in known[0] if name.endswith("_id")]
+    names = [name for name in ids if all(row.get(name) for row in known[: len(rows)])]
+    assert [[row[name] for name in names] for row in rows] == [
+        [row[name] for name in names] for row in known[: len(rows)]
+    ]
+    told = said(capsys, *args, "--format", "csv").out
+    table = list(csv.DictReader(io.StringIO(told, newline="")))
+    assert [[row[name] for name in names] for row in table] == [
+        [str(row[name]) for name in names] for row in rows
+    ]
+    widths = []
+    for width in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        head, *lines = said(capsys, *args, "--format", "table").out.splitlines()
+        assert len(lines) == len(rows)
+        assert max(map(cell_len, [head, *lines])) <= width
+        widths.append(len(head.rstrip()))
+    assert 40 < widths[0] <= widths[1] or endpoint.resource == "category"
 
 
-def test_sorting_is_passed_on(box: Sandbox) -> None:
-    args = ["--sort-field", "total_digg_cnt", "--sort-type", "desc", "--limit", "1"]
-    assert run(["creators", PRODUCT, *args]) == 0
-    assert asked(box, "product_influencer_sort_field") == ["2"]
-    assert asked(box, "sort_type") == ["1"]
+def test_parameters_are_passed_on(box: Sandbox, capsys: Capture) -> None:
+    options = ["--product-influencer-sort-field", "2", "--sort-type", "DESC", "--limit", "1"]
+    assert said(capsys, *CREATORS, *options).code == 0
+    asked = box.requests[-1].params
+    assert (asked["product_influencer_sort_field"], asked["sort_type"]) == ("2", "1")
+    some = ["--min-total-sale-cnt", "5", "--free-shipping", "1", "--min-spu-avg-price", "1.5"]
+    assert said(capsys, "product", "list", "--region", "us", *some, "--limit", "1").code == 0
+    asked = box.requests[-1].params
+    assert (asked["region"], asked["min_total_sale_cnt"]) == ("US", "5")
+    assert (asked["min_spu_avg_price"], asked["sort_type"]) == ("1.5", "1")
+    for text in ("1767225600", "2026-01-01T00:00", "2026-01-01T01:00+01:00", "20260101"):
+        told = said(
+            capsys, "video", "list", "--region", "US", "--min-create-time", text, "--limit", "1"
+        )
+        assert told.code == 0, told.err
+        assert box.requests[-1].params["min_create_time"] == "1767225600"
 
 
-def test_a_ranking_of_a_date_is_asked_for_once(box: Sandbox) -> None:
+def test_the_latest_ranking_is_found(box: Sandbox, capsys: Capture) -> None:
     day = RankType.MONTH.latest(RankType.MONTH.latest()).isoformat()
-    args = ["--region", "US", "--rank-type", "month", "--rank-field", "followers", "--limit", "1"]
-    assert run(["ranking", "--date", day, *args]) == 0
-    assert asked(box, "date") == [day]
-
-
-def test_a_region_without_rankings_is_said(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    async def never(*_: object, **__: object) -> None:
-        """Find nothing."""
-
-    monkeypatch.setattr(InfluencerResource, "latest_ranking_date", never)
-    args = ["--region", "US", "--rank-type", "day", "--rank-field", "sales"]
-    assert run(["ranking", *args]) == 2
-    assert "give a --date" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [
-        (["creators", "abc"], "product_id='abc' is not accepted"),
-        (["creators", "1", "--sort-type", "up"], "'up' is none of asc, desc (see"),
-        (["creators", "1", "--until", "never"], "'never' is none of short-page, empty-page (see"),
-        (["creators", "1", "--format", "xml"], "keyapi-async creators: Invalid value"),
-        (["videos"], "give either --user-id or --unique-id"),
-        (["videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id or"),
-    ],
-)
-def test_bad_usage_costs_nothing(args: list[str], told: str, box: Sandbox, capsys: Capture) -> None:
-    assert run(args) == 2
-    captured = capsys.readouterr()
-    assert told in captured.err
-    assert captured.err.count("\n") == 1
-    assert not box.requests
+    assert said(capsys, *RANKED, "--date", day).code == 0
+    assert [one.params["date"] for one in box.requests] == [day]
+    assert json.loads(said(capsys, *RANKED).out)["rank"] == 1
+    box.faults = Faults(script=[Fault.NULL_DATA] * 3)
+    heard = said(capsys, *RANKED)
+    assert heard.code == 2
+    assert "give a --date" in heard.err
 
 
 @pytest.mark.parametrize(
@@ -136,89 +92,113 @@ def test_bad_usage_costs_nothing(args: list[str], told: str, box: Sandbox, capsy
 )
 def test_an_error_has_its_code(fault: Fault, code: int, box: Sandbox, capsys: Capture) -> None:
     box.faults = Faults(script=[None, fault])
-    assert run(["creators", PRODUCT, *FAST]) == code
-    captured = capsys.readouterr()
-    assert len(captured.out.splitlines()) == 10
-    assert captured.err.count("\n") == 1
-
-
-def test_a_budget_is_kept(box: Sandbox, capsys: Capture) -> None:
-    assert run(["creators", PRODUCT, "--max-credits", "1", *FAST]) == 4
-    assert len(capsys.readouterr().out.splitlines()) == 10
-    assert len(box.requests) == 1
-
-
-def test_rows_that_are_no_record_are_counted(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    rows = [{"product_id": PRODUCT, "user_id": user} for user in ("1", None, "3")]
-    monkeypatch.setattr(World, "product_creators", lambda *_: rows)
-    assert run(["creators", PRODUCT, *FAST]) == 0
-    captured = capsys.readouterr()
-    assert len(captured.out.splitlines()) == 2
-    assert captured.err == "left out, as no record: 1 row\n"
+    heard = said(capsys, *CREATORS)
+    assert (heard.code, len(heard.out.splitlines()), heard.err.count("\n")) == (code, 10, 1)
+    assert said(capsys, *CREATORS, "--max-credits", "1").code == 4
 
 
 def test_a_terminal_gets_a_table_and_what_it_cost(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert run(["creators", PRODUCT, "--limit", "3", *FAST]) == 0
-    captured = capsys.readouterr()
-    assert "user id" in captured.out.splitlines()[0]
-    assert "3 rows, 1 credit" in captured.err
-    assert "\x1b[3" not in captured.out + captured.err  # no colour
+    monkeypatch.setenv("TERM", "xterm")
+    out, err = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert said(capsys, *CREATORS, "--limit", "3").code == 0
+    assert "user id" in out.getvalue().splitlines()[0]
+    assert "\x1b[3" not in out.getvalue() + err.getvalue()  # no colour
+    assert "3 rows, 1 credit" in err.getvalue()
 
 
 def test_a_list_without_rows_has_a_head(box: Sandbox, capsys: Capture) -> None:
-    args = ["creators", PRODUCT, "--limit", "0"]
-    assert run([*args, "--format", "csv"]) == 0
-    assert capsys.readouterr().out.startswith("product_id,user_id,")
-    assert run([*args, "--format", "table"]) == 0
-    assert capsys.readouterr().out.startswith("user id")
-    assert run(args) == 0
-    assert capsys.readouterr().out == ""
+    args = (*CREATORS, "--limit", "0", "--format")
+    assert said(capsys, *args, "csv").out.startswith("product_id,user_id,")
+    assert said(capsys, *args, "table").out.startswith("user id")
+    assert said(capsys, *args, "jsonl").out == ""
+    for form in Format:
+        assert said(capsys, "search", "shops", "nothing-like-this", "--format", form).code == 0
 
 
-def test_no_terminal_obeys_a_name(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    stream = io.StringIO()
-    JsonLinesOutput(stream).add([EVIL])
-    assert json.loads(stream.getvalue())["nick_name"] == EVIL.nick_name
-    CsvOutput(stream, ProductCreator).add([EVIL])
-    assert "\x9b" in stream.getvalue().split("\n", 1)[1]  # a file gets what there is
-    seen = io.StringIO()
-    monkeypatch.setattr(seen, "isatty", lambda: True, raising=False)
-    CsvOutput(seen, ProductCreator).add([EVIL])
-    TableOutput(ProductCreator).add([EVIL])
-    shown = seen.getvalue() + capsys.readouterr().out
-    assert not {"\x1b", "\x9b"} & set(shown)
-    assert "123,456.8G" in shown
+def test_columns_are_those_that_were_named(box: Sandbox, capsys: Capture) -> None:
+    args = (*CREATORS, "--limit", "2", "--columns", "nick-name,total_followers_cnt", "--format")
+    head, *_ = said(capsys, *args, "table").out.splitlines()
+    assert head.split() == ["name", "followers"]
+    assert said(capsys, *args, "csv").out.splitlines()[0] == "nick_name,total_followers_cnt"
+    rows = [json.loads(one) for one in said(capsys, *args, "jsonl").out.splitlines()]
+    assert [list(row) for row in rows] == [["nick_name", "total_followers_cnt"]] * 2
 
 
-def test_output_needs_no_real_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", stream)
-    output(ProductCreator, None).add([EVIL])
-    assert stream.getvalue().startswith('{"product_id":"1"')
+EVIL = ProductCreator(
+    product_id="1",
+    user_id="2",
+    nick_name="a\x1b]0;b\x9bc\u202e\n",
+    total_followers_cnt=123_456_789_012_345,
+    extra={"new": {"deep": "\x9b"}},
+)
 
 
-RECORDS = [ProductCreator, Video, RankedInfluencer, InfluencerLivestream, VideoProduct]
+def test_no_terminal_obeys_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for form in Format:
+        seen = Terminal()
+        monkeypatch.setattr(sys, "stdout", seen)
+        monkeypatch.setenv("TERM", "dumb")
+        Output(ProductCreator, form, None).add([EVIL])
+        assert not {"\x1b", "\x9b", "\u202e"} & set(seen.getvalue()), form
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", file)
+    Output(ProductCreator, None, None).add([EVIL])
+    assert json.loads(file.getvalue())["nick_name"] == EVIL.nick_name
+    Output(ProductCreator, Format.CSV, None).add([EVIL])
+    assert "\x9b" in file.getvalue().split("\n", 1)[1]  # a file gets what there is
 
 
-@pytest.mark.parametrize("record", RECORDS)
+def test_rows_that_nobody_documents(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    rows = [{"id": "1", "avatar_url": "u", "gmv_amt": 5, "tags": ["a"], "new_name": "x"}]
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    Output(dict, Format.TABLE, None).add(rows)
+    assert out.getvalue().split() == ["new", "name", "GMV", "id", "x", "5", "1"]
+    Output(dict, Format.TABLE, "tags,new-name").add(rows)
+    assert '["a"]' in out.getvalue()
+    Output(dict, Format.CSV, None).add(rows)
+    assert '1,u,5,"[""a""]",x' in out.getvalue()
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(Exception, match="deeper than can be written"):
+        Output(dict, Format.JSONL, None).add([{"deep": deep}])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("count", 10**30, "1,000,000,000,000,000.0P"),
+        ("count", 1234567, "1,234,567"),
+        ("amount", 0.12345, "0.1235"),
+        ("amount", 12.5, "12.50"),
+        ("amount", 1e9, "1,000.0M"),
+        ("flag", True, "yes"),
+        ("flag", False, "no"),
+        ("choice", RankType.DAY, "day"),
+        ("moment", datetime(2026, 7, 1, 12, tzinfo=UTC), "2026-07-01 12:00"),
+        ("date", date(2026, 7, 1), "2026-07-01"),
+        ("json", {"a": 1}, '{"a":1}'),
+        ("count", "12?", "12?"),
+        ("text", None, ""),
+    ],
+)
+def test_cells_are_readable(kind: str, value: object, shown: str) -> None:
+    assert columns.cell(columns.Column("x", kind, "x", 9), {"x": value}) == shown
+
+
 @pytest.mark.parametrize("width", [1, 40, 80, 120, 300])
-def test_columns_are_chosen_by_the_width(record: type, width: int) -> None:
-    chosen = columns.fitting(record, width)
+def test_columns_are_chosen_by_the_width(width: int) -> None:
+    fields = columns.fields_of(Product, ())
+    heads = columns.important(Product, fields, {"region"})
+    rows = [Product(product_id="1729492547846767618", product_name="A long name " * 9)]
+    chosen = columns.fitting(heads, fields, rows, width)
     needed = sum(column.width + columns.GAP for column in chosen) - columns.GAP
     assert needed <= width or len(chosen) == 1
-    assert len(columns.fitting(record, width + 100)) >= len(chosen)
-
-
-def test_cells_say_what_is_there() -> None:
-    assert columns._number("n/a", 5) == "n/a"
-    assert columns._number(10**30, 3).endswith("P")
-    assert columns._moment("n/a", 10) == ""
-    assert str(columns.cell(columns.Column("", "region", 6, columns._number), EVIL)) == ""
+    assert len(columns.fitting(heads, fields, rows, width + 100)) > len(chosen)
+    assert [one.field for one in chosen][:2] == ["product_id", "product_name"][: len(chosen)]

@@ -1,98 +1,101 @@
-"""Signals, pipes and terminals, which only a process of its own has."""
+"""Signals, pipes, terminals and kills, which only a process of its own has; the demo."""
 
 # ruff: noqa: S603  # what is run is our own command
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.terminals import on_terminal
+from keyapi_async.cli.demo import work
+from keyapi_async.harvest.file import RunLock
+from keyapi_async.sandbox import Sandbox
+from tests.cli.commands import Capture, interrupt, said, when
+from tests.cli.terminals import environment, on_terminal
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
-SHORT = ("demo", "--products", "2", "--qps", "500")
+HARVEST = ("harvest", "product", "creators", "--ids", "ids.txt", "--db", "x.db")
+SHORT = ("demo", "--products", "3", "--qps", "500")
 
 
 @pytest.fixture(autouse=True)
-def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _here(box: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the demo puts its files
+    monkeypatch.setattr("tempfile.tempdir", None)
 
 
-def environment(**extra: str) -> dict[str, str]:
-    unset = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
-    return {
-        **{name: value for name, value in os.environ.items() if name not in unset},
-        "TERM": "xterm-256color",
-        **extra,
-    }
-
-
-def at_80_columns(*args: str, **extra: str) -> tuple[int, str]:
-    """Run a command on a terminal of 80 columns; give its exit code and all it wrote."""
-    return on_terminal((*KEYAPI, *args), environment(COLUMNS="80", LINES="24", **extra))
-
-
-def test_a_terminal_gets_colours_and_a_live_display_that_is_wiped() -> None:
-    code, shown = at_80_columns(*SHORT)
+def test_a_terminal_gets_a_display_that_is_wiped(ids: list[str]) -> None:
+    env = environment(COLUMNS="80", LINES="24")
+    code, shown = on_terminal((*KEYAPI, *HARVEST, "--qps", "100"), env)
     assert code == 0
-    assert "products" in shown
-    assert "\x1b[32m" in shown or "\x1b[1;32m" in shown
+    assert "requests/s" in shown
+    assert "\x1b[36m" in shown or "\x1b[32m" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
-    assert shown.rindex("The best of") > shown.rindex("requests/s  ")
+    assert "12 done, 0 failed, 0 left" in shown
 
 
-def test_no_color_is_respected() -> None:
-    code, shown = at_80_columns(*SHORT, NO_COLOR="1")
-    assert code == 0
-    assert "\x1b[32m" not in shown
-    assert "\x1b[1;32m" not in shown
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_completion_is_installed(tmp_path: Path) -> None:
+    env = environment(HOME=str(tmp_path), SHELL="/bin/bash")
+    done = subprocess.run((*KEYAPI, "--install-completion", "bash"), env=env, check=False)
+    assert done.returncode == 0
+    assert "complete_bash" in next(tmp_path.rglob("*.sh")).read_text()
 
 
-@pytest.mark.parametrize(
-    ("args", "stream"), [(("sandbox", "--port", "0"), "stdout"), (("demo",), "stderr")]
-)
-def test_ctrl_c_is_quiet(args: tuple[str, ...], stream: str) -> None:
-    with subprocess.Popen(
-        (*KEYAPI, *args),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
-        output = process.stdout if stream == "stdout" else process.stderr
-        assert output is not None
-        assert output.readline()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert "Traceback" not in errors
+def test_the_demo_kills_resumes_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("KEYAPI_REDIS", "redis://127.0.0.1:9")  # which the demo leaves alone
+    heard = said(capsys, *SHORT, "--into", "d")
+    assert heard.code == 0, heard.err
+    assert "was killed with SIGKILL" in heard.err
+    assert "$ keyapi-async status creators.db" in heard.err
+    assert heard.facts["lost"] == "nothing: every row is there, and none twice"
+    assert "Top creators" in heard.out
+    for kind in ("db", "csv", "jsonl", "parquet", "html"):
+        assert Path(heard.facts[kind]).stat().st_size
+    heard = said(capsys, *SHORT, "--into", "d")
+    assert heard.code == 2
+    assert heard.err == "keyapi-async: --into d: creators.db: File exists\n"
 
 
-def test_a_closed_pipe_is_quiet() -> None:
+def test_a_demo_that_fails_says_why(capsys: Capture) -> None:
+    Path("d").mkdir()
+    lock = RunLock(Path("d/creators.db"))
+    lock.take()
+    heard = said(capsys, *SHORT, "--into", "d")
+    lock.release()
+    assert heard.code == 1
+    assert "is in use by another run" in heard.err.splitlines()[-1]
+
+
+def test_an_interrupted_demo_leaves_nothing(capsys: Capture, tmp_path: Path) -> None:
+    there = when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt)
+    assert said(capsys, *SHORT, "--qps", "9").code == 130
+    there.join()
+    assert not list(tmp_path.glob("keyapi-demo-*/*"))
+
+
+def test_the_process_of_the_demo_ends_with_its_parent(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     here, there = os.pipe()
-    os.close(here)
-    ended = subprocess.run(
-        (*KEYAPI, *SHORT),
-        stdout=there,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        env=environment(),
-    )
-    os.close(there)
-    assert ended.returncode == 0
-    assert "Traceback" not in ended.stderr
-    assert "BrokenPipe" not in ended.stderr
-
-
-def test_it_is_quiet_where_nobody_reads_anything() -> None:
-    here, there = os.pipe()
-    os.close(here)
-    ended = subprocess.run(
-        (*KEYAPI, *SHORT), stdout=there, stderr=there, check=False, env=environment()
-    )
-    os.close(there)
-    assert ended.returncode == 0
+    with os.fdopen(here) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "argv", ["keyapi-async", "--version"])
+        with pytest.raises(SystemExit) as ended:
+            work()
+        os.close(there)
+        while not heard:
+            time.sleep(0.01)
+    signal.signal(signal.SIGTERM, before)
+    assert (ended.value.code, heard) == (0, [signal.SIGTERM])

@@ -43,7 +43,7 @@ from tests import virtual
 from tests.harvest import shop
 
 CREATORS = "/v1/tiktok/product/creators/analytics"
-SHORT, SICK, OTHER = "1729415155516797461", "1729184005574699501", "1729579234166785675"
+SHORT, SICK, OTHER = "1729973449587838580", "1729687131622926179", "1729250063695775978"
 KEYS = (SHORT, SICK, OTHER)
 WANTED = {
     key: [str(row["user_id"]) for row in Service().rows(CREATORS, product_id=key)] for key in KEYS

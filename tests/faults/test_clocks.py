@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.shared_gate import worst_second
 from keyapi_async import ProductCreator, RateLimitError, RetryPolicy, fan_out
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.sandbox import Service
@@ -31,6 +30,7 @@ from tests.faults import (
     see_credits,
     see_rows,
 )
+from tests.gates import worst_second
 from tests.harvest import shop
 
 HOUR = 3600.0

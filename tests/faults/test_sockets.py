@@ -49,7 +49,7 @@ async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
     service, ill = Ward(fault, phase.page, 1), ILLS[fault]
     timeout = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 10.0
     async with Sandbox() as box:
-        box._service = service
+        box.answer = service.answer  # type: ignore[method-assign]
         async with KeyAPI(
             box.api_key, base_url=box.url, qps=1e4, retry=QUICK, timeout=timeout, proxy=""
         ) as api:

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from keyapi_async import KeyAPI, RetryPolicy
-from keyapi_async.harvest import Harvest, Job
+from keyapi_async.harvest import Harvest
 
 
 async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
@@ -19,9 +19,8 @@ async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
     ):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, harvest.stop)
-        report = await harvest.run(
-            api, Job.product_creators(ids.split(",")), concurrency=int(concurrency)
-        )
+        read = api.tiktok.product.iter_creators
+        report = await harvest.run(ids.split(","), read, concurrency=int(concurrency))
     print(report.done, report.failed, report.left, report.pages, report.stopped, flush=True)
 
 

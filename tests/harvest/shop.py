@@ -1,21 +1,32 @@
 """Products and their creators in memory, on a virtual clock, with a ledger on a real disk."""
 
 import asyncio
+import functools
+import json
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 from urllib.parse import parse_qsl
 
 import orjson
 
-from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RetryPolicy, unstructure
+from keyapi_async import (
+    KeyAPI,
+    KeyAPIError,
+    ProductCreator,
+    RecordStream,
+    RetryPolicy,
+    unstructure,
+)
 from keyapi_async.call.wire import Answer, Request
+from keyapi_async.errors import ConnectionFailedError
 from keyapi_async.harvest import Harvest
 from tests import virtual
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 Row = dict[str, Any]
 
@@ -57,10 +68,21 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(watched())
 
 
+def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test run on the virtual clock."""
+
+    @functools.wraps(test)
+    def on_the_clock(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(lambda: test(*args, **kwargs))
+
+    return on_the_clock
+
+
 class Shop:
     """A server of one list of creators for each product.
 
-    ``statuses`` strike once each, in their order; ``strange`` says what stands in a row's place.
+    ``statuses`` strike once each, in their order; ``strange`` says what stands in a row's place;
+    products that are ``cut_off`` cannot be connected to, and nothing can while it is ``offline``.
     """
 
     def __init__(self, lengths: dict[str, int], latency: float = 0.05) -> None:
@@ -73,6 +95,8 @@ class Shop:
         self.statuses: dict[tuple[str, int], list[int]] = {}
         self.strange: dict[tuple[str, int], object] = {}
         self.credits: int | None = None
+        self.offline = False
+        self.cut_off: set[str] = set()
 
     @property
     def ids(self) -> list[str]:
@@ -104,6 +128,10 @@ class Shop:
         self.asked.append((product_id, page))
         try:
             await asyncio.sleep(self.latency / 2)
+            if self.offline or product_id in self.cut_off:
+                error = ConnectionFailedError("cannot connect to the server")
+                error.sent = False
+                return error
             statuses = self.statuses.get((product_id, page))
             status = statuses.pop(0) if statuses else 200
             if status == 200 and self.credits is not None and self.billed >= self.credits:
@@ -131,7 +159,7 @@ class Answers:
 
     def __init__(self, pages: Sequence[Any]) -> None:
         self.bodies = [
-            page if isinstance(page, bytes) else orjson.dumps(list(page)) for page in pages
+            page if isinstance(page, bytes) else json.dumps(list(page)).encode() for page in pages
         ]
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
@@ -157,6 +185,10 @@ def creator(product_id: str, place: int) -> Row:
 
 def products(*lengths: int) -> dict[str, int]:
     return {str(100 + place): length for place, length in enumerate(lengths)}
+
+
+def creators(api: KeyAPI, **options: Any) -> Callable[[str], RecordStream[ProductCreator]]:
+    return lambda key: api.tiktok.product.iter_creators(key, **options)
 
 
 async def rows_in(harvest: Harvest) -> list[Row]:

@@ -1,59 +1,47 @@
 """The ledger as a file: the same content in each format, whole or not there."""
 
+# ruff: noqa: ASYNC240  # nobody waits for these files
+
 import asyncio
 import csv
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
-import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from keyapi_async import (
-    ConfigurationError,
-    InvalidParameterError,
-    ProductCreator,
-    RankedInfluencer,
-    RankType,
-    Video,
-    converter,
-    unstructure,
-)
-from keyapi_async.call.wire import Answer
-from keyapi_async.harvest import Exported, ExportError, Harvest, Job, LedgerError
+from keyapi_async import ConfigurationError, InvalidParameterError, RankedInfluencer, Video
+from keyapi_async.harvest import Exported, ExportError, Harvest, LedgerError, check_export
 from keyapi_async.harvest import parquet as parquet_file
-from keyapi_async.sandbox.desk import Desk
-from tests import virtual
 from tests.harvest import shop
 from tests.harvest.disk import small_disk_at
+from tests.rows import DOCUMENTED
 
-desk = Desk(today=date(2026, 1, 20))
-RANKING = Job.influencer_ranking(
-    dates="2026-01-05", regions=["US", "MY"], rank_type=RankType.WEEK, influencer_rank_field=1
-)
+SUFFIXES = ("parquet", "csv", "jsonl")
 
 
-def exported(tmp_path: Path, job: Job, server: Any = None, **options: Any) -> dict[str, Path]:
-    """Harvest a job and export it in every format."""
-    files = {suffix: tmp_path / f"a.{suffix}" for suffix in ("parquet", "csv", "jsonl")}
+async def exported(folder: Path, harvest: Harvest, **options: Any) -> dict[str, Path]:
+    """Export in every format."""
+    status = await harvest.status()
+    for suffix in SUFFIXES:
+        file = folder / f"a.{suffix}"
+        done = await harvest.export(str(file), **options)
+        assert done == Exported(file, status.rows - status.rejects, status.rejects)
+    return {suffix: folder / f"a.{suffix}" for suffix in SUFFIXES}
 
-    async def main() -> None:
-        transport = virtual.DeskTransport(desk) if server is None else server
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            await harvest.run(virtual.client(transport, qps=1e5), job)
-            status = await harvest.status()
-            for file in files.values():
-                done = await harvest.export(str(file), **options)
-                assert done == Exported(file, status.rows - status.rejects, status.rejects)
 
-    shop.run(main)
-    assert {file.name for file in tmp_path.iterdir()} == {"a.db", "a.parquet", "a.csv", "a.jsonl"}
-    return files
+def harvested(folder: Path, server: shop.Shop, **options: Any) -> dict[str, Path]:
+    async def main() -> dict[str, Path]:
+        async with Harvest.open(folder / "a.db") as harvest:
+            await harvest.run(server.ids, shop.creators(server.client()))
+            return await exported(folder, harvest, **options)
+
+    return shop.run(main)
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:
@@ -65,85 +53,35 @@ def read_jsonl(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_bytes().splitlines()]
 
 
-def written(value: Any, name: str) -> str:
-    """Write a value of a Parquet file as the CSV has it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else str(value)
-    if name == "product_category_list":
-        return ",".join(
-            "-".join(
-                filter(None, (one["category_id"], one["category_l2_id"], one["category_l3_id"]))
-            )
-            + f":{one['rank']}"
-            for one in value
-        )
-    return str(value)
-
-
-@pytest.mark.parametrize(
-    ("job", "record", "keys"),
-    [
-        (RANKING, RankedInfluencer, ["list_date", "list_region"]),
-        (
-            Job.influencer_videos(unique_ids=desk.world.unique_ids(8)),
-            Video,
-            ["list_unique_id"],
-        ),
-    ],
-)
-def test_every_format_has_the_same_content(
-    tmp_path: Path, job: Job, record: type[object], keys: list[str]
-) -> None:
-    files = exported(tmp_path, job)
-    table = pq.read_table(files["parquet"])
-    names = [name for name in record.__slots__ if not name.startswith("__")]  # type: ignore[attr-defined]
-    assert table.column_names == [*keys, *names]
-    typed, cells, lines = table.to_pylist(), read_csv(files["csv"]), read_jsonl(files["jsonl"])
-    assert len(typed) == len(cells) == len(lines) > 100
-    assert list(cells[0]) == table.column_names
-    for row, cell, line in zip(typed, cells, lines, strict=True):
-        assert {name: written(value, name) for name, value in row.items()} == cell
-        key = {name: line.pop(name) for name in keys}
-        assert key == {name: row[name] for name in keys}
-        rank = line.pop("rank", None)
-        assert rank == row.get("rank")
-        again = converter.structure(line, record)
-        assert unstructure(again) == line
-        for name in names:
-            if name not in {"extra", "rank", "product_category_list"}:
-                assert getattr(again, name) == row[name]
-
-
 def test_parquet_has_types(tmp_path: Path) -> None:
-    files = exported(tmp_path, RANKING)
-    schema = pq.read_schema(files["parquet"])
-    assert schema.field("total_sale_cnt").type == pa.int64()
-    assert schema.field("total_sale_gmv_amt").type == pa.float64()
-    assert schema.field("user_id").type == pa.string()
-    categories = schema.field("product_category_list").type
-    assert pa.types.is_list(categories)
-    assert pa.types.is_struct(categories.value_type)
+    rows = [[DOCUMENTED[RankedInfluencer]], [DOCUMENTED[Video] | {"create_time": "1736000000"}]]
+    server = shop.Answers(rows)
 
+    async def main() -> list[pa.Schema]:
+        api, schemas = server.client(), []
+        for n, cls in enumerate((RankedInfluencer, Video)):
+            async with Harvest.open(tmp_path / f"{n}.db") as harvest:
+                await harvest.run(
+                    [n],
+                    lambda n, cls=cls: api.iter_records("/x", {"n": n}, cls, pages=None),  # type: ignore[misc]  # bound at once
+                )
+                schemas.append(pq.read_schema((await exported(tmp_path, harvest))["parquet"]))
+        return schemas
 
-def test_times_are_utc(tmp_path: Path) -> None:
-    files = exported(tmp_path, Job.influencer_videos(user_ids=desk.world.user_ids(3)))
-    column = pq.read_table(files["parquet"])["create_time"]
-    assert column.type == pa.timestamp("us", tz="UTC")
-    seconds = int(read_jsonl(files["jsonl"])[0]["create_time"])
-    assert column[0].as_py() == datetime.fromtimestamp(seconds, UTC)
-    read = pa_csv.read_csv(files["csv"])["create_time"]
-    assert read.type == pa.timestamp("s", tz="UTC")
-    assert read[0].as_py() == column[0].as_py()
+    ranked, videos = shop.run(main)
+    assert ranked.names[:2] == ["list_n", "fetched_at"]
+    assert ranked.field("total_sale_cnt").type == pa.int64()
+    assert ranked.field("total_sale_gmv_amt").type == pa.float64()
+    assert ranked.field("user_id").type == pa.string()
+    assert ranked.field("rank").type == pa.int64()
+    assert pa.types.is_struct(ranked.field("product_category_list").type.value_type)
+    assert videos.field("create_time").type == pa.timestamp("us", tz="UTC")
+    (row,) = pq.read_table(tmp_path / "a.parquet").to_pylist()
+    assert row["create_time"] == datetime.fromtimestamp(1736000000, UTC)
 
 
 @pytest.fixture
-def odd(tmp_path: Path) -> shop.Shop:
+def odd() -> shop.Shop:
     """A list with texts, numbers and rows that are hard on a format."""
     server = shop.Shop(shop.products(14, 0))
     server.strange = {
@@ -159,7 +97,8 @@ def odd(tmp_path: Path) -> shop.Shop:
 
 
 def test_what_is_hard_on_a_format_comes_back_from_each(tmp_path: Path, odd: shop.Shop) -> None:
-    files = exported(tmp_path, Job.product_creators(odd.ids), odd)
+    files = harvested(tmp_path, odd)
+    assert {file.name for file in tmp_path.iterdir()} == {"a.db", *(f.name for f in files.values())}
     cells, lines = read_csv(files["csv"]), read_jsonl(files["jsonl"])
     rows = pq.read_table(files["parquet"]).to_pylist()
     names = ["=1+1", "-a", 'Zoë, "2" 🎉\n', ' "two"\r\nlines, \x00 🎉', None]
@@ -167,46 +106,28 @@ def test_what_is_hard_on_a_format_comes_back_from_each(tmp_path: Path, odd: shop
     assert [row.get("nick_name") for row in lines][:5] == names
     assert [row["nick_name"] or None for row in cells][:5] == names
     assert rows[0]["extra"] == cells[0]["extra"] == '{"is_ad":0}'
-    assert (
-        json.loads(rows[1]["extra"])
-        == json.loads(cells[1]["extra"])
-        == {"more": {"ü": ["\n", None]}}
-    )
-    assert lines[1]["more"] == {"ü": ["\n", None]}
+    more = {"more": {"ü": ["\n", None]}}
+    assert json.loads(rows[1]["extra"]) == json.loads(cells[1]["extra"]) == more
+    assert lines[1]["more"] == more["more"]
     many = int("9" * 30)
-    assert (rows[2]["total_digg_cnt"], json.loads(rows[2]["extra"])) == (
-        None,
-        {"is_ad": 1, "total_digg_cnt": many},
-    )
+    assert rows[2]["total_digg_cnt"] is None
+    assert json.loads(rows[2]["extra"]) == {"is_ad": 1, "total_digg_cnt": many}
     assert cells[2]["total_digg_cnt"] == str(many)
     assert lines[2]["total_digg_cnt"] == many
-    assert files["csv"].read_bytes().startswith(b"\xef\xbb\xbflist_product_id,product_id,")
+    start = b"\xef\xbb\xbflist_product_id,fetched_at,product_id,"
+    assert files["csv"].read_bytes().startswith(start)
 
 
 def test_formulas_are_escaped_where_that_is_wanted(tmp_path: Path, odd: shop.Shop) -> None:
-    files = exported(tmp_path, Job.product_creators(odd.ids), odd, escape_formulas=True)
+    files = harvested(tmp_path, odd, escape_formulas=True)
     cells = read_csv(files["csv"])
     assert [row["nick_name"] for row in cells][:3] == ["'=1+1", "'-a", 'Zoë, "2" 🎉\n']
     assert cells[0]["user_id"] == "7000000"
     assert pq.read_table(files["parquet"])["nick_name"][0].as_py() == "=1+1"
 
 
-def test_a_rank_that_64_bits_cannot_hold(tmp_path: Path) -> None:
-    class Ranks:
-        async def send(self, request: Any, within: float) -> Any:
-            row = {"user_id": "1", "product_category_list": f"1-2:{2**70}"}
-            return Answer(200, {}, json.dumps({"code": 0, "data": [row]}).encode())
-
-    files = exported(tmp_path, RANKING, Ranks())
-    row = pq.read_table(files["parquet"]).to_pylist()[0]
-    assert row["product_category_list"] is None
-    (category,) = json.loads(row["extra"])["product_category_list"]
-    assert category["rank"] == 2**70
-
-
 def test_a_ledger_without_rows_is_a_file_without_rows(tmp_path: Path) -> None:
-    server = shop.Shop(shop.products(0))
-    files = exported(tmp_path, Job.product_creators(server.ids), server)
+    files = harvested(tmp_path, shop.Shop(shop.products(0)))
     assert files["jsonl"].read_bytes() == b""
     assert read_csv(files["csv"]) == []
     assert pq.read_table(files["parquet"]).num_rows == 0
@@ -216,35 +137,34 @@ def test_row_groups_are_written_as_they_fill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_file, "_GROUP", 500)
-    server = shop.Shop(shop.products(*[300] * 12))
-    files = exported(tmp_path, Job.product_creators(server.ids), server)
-    assert pq.ParquetFile(files["parquet"]).num_row_groups == 4
-    assert len(read_csv(files["csv"])) == 3600
+    files = harvested(tmp_path, shop.Shop(shop.products(*[1, *[600] * 10])))
+    assert 1 < pq.ParquetFile(files["parquet"]).num_row_groups < 5
+    assert len(read_csv(files["csv"])) == len(read_jsonl(files["jsonl"])) == 6001
 
 
-def test_what_cannot_be_exported(
+@shop.virtually
+async def test_what_cannot_be_exported(
     tmp_path: Path, odd: shop.Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            with pytest.raises(LedgerError, match="holds no job yet"):
-                await harvest.export(tmp_path / "a.csv")
-            await harvest.run(odd.client(), Job.product_creators(odd.ids))
-            for name in ("a.xlsx", "a", ".csv"):
-                with pytest.raises(InvalidParameterError, match=r"\.parquet, \.csv or \.jsonl"):
-                    await harvest.export(tmp_path / name)
-            with pytest.raises(ExportError, match=r"none/a.csv: No such file or directory"):
-                await harvest.export(tmp_path / "none" / "a.csv")
-            (tmp_path / "b.csv").mkdir()
-            for suffix in ("csv", "jsonl", "parquet"):
-                (tmp_path / f"b.{suffix}").mkdir(exist_ok=True)
-                with pytest.raises(ExportError, match="Is a directory"):
-                    await harvest.export(tmp_path / f"b.{suffix}")
-            monkeypatch.setitem(sys.modules, "keyapi_async.harvest.parquet", None)
-            with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[parquet\]'"):
-                await harvest.export(tmp_path / "a.parquet")
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        with pytest.raises(LedgerError, match="holds nothing yet"):
+            await harvest.export(tmp_path / "a.csv")
+        await harvest.run(odd.ids, shop.creators(odd.client()))
+        for name in ("a.xlsx", "a", ".csv"):
+            with pytest.raises(InvalidParameterError, match=r"\.parquet, \.csv or \.jsonl"):
+                await harvest.export(tmp_path / name)
+        with pytest.raises(ExportError, match=r"none/a.csv: No such file or directory"):
+            await harvest.export(tmp_path / "none" / "a.csv")
+        for suffix in SUFFIXES:
+            (tmp_path / f"b.{suffix}").mkdir()
+            with pytest.raises(ExportError, match="Is a directory"):
+                await harvest.export(tmp_path / f"b.{suffix}")
+        check_export(tmp_path / "a.csv")
+        with pytest.raises(ExportError, match="there is no such folder"):
+            check_export(tmp_path / "none" / "a.csv")
+        monkeypatch.setitem(sys.modules, "keyapi_async.harvest.parquet", None)
+        with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[parquet\]'"):
+            check_export(tmp_path / "a.parquet")
     assert not list(tmp_path.glob(".*")) + list(tmp_path.glob("*.part"))
 
 
@@ -257,60 +177,42 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_a_full_disk_leaves_the_old_file_and_no_other(
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@shop.virtually
+async def test_a_full_disk_leaves_the_old_file_and_no_other(
     tmp_path: Path, small_disk: Path, suffix: str
 ) -> None:
-    job = Job.product_creators(desk.world.product_ids(30))
+    server = shop.Shop(shop.products(1500))
     file = small_disk / f"a.{suffix}"
     file.write_text("the old one")
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            await harvest.run(virtual.client(virtual.DeskTransport(desk), qps=1e5), job)
-            with pytest.raises(ExportError, match=f"a.{suffix}: .*No space left on device"):
-                await harvest.export(file)
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+        with pytest.raises(ExportError, match=f"a.{suffix}: .*No space left on device"):
+            await harvest.export(file)
     assert [one.name for one in small_disk.iterdir()] == [file.name]
     assert file.read_text() == "the old one"
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@shop.virtually
+async def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     server = shop.Shop(shop.products(*[300] * 20))
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            await harvest.run(server.client(), Job.product_creators(server.ids))
-            for moment in (0.001, 0.003, 0.005, 0.007):
-                work = asyncio.create_task(harvest.export(tmp_path / f"a.{suffix}"))
-                await asyncio.sleep(moment)
-                work.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await work
-                left.update(names_in(tmp_path))
-
     left: set[str] = set()
-    shop.run(main)
-    assert left <= {"a.db", "a.db-wal"}
-
-
-def names_in(folder: Path) -> set[str]:
-    return {file.name for file in folder.iterdir()}
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+        for moment in (0.001, 0.003, 0.005, 0.007):
+            work = asyncio.create_task(harvest.export(tmp_path / f"a.{suffix}"))
+            await asyncio.sleep(moment)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            left.update(file.name for file in tmp_path.iterdir())
+    assert left <= {"a.db", "a.db-wal", "a.db-shm"}
 
 
 async def test_reading_and_exporting_go_on_in_threads(tmp_path: Path) -> None:
-    transport = virtual.DeskTransport(desk, latency=(0, 0))
+    server = shop.Shop(shop.products(35, 35), latency=0)
     async with Harvest.open(tmp_path / "a.db") as harvest:
-        job = Job.product_creators(desk.world.product_ids(5))
-        report = await harvest.run(virtual.client(transport, qps=1e5), job)
-        done, records = await asyncio.gather(
-            harvest.export(tmp_path / "a.csv"),
-            asyncio.create_task(_count(harvest)),
-        )
-        assert done.rows == records == report.rows
-
-
-async def _count(harvest: Harvest) -> int:
-    return sum([1 async for _ in harvest.records(ProductCreator)])
+        report = await harvest.run(server.ids, shop.creators(server.client()))
+        done, rows = await asyncio.gather(harvest.export(tmp_path / "a.csv"), shop.rows_in(harvest))
+        assert done.rows == len(rows) == report.rows

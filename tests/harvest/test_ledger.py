@@ -3,191 +3,216 @@
 # ruff: noqa: S603  # what is run is our own program
 
 import asyncio
-import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 
-from keyapi_async.harvest import Harvest, Job, LedgerError
-from keyapi_async.harvest.keeper import seen_through
-from keyapi_async.harvest.ledger import FORMAT, Ledger
+from keyapi_async.harvest import Harvest, LedgerError
+from keyapi_async.harvest.file import FORMAT
+from keyapi_async.harvest.writer import seen_through
+from keyapi_async.records import codec
+from keyapi_async.records.fields import Count, Text
 from tests.harvest import shop
 from tests.harvest.disk import small_disk_at
 
 
-def filled(file: Path, lists: int = 20) -> None:
+async def fill(file: Path, lists: int = 20) -> Path:
     """Make a ledger of some lists with four pages each."""
     server = shop.Shop(shop.products(*[35] * lists))
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+    return file
 
+
+def filled(file: Path, lists: int = 20) -> Path:
+    return shop.run(lambda: fill(file, lists))
+
+
+def opened(file: Path, *, read_only: bool = False) -> None:
     async def main() -> None:
-        async with Harvest.open(file) as harvest:
-            await harvest.run(server.client(), Job.product_creators(server.ids))
+        async with Harvest.open(file, read_only=read_only) as harvest:
+            await harvest.status()
 
     shop.run(main)
 
 
-def opened(file: Path, *, create: bool = True) -> None:
-    async def main() -> None:
-        async with Harvest.open(file, create=create) as harvest:
-            await harvest.status()
-
-    asyncio.run(main())
+def changed(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as db:
+        db.execute(statement)
+        db.commit()
 
 
-def test_a_ledger_has_one_user_at_a_time(tmp_path: Path) -> None:
-    file = tmp_path / "a.db"
-
-    async def main() -> None:
-        async with Harvest.open(file):
-            with pytest.raises(LedgerError, match=r"a.db: is in use by another run"):
-                async with Harvest.open(file):
-                    pass
-            with pytest.raises(LedgerError, match="in use"):
-                async with Harvest.open(file, create=False):
-                    pass
-        async with Harvest.open(file):
-            pass
-
-    asyncio.run(main())
+@pytest.fixture(params=[False, True], ids=["to write", "to read"])
+def read_only(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
-def test_a_ledger_in_use_by_another_process_is_refused_until_that_is_killed(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "a.db"
+def test_a_run_in_another_process_is_told_and_refused_until_that_is_killed(tmp_path: Path) -> None:
+    file = filled(tmp_path / "a.db", 1)
     program = (
         "import sys, pathlib; from keyapi_async.harvest.ledger import Ledger\n"
-        f"ledger = Ledger(pathlib.Path({str(file)!r}), create=True)\n"
+        f"Ledger(pathlib.Path({str(file)!r})).open()\n"
         "print('open', flush=True); sys.stdin.read()"
     )
+    server = shop.Shop(shop.products(35))
+
+    async def run() -> None:
+        async with Harvest.open(file) as harvest:
+            await harvest.run(server.ids, shop.creators(server.client()))
+
+    async def running() -> bool:
+        async with Harvest.open(file, read_only=True) as harvest:
+            return (await harvest.status()).running
+
     with subprocess.Popen(
         (sys.executable, "-c", program), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
-        with pytest.raises(LedgerError, match="in use"):
-            opened(file)
+        with pytest.raises(LedgerError, match=r"a\.db: is in use by another run; wait"):
+            shop.run(run)
+        assert shop.run(running)
         process.kill()
         process.wait()
-    opened(file)
+    assert not shop.run(running)
+    shop.run(run)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.db"]
 
 
-def test_no_ledger_is_made_where_one_is_expected(tmp_path: Path) -> None:
+def test_what_is_no_place_for_a_ledger_is_refused(tmp_path: Path, read_only: bool) -> None:
+    with pytest.raises(LedgerError, match="is a folder"):
+        opened(tmp_path, read_only=read_only)
+    with pytest.raises(LedgerError, match=r"there is no such (folder|ledger)"):
+        opened(tmp_path / "none" / "a.db", read_only=read_only)
+    (tmp_path / "loop.db").symlink_to("loop.db")
+    with pytest.raises(LedgerError, match=r"cannot be opened|no such ledger"):
+        opened(tmp_path / "loop.db", read_only=read_only)
     with pytest.raises(LedgerError, match=r"a.db: there is no such ledger"):
-        opened(tmp_path / "a.db", create=False)
+        opened(tmp_path / "a.db", read_only=True)
     assert not (tmp_path / "a.db").exists()
 
 
-def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="is a folder"):
-        opened(tmp_path)
-    with pytest.raises(LedgerError, match="there is no such folder"):
-        opened(tmp_path / "none" / "a.db")
-    (tmp_path / "loop.db").symlink_to("loop.db")
-    with pytest.raises(LedgerError, match="cannot be opened"):
-        opened(tmp_path / "loop.db")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
-    filled(tmp_path / "a.db", 1)
-    (tmp_path / "a.db").chmod(0o400)
-    with pytest.raises(LedgerError, match="may not be written"):
-        opened(tmp_path / "a.db")
-
-
-def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    text = tmp_path / "ids.csv"
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(
+    tmp_path: Path, read_only: bool
+) -> None:
+    text, other = tmp_path / "ids.csv", tmp_path / "other.db"
     text.write_text("product_id\n" * 100)
-    with pytest.raises(LedgerError, match="is no ledger"):
-        opened(text)
-    assert text.read_text() == "product_id\n" * 100
-
-    other = tmp_path / "other.db"
-    db = sqlite3.connect(other)
-    db.execute("CREATE TABLE mine (x)")
-    db.close()
-    before = other.read_bytes()
-    with pytest.raises(LedgerError, match="the database of something else"):
-        opened(other)
-    assert other.read_bytes() == before
+    changed(other, "CREATE TABLE mine (x)")
+    for file, told in ((text, "is not a ledger"), (other, "the database of something else")):
+        before = file.read_bytes()
+        with pytest.raises(LedgerError, match=told):
+            opened(file, read_only=read_only)
+        assert file.read_bytes() == before
 
 
-def test_a_newer_version_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "a.db"
-    filled(file, 1)
-    db = sqlite3.connect(file)
-    db.execute(f"PRAGMA user_version = {FORMAT + 1}")
-    db.close()
-    with pytest.raises(LedgerError, match=r"a newer keyapi-async: its format is 2.*upgrade"):
-        opened(file)
+@pytest.mark.parametrize(("by", "age"), [(1, "a newer"), (-1, "an older")])
+def test_another_version_is_refused(tmp_path: Path, by: int, age: str, read_only: bool) -> None:
+    file = filled(tmp_path / "a.db", 1)
+    changed(file, f"PRAGMA user_version = {FORMAT + by}")
+    told = f"written by {age} keyapi-async: its format is {FORMAT + by}, and this one reads"
+    with pytest.raises(LedgerError, match=told):
+        opened(file, read_only=read_only)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.3, 0.7, 0.99])
-def test_a_truncated_ledger_is_refused(tmp_path: Path, share: float) -> None:
-    file = tmp_path / "a.db"
-    filled(file)
+def test_a_truncated_ledger_is_refused(tmp_path: Path, share: float, read_only: bool) -> None:
+    file = filled(tmp_path / "a.db")
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(LedgerError, match=r"a.db: is (damaged|no ledger, or a damaged one)"):
-        opened(file)
+    with pytest.raises(LedgerError, match=r"a.db: is (damaged|not a ledger, or a damaged one)"):
+        opened(file, read_only=read_only)
 
 
-def test_damage_inside_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "a.db"
-    filled(file)
+def test_damage_inside_is_told(tmp_path: Path, read_only: bool) -> None:
+    file = filled(tmp_path / "a.db")
     data = bytearray(file.read_bytes())
     data[4096:] = b"\xff" * (len(data) - 4096)
     file.write_bytes(data)
     with pytest.raises(LedgerError, match=r"a.db: is damaged"):
-        opened(file)
+        opened(file, read_only=read_only)
 
 
 def test_an_empty_file_is_a_new_ledger_as_a_kill_may_leave_one(tmp_path: Path) -> None:
-    (tmp_path / "a.db").touch()
-    opened(tmp_path / "a.db")
+    file = tmp_path / "a.db"
+    file.touch()
+    with pytest.raises(LedgerError, match="holds nothing yet"):
+        opened(file, read_only=True)
+    opened(file)
 
 
-def test_what_sqlite_says_beyond_that_is_passed_on(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "a.db", create=True)
-    ledger.close()
-    with pytest.raises(LedgerError, match=r"a.db: SQLite says: Cannot operate on a closed"):
-        ledger.status()
+@shop.virtually
+async def test_what_sqlite_says_beyond_that_is_passed_on(tmp_path: Path) -> None:
+    file = await fill(tmp_path / "a.db", 1)
+    changed(file, "DROP VIEW records")
+    changed(file, "DROP TABLE page")
+    async with Harvest.open(file) as harvest:
+        with pytest.raises(LedgerError, match=r"a\.db: SQLite says: no such table: .*page"):
+            await anext(harvest.records(dict))
 
 
-def test_a_file_beside_the_ledger_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    Ledger(tmp_path / "a.db", create=True).close()
-    (tmp_path / "a.db-journal" / "folder").mkdir(parents=True)
-    with pytest.raises(LedgerError, match=r"I/O error.*may files be made in the folder"):
-        Ledger(tmp_path / "a.db", create=True)
+@shop.virtually
+async def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None:
+    file = await fill(tmp_path / "a.db", 1)
+    (tmp_path / "a.db-lock").mkdir()
+    server = shop.Shop(shop.products(5))
+    async with Harvest.open(file) as harvest:
+        assert not (await harvest.status()).running
+        with pytest.raises(LedgerError, match=r"a\.db-lock: cannot be opened"):
+            await harvest.run(server.ids, shop.creators(server.client()))
 
 
-def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Path) -> None:
+@shop.virtually
+async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_others(
+    tmp_path: Path,
+) -> None:
+    server = shop.Shop(shop.products(*[35] * 6))
+    file = tmp_path / "a.db"
+    refusal = (
+        "CREATE TRIGGER no BEFORE INSERT ON page WHEN NEW.list = 4 AND NEW.page_num = 2"
+        " BEGIN SELECT RAISE(ABORT, 'no such page'); END"
+    )
+    read = shop.creators(server.client())
+    async with Harvest.open(file) as harvest:
+        harvest.stop()
+        await harvest.run(server.ids[:1], read)
+        changed(file, refusal)
+        with pytest.raises(LedgerError, match="no such page"):
+            await harvest.run(server.ids, read, concurrency=2)
+        pages = (await harvest.status()).pages
+        assert pages >= server.billed - 2
+        changed(file, "DROP TRIGGER no")
+        await harvest.run(server.ids, read)
+        assert await shop.rows_in(harvest) == server.records()
+
+
+@shop.virtually
+async def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(small_disk: Path) -> None:
     file = small_disk / "a.db"
     server = shop.Shop(shop.products(*[200] * 30), latency=0.01)
-
-    async def main() -> None:
-        job = Job.product_creators(server.ids)
-        async with Harvest.open(file) as harvest:
-            with pytest.raises(LedgerError, match=r"a.db: the disk is full.*run again"):
-                await harvest.run(server.client(), job, concurrency=4)
-            status = await harvest.status()
-            assert 0 < status.pages <= server.billed <= status.pages + 2 * 4
-        ballast.unlink()
-        async with Harvest.open(file) as harvest:
-            assert (await harvest.status()).pages == status.pages
-            billed = server.billed
-            await harvest.run(server.client(), job)
-            assert server.billed - billed == server.least() - status.pages
-            assert await shop.rows_in(harvest) == server.records()
-
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(3_500_000))
-    shop.run(main)
+    read = shop.creators(server.client())
+    async with Harvest.open(file) as harvest:
+        with pytest.raises(LedgerError, match=r"a.db: the disk is full.*run again"):
+            await harvest.run(server.ids, read, concurrency=4)
+        status = await harvest.status()
+        assert 0 < status.pages <= server.billed <= status.pages + 2 * 4
+        shown = await shop.rows_in(harvest)
+        assert len(shown) == status.rows
+    ballast.unlink()
+    async with Harvest.open(file) as harvest:
+        assert (await harvest.status()).pages == status.pages
+        billed = server.billed
+        await harvest.run(server.ids, read)
+        assert server.billed - billed == server.least() - status.pages
+        assert await shop.rows_in(harvest) == server.records()
 
 
 @pytest.fixture
@@ -197,15 +222,32 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
-async def test_a_refused_id_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
-    def ids() -> Iterator[str]:
-        yield "1"
-        raise OSError("the file of ids is gone")
+def record_class(**kinds: object) -> type[Any]:
+    fields = {name: attrs.field(type=kind, default=None) for name, kind in kinds.items()}  # type: ignore[call-overload]  # a type is given
+    fields["extra"] = attrs.field(factory=dict)
+    options: dict[str, Any] = {"frozen": True, "slots": True, "weakref_slot": False}
+    return attrs.make_class("Row", fields, field_transformer=codec.documented, **options)
 
+
+@shop.virtually
+async def test_a_record_class_that_grows_gets_columns_and_one_that_changes_is_refused(
+    tmp_path: Path,
+) -> None:
+    server = shop.Answers([[{"a": 1, "b": "new"}]] * 3)
     async with Harvest.open(tmp_path / "a.db") as harvest:
-        with pytest.raises(OSError, match="the file of ids"):
-            await harvest._open_keeper().plan(Job.product_creators(ids()))
-        assert (await harvest.status()).job == {}
+
+        async def run(n: int, into: type[Any]) -> list[Any]:
+            api = server.client()
+            await harvest.run([n], lambda n: api.iter_records("/x", {"n": n}, into, pages=None))
+            return [row async for row in harvest.records(into)]
+
+        (row,) = await run(0, record_class(a=Count))
+        assert (row.a, row.extra) == (1, {"b": "new"})
+        old, new = await run(1, record_class(a=Count, b=Text))
+        assert (old.a, old.b, new.b, new.extra) == (1, "new", "new", {})
+        assert [one async for one in harvest.values("b")] == ["new"]
+        with pytest.raises(LedgerError, match=r"another version: a is a count .*a text here"):
+            await run(2, record_class(a=Text, b=Text))
 
 
 async def test_what_is_seen_through_tells_its_error_before_a_cancellation() -> None:
@@ -218,3 +260,14 @@ async def test_what_is_seen_through_tells_its_error_before_a_cancellation() -> N
     future.set_exception(LedgerError(Path("a.db"), "is gone"))
     with pytest.raises(LedgerError, match="is gone"):
         await task
+
+
+@shop.virtually
+async def test_status_counts_without_looking_at_a_row(tmp_path: Path) -> None:
+    file = await fill(tmp_path / "a.db", 3)
+    changed(file, "DROP TABLE record")
+    changed(file, "DROP TABLE page")
+    async with Harvest.open(file, read_only=True) as harvest:
+        status = await harvest.status()
+        assert (status.done, status.pages, status.rows) == (3, 12, 105)
+        assert status.size == file.stat().st_size

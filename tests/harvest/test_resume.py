@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyapi_async import Until
-from keyapi_async.harvest import Harvest, Job
+from keyapi_async.harvest import Harvest
 from tests.harvest import shop
+from tests.rows import steady
 
 interruptions = st.lists(
     st.tuples(st.sampled_from(("cancel", "stop", "kill")), st.floats(0, 0.6)), max_size=5
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(steady, max_examples=60)
 @given(
     lengths=st.lists(st.integers(0, 35), min_size=1, max_size=8),
     interruptions=interruptions,
@@ -47,12 +48,14 @@ def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
 
     async def main(folder: Path) -> None:
         file = folder / "0.db"
-        job = Job.product_creators(server.ids, page_size=page_size, until=until)
+
+        def run(harvest: Harvest) -> "asyncio.Task[object]":
+            read = shop.creators(server.client(), page_size=page_size, until=until)
+            return asyncio.create_task(harvest.run(server.ids, read, concurrency=concurrency))
+
         for number, (how, when) in enumerate(interruptions, 1):
             async with Harvest.open(file) as harvest:
-                work = asyncio.create_task(
-                    harvest.run(server.client(), job, concurrency=concurrency)
-                )
+                work = run(harvest)
                 await asyncio.wait((work,), timeout=when)
                 if how == "kill":
                     file = shop.killed(file, folder / f"{number}.db")
@@ -64,10 +67,10 @@ def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
                     await work
         async with Harvest.open(file) as harvest:
             for _ in range(trouble + 1):
-                report = await harvest.run(server.client(), job, concurrency=concurrency)
-            assert (report.done, report.failed, report.left) == (len(lengths), 0, 0)
-            assert await shop.rows_in(harvest) == server.records()
+                await run(harvest)
             status = await harvest.status()
+            assert (status.done, status.failed, status.left) == (len(lengths), 0, 0)
+            assert await shop.rows_in(harvest) == server.records()
             assert status.rows == sum(lengths)
             assert status.rejects == sum(lengths) - len(server.records())
             cuts = sum(how != "stop" for how, _ in interruptions)
@@ -82,97 +85,58 @@ def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
         shop.run(lambda: main(Path(folder)))
 
 
-def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
+@shop.virtually
+async def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[50] * 8))
-
-    async def main() -> None:
-        job = Job.product_creators(server.ids)
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            harvest.stop()  # of nothing: it has no effect
-            work = asyncio.create_task(harvest.run(server.client(), job, concurrency=4))
-            await asyncio.sleep(0.07)
-            assert server.open == 4
-            harvest.stop()
-            report = await work
-            assert report.stopped
-            assert report.pages == report.spent == server.billed == 8
-            assert (report.done, report.left) == (0, 8)
-            report = await harvest.run(server.client(), job)
-            assert not report.stopped
-            assert server.billed == server.least()
-
-    shop.run(main)
+    read = shop.creators(server.client())
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        harvest.stop()  # of nothing: it has no effect
+        work = asyncio.create_task(harvest.run(server.ids, read, concurrency=4))
+        await asyncio.sleep(0.07)
+        assert server.open == 4
+        harvest.stop()
+        report = await work
+        assert report.stopped
+        assert report.pages == report.spent == server.billed == 8
+        assert (report.done, report.left) == (0, 8)
+        report = await harvest.run(server.ids, read)
+        assert not report.stopped
+        assert server.billed == server.least()
+        again = await harvest.run(server.ids, read, progress=lambda _: harvest.stop())
+        assert (again.requests, again.rate, again.done, again.stopped) == (0, 0, 8, False)
 
 
-@pytest.mark.parametrize("when", [0.0, 0.001])
-def test_a_stop_while_the_lists_are_written_down_asks_for_nothing(
+@pytest.mark.parametrize("when", [0.0, 0.001, 0.003])
+@shop.virtually
+async def test_a_stop_while_the_lists_are_written_down_asks_for_nothing(
     tmp_path: Path, when: float
 ) -> None:
     server = shop.Shop(shop.products(5, 5))
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            job = Job.product_creators(server.ids)
-            work = asyncio.create_task(harvest.run(server.client(), job))
-            await asyncio.sleep(when)
-            harvest.stop()
-            report = await work
-            assert report.stopped
-            assert report.left == 2
-            assert server.asked == []
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        work = asyncio.create_task(harvest.run(server.ids, shop.creators(server.client())))
+        await asyncio.sleep(when)
+        harvest.stop()
+        report = await work
+        assert (report.stopped, report.left) == (True, 2)
+        assert server.asked == []
 
 
-def test_a_stop_that_comes_when_all_is_done_is_none(tmp_path: Path) -> None:
-    server = shop.Shop(shop.products(5))
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            report = await harvest.run(
-                server.client(),
-                Job.product_creators(server.ids),
-                progress=lambda _: harvest.stop(),
-            )
-            assert not report.stopped
-            assert report.done == 1
-
-    shop.run(main)
-
-
-def test_a_finished_job_asks_for_nothing(tmp_path: Path) -> None:
-    server = shop.Shop(shop.products(0, 10, 25))
-
-    async def main() -> None:
-        job = Job.product_creators(server.ids)
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            first = await harvest.run(server.client(), job)
-            asked = list(server.asked)
-            assert (first.pages, first.rows, first.done) == (6, 35, 3)
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            second = await harvest.run(server.client(), job)
-            assert (second.pages, second.requests, second.spent, second.done) == (0, 0, 0, 3)
-            assert second.rate == 0
-            assert server.asked == asked
-
-    shop.run(main)
-
-
-def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whom", ["run", "all"])
+@shop.virtually
+async def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(
+    tmp_path: Path, whom: str
+) -> None:
     server = shop.Shop(shop.products(*[95] * 6))
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            work = asyncio.create_task(
-                harvest.run(server.client(), Job.product_creators(server.ids), concurrency=6)
-            )
-            while server.billed < 6 or server.open:
-                await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
-            for _ in range(3):  # one who is impatient changes nothing
-                work.cancel()
-                await asyncio.sleep(0)
-            with pytest.raises(asyncio.CancelledError):
-                await work
-            assert (await harvest.status()).pages == 6
-
-    shop.run(main)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        read = shop.creators(server.client())
+        work = asyncio.create_task(harvest.run(server.ids, read, concurrency=6))
+        while server.billed < 6 or server.open:
+            await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
+        everyone = asyncio.all_tasks() - {asyncio.current_task()}
+        for _ in range(3):  # one who is impatient changes nothing
+            for task in everyone if whom == "all" else {work}:
+                task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert (await harvest.status()).pages == 6

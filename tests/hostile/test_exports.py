@@ -11,12 +11,12 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keyapi_async.harvest.job import CREATORS, RANKING, VIDEOS_OF_HANDLES
+from keyapi_async.harvest.table import table_of
 
 from keyapi_async import ProductCreator
 from keyapi_async.cli.app import run
 from keyapi_async.harvest import Exported, Harvest, Job
-from keyapi_async.harvest.job import CREATORS, RANKING, VIDEOS_OF_HANDLES
-from keyapi_async.harvest.table import table_of
 from keyapi_async.harvest.text import Csv, JsonLines
 from keyapi_async.records.converter import reader_of
 from tests.harvest import shop

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keyapi_async.cli.choices import Format
+from keyapi_async.harvest.job import CREATORS
 
 from keyapi_async import InvalidParameterError, KeyAPI, KeyAPIError, ResponseError
 from keyapi_async.cli.app import run
-from keyapi_async.cli.choices import Format
 from keyapi_async.cli.output import output
 from keyapi_async.harvest import ExportError, Harvest, Job, LedgerError
 from keyapi_async.harvest.export import open_export
-from keyapi_async.harvest.job import CREATORS
 from keyapi_async.records.codec import ReadRow
 from keyapi_async.records.converter import reader_of
 from tests import virtual

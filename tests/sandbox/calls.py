@@ -11,8 +11,8 @@ from keyapi_async.sandbox import Response, Service
 from keyapi_async.sandbox.specification import Operation, operations
 
 TODAY = date(2026, 1, 20)
-OPERATIONS = {path: one for path, one in operations().items() if one.properties}
-Row = Mapping[str, Any]
+OPERATIONS = {path: one for path, one in operations().items() if one.paging != "page_limit"}
+Row = dict[str, Any]
 
 
 def path_of(name: str) -> str:
@@ -27,7 +27,7 @@ def service(**options: Any) -> Service:
 def _known(number: int) -> dict[str, str]:
     box = service()
     return {
-        "region": "GB",
+        "region": "BR",
         "date": "2026-01-12",
         "start_date": "2025-12-01",
         "end_date": "2026-01-19",
@@ -46,9 +46,9 @@ def _known(number: int) -> dict[str, str]:
 def required(operation: Operation, number: int = 60) -> dict[str, str]:
     """Give what a call needs, paging left out: the sample id of that number, a past period."""
     known = _known(number)
-    names = [name for name, one in operation.parameters.items() if one.schema["required"]]
+    names = [name for name, one in operation.parameters.items() if one["required"]]
     return {
-        name: known[name] if name in known else str(operation.parameters[name].schema["enum"][0])
+        name: known[name] if name in known else str(operation.parameters[name]["enum"][0])
         for name in [*names, *operation.one_of[:1]]
         if not name.startswith("page_")
     }

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -44,16 +45,37 @@ def test_sliding_never_admits_more_than_the_limit_in_any_period(
     )
 
 
-@given(st.sampled_from(["token", "gcra"]), rates, clocks)
+BURSTS: dict[str, Callable[[int], int]] = {
+    "token": lambda limit: limit,
+    "gcra": lambda limit: math.ceil(limit / 2),
+    "spaced": lambda _: 1,
+}
+
+
+@given(st.sampled_from(sorted(BURSTS)), rates, clocks)
 def test_buckets_never_admit_more_than_burst_and_rate(
     window: str, qps: float, times: list[float]
 ) -> None:
     """Between any two instants: the burst, and what the rate brings."""
-    limit = max(1, math.floor(qps))
-    burst = limit if window == "token" else math.ceil(limit / 2)
+    burst = BURSTS[window](max(1, math.floor(qps)))
     passed = admitted(window, qps, times)
     for first, last in itertools.combinations(range(len(passed)), 2):
         assert last - first + 1 <= burst + (passed[last] - passed[first]) * qps + 1e-6
+
+
+@pytest.mark.parametrize(("window", "burst", "passed"), [("gcra", 3, 3), ("spaced", None, 1)])
+def test_so_many_are_admitted_at_once(window: str, burst: int | None, passed: int) -> None:
+    """Then one more each time that the spacing is over."""
+    gate = rate_window(window, 4, burst)
+    assert [gate.admit(8.0) for _ in range(passed + 1)] == [None] * passed + [0.25]
+    assert gate.admit(8.25) is None
+
+
+@pytest.mark.parametrize(("window", "burst"), [("gcra", 0), ("spaced", 2), ("fixed", 1)])
+def test_a_burst_that_a_window_cannot_have_is_refused(window: str, burst: int) -> None:
+    """Rather than ignored."""
+    with pytest.raises(ValueError, match="burst must be 1 or more, and only gcra has one"):
+        rate_window(window, 5, burst)
 
 
 @given(windows, rates, clocks)
@@ -90,5 +112,5 @@ def test_a_rate_is_a_positive_number(qps: float) -> None:
 
 def test_an_unknown_window_is_refused() -> None:
     """The message names those that are known."""
-    with pytest.raises(ValueError, match=r"one of fixed, sliding, token, gcra, not 'leaky'"):
+    with pytest.raises(ValueError, match=r"one of .*, gcra, spaced, not 'leaky'"):
         rate_window("leaky", 5)

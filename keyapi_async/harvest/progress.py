@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -25,20 +26,37 @@ class ListFailure:
 
 
 @attrs.frozen(kw_only=True)
-class Progress:
-    """How far a run is: what its live display shows, wherever that is.
-
-    ``done``, ``failed`` and ``left`` count the lists of the whole ledger; everything else is of
-    this run alone.
+class Counts:
+    """What there is: lists of the whole ledger, and what came of them.
 
     Attributes:
         done: lists read to their end.
         failed: lists that ended with an error; the next run tries them again.
         left: lists not begun, or not read to their end.
-        before: lists that were done before this run.
-        pages: pages committed.
-        rows: rows committed, invalid ones included.
+        pages: pages committed, each of which was paid for.
+        rows: rows committed, invalid ones and those of earlier readings included.
         rejects: invalid rows.
+    """
+
+    done: int
+    failed: int
+    left: int
+    pages: int = 0
+    rows: int = 0
+    rejects: int = 0
+
+    @property
+    def total(self) -> int:
+        """Lists of the ledger."""
+        return self.done + self.failed + self.left
+
+
+@attrs.frozen(kw_only=True)
+class Progress(Counts):
+    """How far a run is: what its live display shows; pages and rows are of this run alone.
+
+    Attributes:
+        before: lists that were done before this run.
         spent: credits spent.
         uncertain: credits of which nobody knows: sent, and never answered.
         requests: requests sent, retries included.
@@ -48,13 +66,7 @@ class Progress:
         paused: why nothing is sent just now, in words; None where it goes on.
     """
 
-    done: int
-    failed: int
-    left: int
     before: int = 0
-    pages: int = 0
-    rows: int = 0
-    rejects: int = 0
     spent: int = 0
     uncertain: int = 0
     requests: int = 0
@@ -62,11 +74,6 @@ class Progress:
     qps: float | None = None
     budget: int | None = None
     paused: str | None = None
-
-    @property
-    def total(self) -> int:
-        """Lists of the ledger."""
-        return self.done + self.failed + self.left
 
     @property
     def rate(self) -> float:
@@ -94,19 +101,13 @@ class HarvestReport(Progress):
 
 
 @attrs.frozen(kw_only=True)
-class Status:
+class Status(Counts):
     """What a ledger holds.
 
     Attributes:
         listing: what its lists are: name, path, record, page_size, until, and the parameters that
             all of them share; empty before the first run.
         keys: the names of the parameters that tell one list from another.
-        done: lists read to their end.
-        failed: lists that ended with an error; they will be tried again.
-        left: lists not begun, or not read to their end.
-        pages: pages in the ledger, each of which was paid for.
-        rows: rows in the ledger, invalid ones and those of earlier readings included.
-        rejects: invalid rows.
         size: bytes of the file and of the log beside it.
         first: when the first run began (UTC); None before it.
         last: when a run last wrote something.
@@ -116,12 +117,6 @@ class Status:
 
     listing: Mapping[str, str | int]
     keys: tuple[str, ...]
-    done: int
-    failed: int
-    left: int
-    pages: int
-    rows: int
-    rejects: int
     size: int
     first: datetime | None
     last: datetime | None
@@ -141,5 +136,5 @@ class HarvestStoppedError(KeyAPIError):
     def __init__(self, message: str, report: HarvestReport) -> None:
         """Say what ended the run, and what it has done."""
         super().__init__(message)
-        self.args = (message, report)
+        self.args: tuple[Any, ...] = (message, report)
         self.report = report

@@ -1,4 +1,4 @@
-"""The places of a window: how many requests a server may still count into the running second."""
+"""What a server may still count into the running second, and how close to the last request."""
 
 import math
 from collections import deque
@@ -8,10 +8,11 @@ from keyapi_async.limiter.protocol import Permit
 FLIGHT = 0.3
 """Seconds for which an unanswered request may still be on its way to the server."""
 
+_WAITED_FOR = 0.5  # of the spacing of requests, for which a late answer holds back the next one
 _TRIPS = 20  # answers before the shortest round trip is believed
 
 
-class Window:
+class Slots:
     """Counts what a server may still count into the second that is running.
 
     A request reached the server before its answer came, and the one that takes its place will
@@ -26,33 +27,30 @@ class Window:
         self._trips = 0
         self._shortest = math.inf
 
+    @property
+    def shortest(self) -> float:
+        """Seconds of the shortest round trip; 0 until there were enough of them."""
+        return self._shortest if self._trips > _TRIPS else 0.0
+
     def enter(self, permit: Permit) -> None:
         """Take note of a permit granted."""
         self._flying.append(permit)
         self._size += 1
 
-    def leave(self, permit: Permit, now: float) -> float:
-        """Take note of an answer, or of one overdue; say when its place is given back."""
+    def leave(self, permit: Permit, now: float) -> None:
+        """Take note of an answer, or of one overdue: its place is given back a second later."""
         if permit.landed:
-            return now
+            return
         permit.landed = True
         trip = min(now - permit.at, FLIGHT)
         self._trips += 1
         self._shortest = min(self._shortest, trip)
-        certain = self._shortest / 2 if self._trips > _TRIPS else 0.0
+        certain = self.shortest / 2
         when = permit.at + trip + 1.0 - certain
         flying, leaving = self._flying, self._leaving
-        if leaving and leaving[-1] > when:
-            when = leaving[-1]
-        leaving.append(when)
+        leaving.append(max(when, leaving[-1]) if leaving else when)
         while flying and flying[0].landed:
             flying.popleft()
-        return when
-
-    def taken(self, now: float) -> list[float]:
-        """Say for each place that is taken when it is given back, unanswered ones as overdue."""
-        self.room_at(now, 1)
-        return [*self._leaving, *(p.at + FLIGHT + 1.0 for p in self._flying if not p.landed)]
 
     def room_at(self, now: float, places: int) -> float:
         """Say when to look for a free place; a time not after now means that one is free."""
@@ -67,3 +65,31 @@ class Window:
         # A place that is not leaving yet is not given back before that.
         soonest = now + 1.0 - min(self._shortest, FLIGHT) / 2
         return min(leaving[0], soonest) if leaving else soonest
+
+
+class Spacing:
+    """Keeps each request's distance from the last, where a server allows no burst.
+
+    The last one may have arrived as late as its answer says; where that is not there in time, it
+    is waited for a little.
+    """
+
+    def __init__(self) -> None:
+        self._last = Permit(-math.inf, landed=True)
+        self._late = 0.0
+
+    def enter(self, permit: Permit) -> None:
+        """Take note of a permit granted."""
+        self._last, self._late = permit, 0.0
+
+    def leave(self, permit: Permit, now: float, shortest: float) -> None:
+        """Take note of an answer, and of the shortest round trip."""
+        if permit is self._last:
+            self._late = now - permit.at - shortest
+
+    def opens_at(self, now: float, spacing: float, shortest: float) -> float:
+        """Say when to look for leave to send; a time not after now means now."""
+        soonest, most = self._last.at + spacing, _WAITED_FOR * spacing
+        if self._last.landed:
+            return soonest + min(self._late, most)
+        return soonest + most if now >= soonest and shortest < spacing / 2 else soonest

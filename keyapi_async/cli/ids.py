@@ -1,0 +1,117 @@
+"""Ids from a file, a ledger or a pipe; every bad one is named before a credit is spent."""
+
+import asyncio
+import csv
+import io
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from keyapi_async.cli.exits import InputError
+from keyapi_async.cli.terminal import console
+from keyapi_async.errors import InvalidParameterError, printable, shown
+
+_SHOWN = 200
+"""Bad ids shown one by one."""
+
+_ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
+"""What a spreadsheet makes of a long id."""
+
+
+def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) -> list[str]:
+    """Read and check ids; blank lines and comments are passed over, equal ids count once.
+
+    Args:
+        source: a file, a ledger, or ``-`` for standard input.
+        column: the column that has the ids, where it is a CSV with a head, or a ledger.
+        check: takes a name and an id, and gives the id as the API has it.
+
+    Raises:
+        InputError: it cannot be read, has no ids, or some are bad; the bad ones are written to
+            standard error, each with its line.
+        LedgerError: it is a ledger, and cannot be read.
+    """
+    name = "standard input" if source == "-" else source
+    good: dict[str, None] = {}
+    bad: list[str] = []
+    lines, allowed = [], ""
+    for line, cell in _cells(source, name, column):
+        if one := cell.strip():
+            try:
+                good[check("id", one)] = None
+            except InvalidParameterError as error:
+                bad.append(one)
+                lines.append(f"{printable(name)}:{line}: {shown(one)}")
+                allowed = error.allowed
+    if bad:
+        more = [f"… and {len(bad) - _SHOWN:,} more"] if len(bad) > _SHOWN else []
+        console(sys.stderr).print("\n".join(lines[:_SHOWN] + more), soft_wrap=True)
+        raise InputError(
+            f"{len(bad):,} ids of {name} are not accepted ({allowed}); nothing was asked for"
+            f"{_way_out(bad, column)}"
+        )
+    if not good:
+        raise InputError(f"{name} has no ids")
+    return list(good)
+
+
+def _cells(source: str, name: str, column: str | None) -> Iterable[tuple[int, str]]:
+    """Give what may be ids, each with its line."""
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else _unless_ledger(Path(source))
+        text = None if data is None else data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no UTF-8 text: save it as text or CSV in UTF-8") from error
+    if text is not None:
+        return _lines(text) if column is None else _column(text, name, column)
+    if column is None:
+        raise InputError(f"{name} is a ledger: name the column of the ids with --column")
+    return enumerate(asyncio.run(_values(Path(source), column)), 1)
+
+
+def _unless_ledger(file: Path) -> bytes | None:
+    with file.open("rb") as stream:
+        start = stream.read(16)
+        return None if start == b"SQLite format 3\0" else start + stream.read()
+
+
+async def _values(ledger: Path, column: str) -> list[str]:
+    from keyapi_async.harvest import Harvest  # noqa: PLC0415  # rarely needed
+
+    async with Harvest.open(ledger, read_only=True) as harvest:
+        return [str(value) async for value in harvest.values(column)]
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        yield number, line.partition("#")[0]
+
+
+def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        head = rows.fieldnames or ()
+        if column not in head:
+            commas = "; its columns have to be separated by commas" if ";" in "".join(head) else ""
+            raise InputError(
+                f"{name} has no column {shown(column)};"
+                f" it has: {', '.join(map(shown, head))}{commas}"
+            )
+        for row in rows:
+            yield rows.line_num, row[column] or ""
+    except csv.Error as error:
+        raise InputError(f"{name} is no CSV after line {rows.line_num}: {error}") from error
+
+
+def _way_out(bad: list[str], column: str | None) -> str:
+    """Say what is probably wrong with a file, where that can be told from its bad ids."""
+    if any(map(_ROUNDED.fullmatch, bad)):
+        return (
+            "; a spreadsheet has rounded ids: format their column as text there, and fill it anew"
+        )
+    if column is None and any(sign in bad[0] for sign in ",;\t"):
+        return "; of a CSV, name the column of the ids with --column"
+    return ""

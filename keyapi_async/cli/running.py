@@ -1,0 +1,146 @@
+"""A harvest under way: displayed, stopped by signals, reported."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import attrs
+import typer
+from rich.console import Console
+
+from keyapi_async.cli.display import EVERY, display_on
+from keyapi_async.cli.exits import ExitCode, InputError
+from keyapi_async.cli.harvest import Options, Order
+from keyapi_async.cli.ledger import count_lines, print_failures, run_lines
+from keyapi_async.cli.terminal import console, counted, pairs
+from keyapi_async.client import KeyAPI
+from keyapi_async.errors import printable
+from keyapi_async.harvest import (
+    ExportError,
+    Harvest,
+    HarvestReport,
+    HarvestStoppedError,
+    Progress,
+    check_export,
+)
+from keyapi_async.limiter import RedisLimiter
+
+
+def run(order: Order) -> None:
+    """Do a harvest, and say how it went."""
+    _check_files(order.how)
+    screen = console(sys.stderr)
+    exports = ", and exports at its end" if order.how.export or order.how.report else ""
+    ledger = printable(str(order.ledger))
+    way_on = f"Kept in {ledger}; the same command goes on from there{exports}."
+    try:
+        report = asyncio.run(_harvest(order, screen))
+    except HarvestStoppedError as error:
+        _print_report(order, error.report, ())
+        screen.print(way_on, soft_wrap=True)
+        raise
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        report = None
+    if report is None or report.stopped:
+        screen.print(way_on, soft_wrap=True)
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if report.failed:
+        print_failures(report.failures, report.failed, screen)
+        screen.print("The same command tries the failed lists again.")
+        raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _check_files(how: Options) -> None:
+    """See that all files can be written, as far as one can tell before a credit is spent."""
+    try:
+        for file in how.export:
+            check_export(file)
+    except ExportError as error:
+        raise InputError(str(error)) from error
+    page = how.report
+    if page is not None and (page.suffix != ".html" or not page.absolute().parent.is_dir()):
+        raise InputError(f"--report {page}: give a name with .html in a folder that is there")
+
+
+async def _harvest(order: Order, screen: Console) -> HarvestReport:
+    how = order.how
+    gate = None if how.redis is None else RedisLimiter(how.redis, qps=how.qps)
+    async with (
+        KeyAPI(qps=how.qps, limiter=gate, max_credits=how.max_credits) as api,
+        Harvest.open(order.ledger) as harvest,
+    ):
+        with _stopped_by_signals(harvest, screen):
+            report = await _watched(order, api, harvest, screen)
+        files = []
+        if not report.stopped:
+            exported = [await harvest.export(file) for file in how.export]
+            files = [f"{one.file} ({counted(one.rows, 'row')})" for one in exported]
+            if how.report is not None:
+                files.append(str(await harvest.write_report(how.report)))
+    _print_report(order, report, files)
+    return report
+
+
+async def _watched(order: Order, api: KeyAPI, harvest: Harvest, screen: Console) -> HarvestReport:
+    """Run the harvest, and show how far it is."""
+    opened = getattr(getattr(api.tiktok, order.endpoint.resource), order.endpoint.method)
+    now = asyncio.get_running_loop().time
+    seen: list[tuple[float, Progress]] = []
+    run = harvest.run(
+        order.chosen,
+        lambda key: opened(**key, **order.chosen.shared, until=order.how.until),
+        concurrency=order.how.concurrency,
+        max_age=order.how.max_age,
+        patience=order.how.patience,
+        progress=lambda progress: seen.append((now(), progress)),
+    )
+    work = asyncio.create_task(run)
+    try:
+        with display_on(screen) as show:
+            while not work.done():
+                del seen[:-1]
+                for at, progress in seen:
+                    show(attrs.evolve(progress, elapsed=progress.elapsed + now() - at))
+                await asyncio.wait((work,), timeout=EVERY)
+        return await work
+    finally:
+        work.cancel()
+        await asyncio.wait((work,))
+
+
+@contextmanager
+def _stopped_by_signals(harvest: Harvest, screen: Console) -> Iterator[None]:
+    """Stop at the first signal, and end at once at the second."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101  # a coroutine asks
+
+    def stop() -> None:
+        _on_signals(loop, task.cancel)
+        harvest.stop()
+        screen.print("stopping: what is in flight is kept; once more ends it at once")
+
+    _on_signals(loop, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+
+
+def _on_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # on Windows, where Ctrl-C cancels, which is safe too
+            loop.add_signal_handler(number, act)
+
+
+def _print_report(order: Order, report: HarvestReport, files: Sequence[str]) -> None:
+    lines = [
+        *count_lines(report),
+        *run_lines(report),
+        ("ledger", str(order.ledger)),
+        *(("file", file) for file in files),
+    ]
+    console(sys.stdout).print(pairs(lines))

@@ -1,0 +1,79 @@
+"""Which lists a command means: ids from files, times the values of other key parameters."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from keyapi_async.api.endpoint import Endpoint, Parameter
+from keyapi_async.cli.arguments import given_of, ids_of, of_many_lists
+from keyapi_async.cli.exits import InputError
+from keyapi_async.cli.ids import read_ids
+from keyapi_async.cli.options import keyword
+
+_COLUMN = "Column of the ids, where they come from a CSV or from another harvest's ledger."
+
+
+@attrs.frozen
+class Selection:
+    """The lists that are meant, and what they have in common.
+
+    Attributes:
+        ids: name of the parameter that takes ids, or None.
+        values: the ids.
+        others: the values of the other parameters that tell one list from another.
+        shared: all other parameters.
+    """
+
+    ids: str | None
+    values: Sequence[Any]
+    others: Mapping[str, list[Any]]
+    shared: Mapping[str, Any]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give the parameters that tell each list from the others."""
+        keys = dict(self.others) if self.ids is None else {**self.others, self.ids: self.values}
+        return (dict(zip(keys, chosen, strict=True)) for chosen in product(*keys.values()))
+
+    def together(self) -> Iterator[dict[str, Any]]:
+        """Give the parameters where all ids go to one stream, which asks for several at a time."""
+        return iter(attrs.evolve(self, values=[self.values]))
+
+
+def parameters_of(endpoint: Endpoint) -> list[inspect.Parameter]:
+    """Make what a command takes to say which lists are meant."""
+    made = []
+    for one in ids_of(endpoint):
+        doc = f"File with a {one.name.removesuffix('s')} on each line, or a CSV or a ledger with"
+        told = typer.Option(metavar="FILE", help=f"{doc} --column; - for standard input.")
+        needed: Any = (str, inspect.Parameter.empty) if one.required else (str | None, None)
+        made.append(keyword(_noun(one), Annotated[needed[0], told], needed[1]))
+    if made:
+        told = typer.Option(metavar="NAME", help=_COLUMN)
+        made.append(keyword("column", Annotated[str | None, told], None))
+    return [*made, *of_many_lists(endpoint)]
+
+
+def selected(endpoint: Endpoint, values: Mapping[str, Any]) -> Selection:
+    """Read which lists are meant; every id is checked.
+
+    Raises:
+        InputError: they cannot be read; it says what to do.
+    """
+    named = [one for one in ids_of(endpoint) if values[_noun(one)] is not None]
+    if endpoint.one_of and len(named) != 1:
+        raise InputError("give either --ids or --handles")
+    given = given_of(endpoint, values)
+    shared = {name: value for name, value in given.items() if name not in endpoint.key}
+    others = {name: value for name, value in given.items() if name in endpoint.key}
+    for one in named:
+        ids = read_ids(values[_noun(one)], values["column"], one.kind.check)
+        return Selection(one.name, ids, others, shared)
+    return Selection(None, [], others, shared)
+
+
+def _noun(one: Parameter) -> str:
+    return "handles" if one.kind.metavar == "HANDLE" else "ids"

@@ -1,0 +1,321 @@
+"""The figures of a report: counted by SQLite in a few passes, all of one and the same moment."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+
+from keyapi_async.harvest.columns import quoted
+from keyapi_async.harvest.file import told
+from keyapi_async.harvest.reading import Reading
+from keyapi_async.harvest.schema import State
+from keyapi_async.report.fields import (
+    Field,
+    fields_of,
+    keys_of,
+    label_of,
+    measures_of,
+    names_of,
+    parts_of,
+)
+from keyapi_async.report.markup import DASH, cut, is_personal
+
+Row = dict[str, Any]
+Points = list[tuple[float, float]]
+
+_CANDIDATES = 1000
+"""Best rows looked at: one thing may be in many of them, and is shown once."""
+_MOST_NAMES, _MOST_GROUPS, _MOST_STEPS = 200, 8, 60
+
+
+@attrs.frozen
+class Spread:
+    """How numbers are spread, to two digits, which is all that a picture shows.
+
+    Attributes:
+        total: their sum.
+        counts: the numbers in order, and how often each is there.
+    """
+
+    total: float = 0.0
+    counts: list[tuple[float, int]] = attrs.field(factory=list)
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return sum(count for _, count in self.counts)
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return self.total / self.number
+
+    def quantile(self, share: float) -> float:
+        """Give the one below which a share of them is."""
+        left = share * self.number
+        return next(value for value, count in self.counts if (left := left - count) <= 0)
+
+    @property
+    def is_skewed(self) -> bool:
+        """Whether only a logarithmic scale shows most of those above 0."""
+        above = [one for one in self.counts if one[0] > 0]
+        if not above or self.counts[0][0] < 0:
+            return False
+        return above[-1][0] > 15 * Spread(0, above).quantile(0.5)
+
+
+class Figures(Reading):
+    """The figures of a ledger, as they are at the moment of opening it.
+
+    Attributes:
+        state: how far it is.
+        facts: what all its lists have in common.
+        doc: what a row is, in one sentence.
+        fields: all fields of its rows.
+        keys: those that tell one thing from another.
+        measures: what is measured, the most telling first.
+        day: the day that a row's figures belong to, in a trend.
+        moment: the time of what the row is about, such as the publishing of a video.
+        parts: what divides the rows into groups.
+        number: how many rows are shown; those of earlier readings are not.
+        filled: how many of them have a value, by field.
+        spreads: how the measures are spread.
+        unknown: fields that have no column: name, rows, example.
+        asked: the parameters that tell lists apart: name, number of values, some of them.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        try:
+            self._look()
+            self._count()
+        except BaseException:
+            self.close()
+            raise
+
+    def _look(self) -> None:
+        """See what the rows are, and choose what to show of them."""
+        for name, aggregate in _AGGREGATES.items():
+            self._db.create_aggregate(name, 1, aggregate)
+        self._all("BEGIN")
+        self.state, known = self.status(), self.about()
+        self.facts = known.facts
+        self.doc, self.fields = fields_of(known)
+        shown = [one for one in self.fields if not is_personal(one.name, one.doc)]
+        self.keys = keys_of(shown)
+        days = [one for one in shown if (one.name, one.kind) == ("dt", "date")]
+        self.day = attrs.evolve(days[0], label="Day") if days else None
+        self.moment = next((one for one in shown if one.kind.startswith("moment")), None)
+        self.measures = measures_of(shown, is_trend=bool(days))
+        self.asked = [
+            (name, *self._all(
+                f"SELECT count(DISTINCT {column}), (SELECT group_concat({column}, ', ') FROM"  # noqa: S608
+                f" (SELECT DISTINCT {column} FROM list LIMIT 3)) FROM list"
+            )[0])
+            for name, column in zip(known.keys, map(quoted, known.key_columns), strict=True)
+        ]  # fmt: skip
+        own = {one.name for one in self.fields}
+        asked = [
+            Field(f"list_{name}", "text", label_of(name))
+            for name, number, _ in self.asked
+            if number > 1 and name not in own and not name.endswith("ids")
+        ]
+        self.parts = [*parts_of(shown), *asked]
+        self._named = names_of(shown)
+        rank = [one for one in shown if one.kind == "position"]
+        day = [self.day] if self.day else []
+        columns = [*rank, *self._named, *self.keys, *self.parts[:2], *asked, *day, *self.measures]
+        if not (self._named or self.keys):  # nobody has described these rows
+            columns += shown[: max(0, 8 - len(columns))]
+        self.listed = list({one.name: one for one in columns}.values())
+
+    def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with told(self._file):
+            return self._db.execute(sql, values).fetchall()
+
+    def _count(self) -> None:
+        """Look at every row, once."""
+        wanted = ["count(*)", "unknown(extra)"]
+        wanted += [f"spread({_number(one)})" for one in self.measures]
+        wanted += [f"count(nullif({quoted(one.name)}, ''))" for one in self.fields]
+        ((self.number, unknown, *found),) = self._all(f"SELECT {', '.join(wanted)} FROM records")  # noqa: S608
+        self.unknown = orjson.loads(unknown or "[]")
+        self.spreads = {one.name: _spread(found.pop(0)) for one in self.measures}
+        self.filled = {one.name: count for one, count in zip(self.fields, found, strict=True)}
+
+    def best(self, measure: Field | None, most: int) -> list[Row]:
+        """Give the rows with the highest values, each thing once; the first rows by no measure."""
+        number = _number(measure) if measure else ""
+        order = f"WHERE {number} NOT NULL ORDER BY {number} DESC" if measure else ""
+        names = ", ".join(quoted(one.name) for one in self.listed) or "extra"
+        found = self._all(f"SELECT {names} FROM records {order} LIMIT {_CANDIDATES}")  # noqa: S608
+        once: dict[object, Row] = {}
+        for n, values in enumerate(found):
+            row = {one.name: value for one, value in zip(self.listed, values, strict=False)}
+            once.setdefault(tuple(row[one.name] for one in self.keys) or n, row)
+        return list(once.values())[:most]
+
+    def label(self, row: Row) -> str:
+        """Name a row as people know it."""
+        fields = (*self._named, *self.keys[::-1])
+        return next((cut(row[one.name], 60) for one in fields if row[one.name]), DASH)
+
+    def groups(self, field: Field) -> list[tuple[str, int, float]]:
+        """Divide the rows by a field: value, rows and the sum of the first measure."""
+        total = f"total({_number(self.measures[0])})" if self.measures else "0"
+        sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
+        found: list[tuple[str, int, float]] = []
+        more, rows, sums = 0, 0, 0.0
+        with told(self._file):
+            for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
+                if len(found) < _MOST_GROUPS:
+                    name = field.choices.get(value, value)
+                    found.append(("none" if name in {None, ""} else cut(name, 40), number, total))
+                else:
+                    more, rows, sums = more + 1, rows + number, sums + total
+        return [*found, (f"{more:,} more", rows, sums)] if more else found
+
+    def days(self, measure: Field) -> Points:
+        """Sum up a measure day by day, or give its mean, as its kind demands."""
+        assert self.day is not None  # noqa: S101  # the caller knows
+        number, day = _number(measure), quoted(self.day.name)
+        known = f"FROM records WHERE {day} || {number} NOT NULL"  # quoted names
+        if measure.sums == "last":
+            key = "||' '||".join(quoted(one.name) for one in self.keys)
+            sql = f"SELECT {key}, {day}, {number} {known} ORDER BY 2"
+            return [(_seconds(at), value) for at, value in self._newest(sql, 0.9)]
+        sums = "total" if measure.sums == "sum" else "avg"
+        sql = f"SELECT {day}, {sums}({number}) {known} GROUP BY 1"
+        return [(_seconds(at), value) for at, value in self._all(sql)]
+
+    def snapshots(self, measure: Field) -> Points:
+        """Sum up a measure over the lists that were read more than once, after each reading."""
+        sql = (
+            f"SELECT list.id, max(page.fetched_at), total({_number(measure)}) FROM list"  # noqa: S608
+            " JOIN page ON page.list = list.id AND page.reading <= list.shown LEFT JOIN record"
+            " ON record._id BETWEEN page.first AND page.first + page.rows - 1"
+            " WHERE list.shown > 1 GROUP BY list.id, page.reading ORDER BY 2"
+        )
+        points = self._newest(sql, 1)
+        return points[:: 1 + len(points) // 500]
+
+    def _newest(self, sql: str, share: float) -> list[tuple[Any, float]]:
+        """Add up the newest value of each thing as time goes on, from when most have one."""
+        newest: dict[object, float] = {}
+        points: dict[object, tuple[float, int]] = {}
+        whole = 0.0
+        with told(self._file):
+            for one, at, value in self._db.execute(sql):
+                whole += value - newest.get(one, 0.0)
+                newest[one] = value
+                points[at] = whole, len(newest)
+        least = share * len(newest)
+        return [(at, whole) for at, (whole, known) in points.items() if known >= least]
+
+    def moments(self) -> Points:
+        """Count rows by the month of what they are about; by the day, where there are few."""
+        name = quoted(self.moment.name) if self.moment else "NULL"
+        sql = f"count(*) FROM records WHERE {name} NOT NULL GROUP BY 1 ORDER BY 1 DESC"
+        found = self._all(f"SELECT substr({name}, 1, 7), {sql} LIMIT {_MOST_STEPS}")
+        if len(found) <= 3:  # months
+            found = self._all(f"SELECT substr({name}, 1, 10), {sql} LIMIT {_MOST_STEPS}")
+        return [(_seconds(at), rows) for at, rows in reversed(found)]
+
+    def arrivals(self) -> Points:
+        """Count the pages as they came in."""
+        ((span,),) = self._all("SELECT max(fetched_at) - min(fetched_at) FROM page")
+        step = 1 + (span or 0) // _MOST_STEPS
+        sql = "SELECT fetched_at / ? * ?, count(*) FROM page GROUP BY 1 ORDER BY 1"
+        return [(at, pages) for at, pages in self._all(sql, step, step)]
+
+    def lists(self) -> Spread:
+        """Tell how many rows the lists have."""
+        ((found,),) = self._all(
+            "SELECT spread(n) FROM (SELECT sum(rows) AS n FROM page JOIN list"
+            " ON page.list = list.id AND page.reading = list.shown GROUP BY list.id)"
+        )
+        return _spread(found)
+
+    def runs(self) -> list[tuple[Any, ...]]:
+        """List the runs, the last one first."""
+        return self._all(
+            "SELECT started_at, updated_at, pages, rows, spent, uncertain, requests, qps FROM run"
+            " ORDER BY id DESC"
+        )
+
+    def reasons(self, table: str) -> list[tuple[str, int]]:
+        """Count why rows are invalid (``reject``), or why lists failed (``list``)."""
+        only = "" if table == "reject" else f"WHERE state = {State.FAILED.value}"
+        ((found,),) = self._all(f"SELECT reasons(error) FROM {table} {only}")  # noqa: S608
+        return [(why, number) for why, number, _ in orjson.loads(found or "[]")]
+
+
+def _number(measure: Field) -> str:
+    """Write a measure in SQL; what is too large to be meant is left out, and spoils no sum."""
+    name = quoted(measure.name)
+    return f"iif(abs({name}) < 1e100, {name} * 1.0, NULL)"
+
+
+def _seconds(day: str) -> float:
+    """Read a day, or a month such as 2026-01, as Unix seconds."""
+    return datetime.fromisoformat(f"{day}-01"[:10]).replace(tzinfo=UTC).timestamp()
+
+
+def _spread(text: str | None) -> Spread:
+    return Spread(*orjson.loads(text)) if text else Spread()
+
+
+class _Spread:
+    """Counts numbers to two digits; a million of them are some hundred."""
+
+    def __init__(self) -> None:
+        self._total = 0.0
+        self._counts: dict[str, int] = {}
+
+    def step(self, value: float | None) -> None:
+        if value is not None:
+            self._total += value
+            key = "%.2g" % value  # noqa: UP031  # an f-string takes twice as long
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def finalize(self) -> str:
+        counts = sorted((float(key), number) for key, number in self._counts.items())
+        return orjson.dumps((self._total, counts)).decode()
+
+
+class _Unknown:
+    """Counts the fields that have no column, with an example of each."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str]] = {}
+
+    def step(self, extra: str | None) -> None:
+        for name, value in orjson.loads(extra or "{}").items():
+            number, example = self._found.get(name, (0, ""))
+            if number or len(self._found) < _MOST_NAMES:
+                example = example or cut(orjson.dumps(value).decode(), 80)
+                self._found[name] = number + 1, example
+
+    def finalize(self) -> str:
+        most = sorted(self._found.items(), key=lambda one: -one[1][0])
+        return orjson.dumps([(name, *rest) for name, rest in most]).decode()
+
+
+_VALUES = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|\d+")
+_STATUS = re.compile(r"\[HTTP \d+")
+
+
+class _Reasons(_Unknown):
+    """Counts errors by what went wrong: where, and with which value, is left out."""
+
+    def step(self, error: str | None) -> None:
+        what, _, where = (error or "").partition(" [")
+        status = _STATUS.match(f"[{where}")
+        reason = f"{cut(_VALUES.sub('…', what), 160)}{f', {status[0][1:]}' if status else ''}"
+        super().step(orjson.dumps({reason: None}).decode())
+
+
+_AGGREGATES: dict[str, type[Any]] = {"spread": _Spread, "unknown": _Unknown, "reasons": _Reasons}

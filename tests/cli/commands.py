@@ -1,0 +1,107 @@
+"""The command line in this process: what it is given, and what it says."""
+
+import json
+import os
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import attrs
+import pytest
+
+from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.cli.app import run
+from keyapi_async.cli.arguments import sample
+from keyapi_async.sandbox import Sandbox
+from tests.cli.conftest import KEY
+
+Capture = pytest.CaptureFixture[str]
+
+
+@attrs.frozen
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What was said in two columns."""
+        pairs = (line.partition("  ") for line in self.out.splitlines())
+        return {name: value.strip() for name, _, value in pairs}
+
+
+def said(capsys: Capture, *args: str) -> Said:
+    """Run a command; see that neither the key nor anything that a terminal obeys is shown."""
+    code = run(args)
+    captured = capsys.readouterr()
+    for text in (captured.out, captured.err):
+        assert KEY not in text
+        assert "\x1b]" not in text
+        assert "\x9b" not in text
+    return Said(code, captured.out, captured.err)
+
+
+def value_of(box: Sandbox, endpoint: Endpoint) -> str:
+    """Give a value that leads to rows, for the parameter that says what a list is of."""
+    if endpoint.resource in {"product", "video"}:
+        return {"product": box.product_ids, "video": box.video_ids}[endpoint.resource](2)[1]
+    if endpoint.resource in {"influencer", "shop"}:
+        return {"influencer": box.user_ids, "shop": box.seller_ids}[endpoint.resource](2)[1]
+    return "601450" if endpoint.resource == "category" else "a"
+
+
+def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[str]:
+    """Give arguments with which an endpoint has rows."""
+    args = shlex.split(sample(endpoint, files=files))
+    known = dict(zip(("1729492547846767618", "yoga"), [value_of(box, endpoint)] * 2, strict=True))
+    last = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)
+    days = {"--start-date": last.replace(day=1), "--end-date": last, "--date": last}
+    for n, (name, value) in enumerate(zip(["", *args], args, strict=False)):
+        args[n] = str(days.get(name, known.get(value, value)))
+    return args
+
+
+@contextmanager
+def answering(*rows: object) -> Iterator[str]:
+    """Serve these rows on loopback, whatever is asked for; give the address."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"code": 0, "data": rows}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
+    """Do something in another thread as soon as something else is so."""
+
+    def wait() -> None:
+        while not true():
+            time.sleep(0.005)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,100 @@
+"""A gate before a server that counts, on a virtual clock or on what clock the loop has."""
+
+import asyncio
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from keyapi_async.limiter import Limiter
+from keyapi_async.sandbox.windows import RateWindow, rate_window
+from tests import virtual
+
+NETWORK = (0.02, 0.12)
+"""Seconds that each way takes, at least and at most."""
+
+LOOPBACK = (0.0005, 0.001)
+
+SERVERS: dict[str, Callable[[float], RateWindow]] = {
+    "fixed": partial(rate_window, "fixed"),
+    "sliding": partial(rate_window, "sliding"),
+    "token": partial(rate_window, "token"),
+    "gcra": partial(rate_window, "gcra"),
+    "burst 10": partial(rate_window, "gcra", burst=10),
+    "burst 2": partial(rate_window, "gcra", burst=2),
+    "spaced": partial(rate_window, "spaced"),
+}
+"""How a server may count; the last ones allow bursts of ten, of two, and none."""
+
+
+@attrs.define
+class Seen:
+    """What a server has seen.
+
+    Attributes:
+        served: when each request arrived that was served, seconds on the loop's clock.
+        refused: when each 429 was given.
+    """
+
+    served: list[float] = attrs.field(factory=list)
+    refused: list[float] = attrs.field(factory=list)
+
+    def use(self, allowed: float, begin: float, end: float) -> float:
+        """Give the use of the allowed rate between two times, in %."""
+        return 100 * sum(begin <= at < end for at in self.served) / (allowed * (end - begin))
+
+    def met(self, begin: float, end: float) -> int:
+        """Count the 429s between two times."""
+        return sum(begin <= at < end for at in self.refused)
+
+
+async def ask(
+    gate: Limiter,
+    window: RateWindow,
+    seconds: float,
+    *,
+    latency: tuple[float, float] = NETWORK,
+    seed: int = 1,
+    callers: int = 200,
+) -> Seen:
+    """Let many callers ask without a pause for so many seconds."""
+    loop, dice, seen = asyncio.get_running_loop(), random.Random(seed), Seen()
+    end = loop.time() + seconds
+
+    async def caller() -> None:
+        while True:
+            permit = await gate.acquire()
+            if loop.time() >= end:
+                gate.answered(permit)
+                return
+            await asyncio.sleep(dice.uniform(*latency))
+            admitted = window.admit(loop.time()) is None
+            (seen.served if admitted else seen.refused).append(loop.time())
+            await asyncio.sleep(dice.uniform(*latency))
+            if not admitted:
+                gate.throttled(permit, None)
+            gate.answered(permit)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(callers):
+            group.create_task(caller())
+    return seen
+
+
+def simulate(
+    make: Callable[[], Limiter],
+    window: RateWindow,
+    seconds: float,
+    *,
+    latency: tuple[float, float] = NETWORK,
+    seed: int = 1,
+) -> Seen:
+    """Do so on a virtual clock that begins at 0."""
+    return virtual.run(lambda: ask(make(), window, seconds, latency=latency, seed=seed))
+
+
+def worst_second(times: Sequence[float]) -> int:
+    """Count the most of some sorted times within any second that is open at its end."""
+    return max((bisect_left(times, at + 1.0) - i for i, at in enumerate(times)), default=0)

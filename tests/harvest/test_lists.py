@@ -1,0 +1,181 @@
+"""Whatever makes a stream can be harvested: ids in tens, rankings, any path, single calls."""
+
+import itertools
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+import pytest
+
+from keyapi_async import (
+    InfluencerRankField,
+    KeyAPI,
+    PageLimit,
+    RankType,
+    RecordStream,
+    SortType,
+)
+from keyapi_async.api import endpoints
+from keyapi_async.call.wire import Answer, Request
+from keyapi_async.harvest import Harvest, HarvestReport
+from keyapi_async.sandbox import Service
+from tests import virtual
+from tests.harvest import shop
+
+Open = Callable[[Any], RecordStream[Any]]
+service = Service(today=date(2026, 1, 20))
+USERS, VIDEOS = service.user_ids(4), service.video_ids(45)
+KEYS: dict[str, list[Any]] = {
+    "region": ["TH"],
+    "product_id": service.product_ids(2),
+    "product_ids": [service.product_ids(13)],
+    "user_id": USERS,
+    "user_ids": [USERS],
+    "seller_id": service.seller_ids(2),
+    "video_id": VIDEOS[:3],
+    "video_ids": [VIDEOS[:13]],
+    "date": ["2026-01-05", "2026-01-12"],
+    "sk": ["a", "e"],
+    "language": ["en-US"],
+}
+MORE = {"region": "US", "rank_type": 2, "start_date": "2025-12-01", "end_date": "2026-01-10"}
+
+
+def harvested(
+    file: Path, keys: Any, make: Callable[[KeyAPI], Open], into: type[Any] = dict
+) -> tuple[HarvestReport, list[Any]]:
+    """Harvest some lists of the sandbox; give the report, and the rows."""
+
+    async def main() -> tuple[HarvestReport, list[Any]]:
+        api = virtual.client(virtual.SandboxTransport(service), qps=1e5)
+        async with Harvest.open(file) as harvest:
+            report = await harvest.run(keys, make(api))
+            return report, [row async for row in harvest.records(into)]
+
+    return shop.run(main)
+
+
+@pytest.mark.parametrize("one", list(endpoints()), ids=lambda one: f"{one.resource} {one.name}")
+def test_every_endpoint_can_be_harvested(tmp_path: Path, one: Any) -> None:
+    name = next(key for key in one.key if key in KEYS)
+    needed = {two.name for two in one.parameters if two.required} - {name}
+    options: dict[str, Any] = {two: MORE.get(two, 1) for two in needed}
+
+    def make(api: KeyAPI) -> Open:
+        opened = getattr(getattr(api.tiktok, one.resource), one.method)
+        return lambda key: opened(**{name: key}, **options)
+
+    report, rows = harvested(tmp_path / "a.db", KEYS[name], make, one.record)
+    assert report.failures == ()
+    assert (report.failed, report.left, report.rejects) == (0, 0, 0)
+
+    assert report.rows == len(rows) > 0
+    assert all(isinstance(row, one.record) for row in rows)
+
+
+def test_ids_go_in_tens_and_known_ones_are_not_asked_for_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.db"
+
+    def products(api: KeyAPI) -> Open:
+        return api.tiktok.video.iter_products
+
+    def sizes() -> list[int]:
+        asked = [one.params for one in service.requests if one.page_num == 1]
+        return [len(one["video_ids"].split(",")) for one in asked]
+
+    service.requests.clear()
+    report, _ = harvested(file, [VIDEOS[:3], *VIDEOS[2:14], VIDEOS[14:25]], products)
+    assert (report.done, sizes()) == (3, [10, 10, 5])
+    service.requests.clear()
+    report, rows = harvested(file, VIDEOS[20:38], products)
+    assert (report.done, sizes()) == (5, [10, 3])
+    asked = ",".join(one.params["video_ids"] for one in service.requests if one.page_num == 1)
+    assert asked.split(",") == VIDEOS[25:38]
+    assert {row["video_id"] for row in rows} <= set(VIDEOS[:38])
+    service.requests.clear()
+    report, again = harvested(file, [[], VIDEOS[:38]], products)
+    assert (report.requests, again) == (0, rows)
+    assert harvested(tmp_path / "b.db", [[]], products)[0].total == 0
+
+
+def test_rankings_over_dates_and_regions(tmp_path: Path) -> None:
+    keys = list(itertools.product(("2026-01-05", date(2026, 1, 12)), ("US", "MY")))
+
+    def ranking(api: KeyAPI) -> Open:
+        read = partial(
+            api.tiktok.influencer.iter_ranking,
+            rank_type=RankType.WEEK,
+            influencer_rank_field=InfluencerRankField(1),
+        )
+        return lambda key: read(date=key[0], region=key[1])
+
+    async def values(name: str) -> list[Any]:
+        async with Harvest.open(tmp_path / "a.db", read_only=True) as harvest:
+            return [one async for one in harvest.values(name)]
+
+    report, rows = harvested(tmp_path / "a.db", keys, ranking)
+    assert report.done == 4
+    assert len(rows) > 100
+    assert shop.run(lambda: values("list_date")) == ["2026-01-05", "2026-01-12"]
+    assert shop.run(lambda: values("list_region")) == ["US", "MY"]
+    ranks = shop.run(lambda: values("rank"))
+    assert ranks == list(range(1, max(ranks) + 1))
+
+
+def test_options_and_shared_parameters_go_along(tmp_path: Path) -> None:
+    service.requests.clear()
+    creators = harvested(
+        tmp_path / "a.db",
+        service.product_ids(3),
+        lambda api: (
+            lambda key: api.tiktok.product.iter_creators(
+                key, sort_type=SortType.ASC, product_influencer_sort_field=2, page_size=7
+            )
+        ),
+    )
+    assert creators[0].done == 3
+    for asked in service.requests:
+        assert (asked.params["sort_type"], asked.page_size) == ("0", 7)
+
+
+class Trending:
+    """Lists by page and limit, which say themselves where they end."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    async def send(self, request: Request, within: float) -> Answer:
+        query = dict(parse_qsl(request.query))
+        self.asked.append((query["page"], query["limit"]))
+        page, size = int(query["page"]), int(query["limit"])
+        rows = [{"tag": f"#{n}", "views": n} for n in range((page - 1) * size, page * size)]
+        data = {"list": rows, "pagination": {"has_more": page < 3}}
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+
+    async def close(self) -> None:
+        return
+
+
+@shop.virtually
+async def test_lists_by_page_and_limit_of_any_path(tmp_path: Path) -> None:
+    server = Trending()
+    api = virtual.client(server, qps=1e5)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        report = await harvest.run(
+            ["US", "MY"],
+            lambda region: api.iter_records(
+                "/v1/tiktok/trending/hashtags",
+                {"region": region},
+                rows="data.list",
+                pages=PageLimit(),
+                page_size=50,
+            ),
+        )
+        assert (report.done, report.pages, report.rows) == (2, 6, 300)
+        assert [one async for one in harvest.values("views")] == list(range(150))
+        assert [one async for one in harvest.values("list_region")] == ["US", "MY"]
+    assert set(server.asked) == {("1", "50"), ("2", "50"), ("3", "50")}

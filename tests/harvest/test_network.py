@@ -1,0 +1,162 @@
+"""No network, a network that fails in the middle, and single lists whose connection fails."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from keyapi_async import RetryPolicy
+from keyapi_async.errors import AttemptTimeoutError, TransportError
+from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
+from tests import virtual
+from tests.harvest import shop
+
+ONCE = RetryPolicy(attempts=1)
+
+
+class Nowhere:
+    """An address where nobody answers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def send(self, request: object, within: float) -> AttemptTimeoutError:
+        self.asked += 1
+        return AttemptTimeoutError("no whole answer within 30 s")
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("lists", [2, 1000])
+@pytest.mark.parametrize("deadline", [None, 0.5])
+@shop.virtually
+async def test_without_a_network_a_run_ends_with_one_clear_sentence(
+    tmp_path: Path, lists: int, deadline: float | None
+) -> None:
+    server = shop.Shop(shop.products(*[5] * lists))
+    server.offline = True
+    retry = ONCE if deadline is None else RetryPolicy(attempts=9)
+    read = shop.creators(server.client(retry=retry, deadline=deadline))
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        with pytest.raises(
+            HarvestStoppedError,
+            match=r"^the harvest was stopped: no connection comes about: (cannot|no wh)",
+        ) as caught:
+            await harvest.run(server.ids, read)
+        assert isinstance(caught.value.__cause__, TransportError)
+        assert len({key for key, _ in server.asked}) <= 16
+        report = caught.value.report
+        assert (report.stopped, report.failed, report.left, report.spent) == (1, 0, lists, 0)
+        server.offline = False
+        assert (await harvest.run(server.ids, read)).done == lists
+
+
+@shop.virtually
+async def test_an_address_where_nobody_answers_ends_a_run_too(tmp_path: Path) -> None:
+    nowhere = Nowhere()
+    api = virtual.client(nowhere, qps=1e5, retry=ONCE)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        with pytest.raises(HarvestStoppedError, match=r"no connection .*no whole answer"):
+            await harvest.run(range(100), api.tiktok.product.iter_creators, concurrency=2)
+    assert nowhere.asked <= 4
+
+
+@shop.virtually
+async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = shop.Shop(shop.products(*[35] * 20))
+    seen: list[Progress] = []
+    outages = [8, 30]  # pages, after each of which nothing comes through for 400 s
+    caplog.set_level(logging.WARNING)
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+
+        def tell(progress: Progress) -> None:
+            seen.append(progress)
+            if outages and progress.pages >= outages[0]:
+                outages.pop(0)
+                server.offline = True
+                loop.call_later(400, setattr, server, "offline", False)
+                others.append(asyncio.create_task(looked_at()))
+
+        async def looked_at() -> str | None:
+            """Say what another program sees of the run a minute after."""
+            await asyncio.sleep(60)
+            async with Harvest.open(tmp_path / "a.db", read_only=True) as other:
+                run = (await other.status()).run
+                return None if run is None else run.paused
+
+        others: list[asyncio.Task[str | None]] = []
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        read = shop.creators(server.client(retry=ONCE))
+        report = await harvest.run(server.ids, read, concurrency=4, progress=tell)
+        assert (report.done, report.failed, report.paused) == (20, 0, None)
+        assert 800 < loop.time() - before < 1000
+        assert await shop.rows_in(harvest) == server.records()
+        assert server.billed == server.least()
+        assert len(server.asked) - server.billed < 50  # one asks, ever more slowly
+        reasons = list(dict.fromkeys(one.paused for one in seen if one.paused))
+        told = "the connection is lost, waiting for it: cannot connect to the server"
+        assert all(reason.startswith(told) for reason in reasons)
+        assert [one.message for one in caplog.records] == reasons
+        assert [await other for other in others] == reasons
+        assert len(reasons) == 2
+        assert seen[-1].paused is None
+
+
+@shop.virtually
+async def test_a_network_that_stays_away_ends_the_run_when_the_patience_does(
+    tmp_path: Path,
+) -> None:
+    server = shop.Shop(shop.products(*[35] * 20))
+
+    def cut(_: Progress) -> None:
+        server.offline = True
+
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        read = shop.creators(server.client(retry=ONCE))
+        patience = timedelta(seconds=90)
+        with pytest.raises(
+            HarvestStoppedError, match="there was no connection for 0:01:30: cannot connect"
+        ) as caught:
+            await harvest.run(server.ids, read, progress=cut, patience=patience)
+        report = caught.value.report
+        assert (report.failed, report.paused) == (0, None)
+        assert report.pages == server.billed == 16
+        assert 90 < report.elapsed < 180
+
+
+@shop.virtually
+async def test_a_stop_does_not_wait_for_the_network(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(*[35] * 20))
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+
+        def cut(progress: Progress) -> None:
+            server.offline = True
+            if progress.paused:
+                asyncio.get_running_loop().call_later(30, harvest.stop)
+
+        read = shop.creators(server.client(retry=ONCE))
+        report = await harvest.run(server.ids, read, progress=cut)
+        assert (report.stopped, report.pages, report.failed) == (True, 16, 0)
+        assert report.elapsed < 40
+
+
+@shop.virtually
+async def test_a_list_whose_connection_fails_while_others_come_through_fails_alone(
+    tmp_path: Path,
+) -> None:
+    server = shop.Shop(shop.products(*[35] * 30))
+    server.cut_off = {"100", "117"}
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        read = shop.creators(server.client(retry=ONCE))
+        report = await harvest.run(server.ids, read, concurrency=3)
+        assert (report.done, report.failed, report.left) == (28, 2, 0)
+        assert [one.key for one in report.failures] == ["100", "117"]
+        assert report.elapsed < 70
+        server.cut_off.clear()
+        assert (await harvest.run(server.ids, read)).done == 30

@@ -1,0 +1,151 @@
+"""Whoever reads the ledger while a run writes to it sees the last page, and holds up nobody."""
+
+# ruff: noqa: S603  # what is run is Python and sqlite3
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd  # type: ignore[import-untyped]  # it has no types
+import polars as pl
+import pytest
+
+from keyapi_async.harvest import Harvest, LedgerError, Progress
+from tests.harvest import shop
+
+COUNT = "SELECT json_array(count(*), min(fetched_at) IS NOT NULL) FROM records"
+MODULE = (
+    "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+    f"print(db.execute({COUNT!r}).fetchone()[0])"
+)
+OURS = """
+import asyncio, json, sys
+from keyapi_async.harvest import Harvest
+
+async def main():
+    async with Harvest.open(sys.argv[1], read_only=True) as harvest:
+        status = await harvest.status()
+        rows = [row async for row in harvest.records(dict)]
+        done = await harvest.export(sys.argv[1] + ".parquet")
+        assert status.running and status.run.left == status.left > 0
+        assert status.rows == len(rows) == done.rows, (status, len(rows), done)
+        print(json.dumps([len(rows), 1]))
+
+asyncio.run(main())
+"""
+
+
+def other_process(*command: str) -> Callable[[Path], int]:
+    def read(file: Path) -> int:
+        told = subprocess.run(
+            [one.replace("FILE", str(file)) for one in command], check=True, capture_output=True
+        )
+        count, known = json.loads(told.stdout)
+        assert known == 1
+        return int(count)
+
+    return read
+
+
+def by_pandas(file: Path) -> int:
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        frame = pd.read_sql("SELECT * FROM records", db)
+    assert frame["total_followers_cnt"].dtype == int
+    return len(frame)
+
+
+def by_polars(file: Path) -> int:
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        frame = pl.read_database("SELECT * FROM records", db, infer_schema_length=None)
+    assert frame.schema["per_product_ifl_gmv_amt"] == pl.Float64
+    return len(frame)
+
+
+READERS: dict[str, Callable[[Path], int]] = {
+    "ours": other_process(sys.executable, "-c", OURS, "FILE"),
+    "the sqlite3 module": other_process(sys.executable, "-c", MODULE, "FILE"),
+    "the sqlite3 command": other_process("sqlite3", "FILE", COUNT),
+    "pandas": by_pandas,
+    "polars": by_polars,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@shop.virtually
+async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(
+    tmp_path: Path, reader: str
+) -> None:
+    if reader == "the sqlite3 command" and shutil.which("sqlite3") is None:
+        pytest.skip("the command sqlite3 is not installed")
+    server = shop.Shop(shop.products(*[35] * 6))
+    file = tmp_path / "a.db"
+    seen = []
+
+    def look(progress: Progress) -> None:
+        if progress.pages in {2, 6, 22} and progress.left:
+            seen.append((READERS[reader](file), progress.rows))
+
+    async with Harvest.open(file) as harvest:
+        read = shop.creators(server.client())
+        report = await harvest.run(server.ids, read, concurrency=2, progress=look)
+        assert report.done == 6
+    assert len(seen) == 3
+    for found, committed in seen:
+        assert found == committed > 0
+
+
+@shop.virtually
+async def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(*[35] * 30))
+    file = tmp_path / "a.db"
+    read = shop.creators(server.client())
+    async with Harvest.open(file) as harvest, Harvest.open(file, read_only=True) as other:
+        await harvest.run(server.ids[:20], read)
+        values = other.values("user_id")
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            rows = db.execute("SELECT user_id FROM records")
+            first = rows.fetchmany(5)
+            records = other.records(dict)
+            begun = [await anext(records), await anext(values)]
+            report = await harvest.run(server.ids, read)
+            assert (report.done, len(begun)) == (30, 2)
+            assert len(first) + len(rows.fetchall()) == 700  # as it was when it began
+        await values.aclose()
+        assert 1 + len([row async for row in records]) == 1050
+        assert {one async for one in other.values("user_id")} == {
+            str(7_000_000 + place) for place in range(35)
+        }
+
+
+@shop.virtually
+async def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "a.db"
+    server = shop.Shop(shop.products(35))
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+    assert list(folder.iterdir()) == [file]
+    file.chmod(0o444)
+    folder.chmod(0o555)
+    for parent in [tmp_path, *list(tmp_path.parents)[:2]]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    user = os.geteuid()
+    if user == 0:  # root may write everywhere
+        os.seteuid(65534)
+    try:
+        async with Harvest.open(file, read_only=True) as harvest:
+            assert (await harvest.status()).rows == len(await shop.rows_in(harvest)) == 35
+        with pytest.raises(LedgerError, match=r"a\.db: (may not be written|cannot be opened)"):
+            async with Harvest.open(file):
+                pass
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o755)
+    assert list(folder.iterdir()) == [file]

@@ -1,0 +1,148 @@
+"""When a page came, lists that are read again, and a clock that is wrong."""
+
+import asyncio
+import csv
+import json
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
+import pytest
+
+from keyapi_async import InvalidParameterError, ProductCreator
+from keyapi_async.harvest import Harvest
+from tests.harvest import shop
+
+DAY = timedelta(days=1)
+NOON = 1_767_268_800  # 2026-01-01, 12:00 UTC
+
+
+class Clock:
+    """What ``time.time`` says."""
+
+    def __init__(self) -> None:
+        self.now = float(NOON)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "time", made)
+    return made
+
+
+def times_in(file: Path, view: str = "records") -> dict[str, int]:
+    with closing(sqlite3.connect(file)) as db:
+        found = db.execute(f"SELECT fetched_at, count(*) FROM {view} GROUP BY 1")  # noqa: S608
+        return dict(found.fetchall())
+
+
+@shop.virtually
+async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
+    tmp_path: Path, clock: Clock
+) -> None:
+    server = shop.Shop(shop.products(12, 25))
+    file = tmp_path / "a.db"
+    read = server.client().tiktok.product.iter_creators
+    async with Harvest.open(file) as harvest:
+        await harvest.run(["100"], read)
+        clock.now += 80_000
+        await harvest.run(["101"], read)
+        clock.now += 10_000  # the first is older than a day, the second is not
+        assert (await harvest.run(server.ids, read)).requests == 0
+        assert (await harvest.run(server.ids, read, max_age=timedelta(days=2))).requests == 0
+        server.lengths["100"] = 14
+        report = await harvest.run(server.ids, read, max_age=DAY)
+        assert (report.requests, report.done, report.before) == (2, 2, 1)
+        status = await harvest.status()
+        assert (status.first, status.rows) == (datetime.fromtimestamp(NOON, UTC), 51)
+        assert len(await shop.rows_in(harvest)) == 39
+        every = [one async for one in harvest.records(ProductCreator, snapshots="all")]
+        assert len(every) == 51
+        assert [one async for one in harvest.values("fetched_at")] == [
+            "2026-01-02T13:00:00Z",
+            "2026-01-02T10:13:20Z",
+        ]
+        with pytest.raises(InvalidParameterError, match=r"field='x' .*list_product_id, fet"):
+            await anext(harvest.values("x"))
+        for which, rows in (("latest", 39), ("all", 51)):
+            for suffix in ("csv", "jsonl", "parquet"):
+                out = tmp_path / f"{which}.{suffix}"
+                assert (await harvest.export(out, snapshots=which)).rows == rows  # type: ignore[arg-type]
+    old, other, new = "2026-01-01T12:00:00Z", "2026-01-02T10:13:20Z", "2026-01-02T13:00:00Z"
+    assert times_in(file) == {new: 14, other: 25}
+    assert times_in(file, "snapshots") == {old: 12, new: 14, other: 25}
+    with (tmp_path / "all.csv").open(encoding="utf-8-sig") as text:
+        cells = [row["fetched_at"] for row in csv.DictReader(text)]
+    lines = (tmp_path / "all.jsonl").read_bytes().splitlines()
+    typed = pq.read_table(tmp_path / "all.parquet")["fetched_at"].to_pylist()
+    assert cells == [old] * 12 + [new] * 14 + [other] * 25
+    assert cells == [json.loads(line)["fetched_at"] for line in lines]
+    assert cells == [f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in typed]
+
+
+@shop.virtually
+async def test_a_kill_in_a_second_reading_keeps_the_first_until_the_new_end(
+    tmp_path: Path, clock: Clock
+) -> None:
+    server = shop.Shop(shop.products(35))
+    file = tmp_path / "a.db"
+
+    async def seen() -> list[Any]:
+        async with Harvest.open(file, read_only=True) as harvest:
+            return await shop.rows_in(harvest)
+
+    read = server.client().tiktok.product.iter_creators
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, read)
+    first = await seen()
+    server.strange = {("100", 0): shop.creator("100", 0) | {"total_followers_cnt": 77}}
+    clock.now += 90_000
+    async with Harvest.open(file) as harvest:
+        work = asyncio.create_task(harvest.run(server.ids, read, max_age=DAY))
+        while (await harvest.status()).pages < 6:
+            await asyncio.sleep(0.01)
+        killed = shop.killed(file, tmp_path / "killed.db")
+        work.cancel()
+        await asyncio.wait((work,))
+    file, billed = killed, server.billed
+    assert await seen() == first
+    assert times_in(file) == {"2026-01-01T12:00:00Z": 35}
+    assert times_in(file, "snapshots")["2026-01-02T13:00:00Z"] == 20
+    async with Harvest.open(file) as harvest:
+        report = await harvest.run(server.ids, read, max_age=DAY)
+        assert (report.requests, server.billed) == (2, billed + 2)
+    again = await seen()
+    assert again[0]["total_followers_cnt"] == 77
+    assert again[1:] == first[1:]
+
+
+@shop.virtually
+async def test_a_clock_that_jumps_back_loses_nothing_and_buys_nothing_twice(
+    tmp_path: Path, clock: Clock
+) -> None:
+    server = shop.Shop(shop.products(35, 5))
+    read = server.client().tiktok.product.iter_creators
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+
+        def jump(_: object) -> None:
+            clock.now -= 500_000
+
+        report = await harvest.run(server.ids, read, progress=jump)
+        assert report.elapsed > 0
+        assert await shop.rows_in(harvest) == server.records()
+        status = await harvest.status()
+        assert status.run is not None
+        assert status.run.elapsed >= 0
+        # What seems to come from the future counts as new.
+        assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 0
+        clock.now = NOON + 2 * 86_400
+        assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 5
+        assert await shop.rows_in(harvest) == server.records()

