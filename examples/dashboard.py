@@ -1,7 +1,4 @@
-"""Serve a live page of a harvest that runs beside it.
-
-uvicorn --app-dir examples dashboard:app
-"""
+"""Serve a live page of a harvest: ``uvicorn --app-dir examples dashboard:app``."""
 
 import asyncio
 import os
@@ -18,7 +15,7 @@ from keyapi_async import KeyAPI
 from keyapi_async.harvest import Harvest, HarvestStoppedError
 
 PRODUCTS = os.environ.get("PRODUCTS", "products.txt")
-LEDGER = Path("dashboard.db")
+LEDGER = "dashboard.db"
 BEST = """select nick_name, count(*), sum(per_product_ifl_gmv_amt) as gmv from records
     group by user_id order by gmv desc limit 10"""
 
@@ -49,12 +46,12 @@ app = FastAPI(lifespan=lifespan)
 @app.get("/", response_class=HTMLResponse)
 async def page() -> str:
     status = await app.state.harvest.status()
-    rows: list[tuple[str, int, float]] = []
+    rows = []
     if status.rows:
         with closing(sqlite3.connect(f"file:{LEDGER}?mode=ro", uri=True)) as ledger:
             rows = ledger.execute(BEST).fetchall()
     table = "".join(f"<tr><td>{escape(str(a))}<td>{b}<td>{c or 0:,.0f}" for a, b, c in rows)
-    done = f"{status.done} of {status.done + status.failed + status.left} lists"
+    head = f"{status.done} lists done, {status.left} to go, {status.rows:,} rows"
     return f"""<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=1>
-<h1>{done}, {status.rows:,} rows</h1><p>{escape(app.state.stopped)}
+<h1>{head}</h1><p>{escape(app.state.stopped)}
 <table><tr><th>creator<th>products<th>GMV{table}</table>"""

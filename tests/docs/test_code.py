@@ -24,12 +24,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from benchmarks.shared_gate import RedisServer
 from keyapi_async import KeyAPI
 from keyapi_async.api.declaration import declared_in
 from keyapi_async.sandbox import Faults, Sandbox
 from tests.docs.pages import BLOCKS, PREAMBLE, README, ROOT, Block, text_of
 from tests.docs.serving import answers
+from tests.redis_server import RedisServer
 
 GIVEN = "api: KeyAPI, product_id: str, product_ids: list[str]"
 MYPY = """
