@@ -25,8 +25,7 @@ from keyapi_async.errors import (
     UsageError,
     printable,
 )
-from keyapi_async.limiter import Limiter, Permit
-from keyapi_async.limiter.protocol import Bound, Connected, Immediate
+from keyapi_async.limiter import Bound, Connected, Immediate, Limiter, Permit
 from keyapi_async.loops import Limit, RunningLoop, Watch
 from keyapi_async.secret import Secret
 

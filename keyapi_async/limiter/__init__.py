@@ -9,12 +9,20 @@ told wrongly, the 429s teach it.
 from typing import TYPE_CHECKING
 
 from keyapi_async.limiter.local import QpsLimiter
-from keyapi_async.limiter.protocol import Limiter, Permit
+from keyapi_async.limiter.protocol import Bound, Connected, Immediate, Limiter, Permit
 
 if TYPE_CHECKING:
     from keyapi_async.limiter.shared import RedisLimiter
 
-__all__ = ["Limiter", "Permit", "QpsLimiter", "RedisLimiter"]
+__all__ = [
+    "Bound",
+    "Connected",
+    "Immediate",
+    "Limiter",
+    "Permit",
+    "QpsLimiter",
+    "RedisLimiter",
+]
 
 # To a type checker, `__getattr__` would make any misspelt name an object.
 if not TYPE_CHECKING:  # pragma: no branch
