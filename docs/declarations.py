@@ -19,10 +19,9 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from keyapi_async.api import endpoints
+from keyapi_async.api import endpoints, resource_class
 from keyapi_async.api.endpoint import Endpoint, Parameter
 from keyapi_async.records.codec import DOC, is_record
-from keyapi_async.streams.paging import DEFAULTS
 
 MARK = re.compile(r"^<!-- declared: (\w+) ?(\w*) -->$", re.MULTILINE)
 MODULES = ("", ".api", ".dask", ".harvest", ".sandbox")
@@ -87,19 +86,15 @@ def taken(one: Parameter) -> str:
 
 
 def signature_of(one: Endpoint) -> str:
-    """Write what an endpoint's method takes, without the types."""
-    method = getattr(import_module(f"keyapi_async.api.{one.resource}"), _resource(one))
-    parameters = inspect.signature(getattr(method, one.method)).parameters.values()
-    own = [
-        parameter.replace(annotation=inspect.Parameter.empty)
-        for parameter in parameters
-        if parameter.name not in {"self", *DEFAULTS}
+    """Write what an endpoint's method has to be given."""
+    method = getattr(resource_class(one.resource), one.method)
+    needed = [
+        parameter.replace(annotation=inspect.Parameter.empty, default=inspect.Parameter.empty)
+        for name, parameter in inspect.signature(method).parameters.items()
+        if name in one.one_of[:1] or (name != "self" and parameter.default is parameter.empty)
     ]
-    return str(inspect.Signature(own))[:-1].rstrip() + ("" if own else "*") + ", **paging)"
-
-
-def _resource(one: Endpoint) -> str:
-    return f"{one.resource.title()}Resource"
+    options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)
+    return str(inspect.Signature([*needed, options]))
 
 
 def record_of(one: Endpoint) -> str:
@@ -126,6 +121,8 @@ def section(one: Endpoint) -> str:
         needed = " (required)" if parameter.required else ""
         if parameter.name in one.one_of:
             needed = " (one of these)"
+        if parameter.default is not None:
+            needed = f" (`{getattr(parameter.default, 'name', parameter.default)}`)"
         wire = "" if parameter.wire == parameter.name else f" The API says `{parameter.wire}`."
         lines.append(
             f"| `{parameter.name}`{needed} | {taken(parameter)} | {cell(parameter.doc)}{wire} |"
@@ -157,11 +154,10 @@ def resource(name: str) -> str:
 def table(_: str) -> str:
     """Write the table of all endpoints."""
     rows = ["| endpoint | record | gives | credits | how sure |", "|---|---|---|---|---|"]
-    rows += [
-        f"| {{ref}}`{one.resource}.{one.name} <{one.resource}-{one.name}>` | {record_of(one)} |"
-        f" {cell(_markdown(one.summary))} | {one.credits} | {one.evidence} |"
-        for one in endpoints()
-    ]
+    for one in endpoints():
+        link = f"{{ref}}`{one.resource}.{one.name} <{one.resource}-{one.name}>`"
+        gives = cell(_markdown(one.summary.removeprefix("Stream ")).rstrip("."))
+        rows.append(f"| {link} | {record_of(one)} | {gives} | {one.credits} | {one.evidence} |")
     return "\n".join(rows)
 
 
