@@ -1,118 +1,183 @@
-"""How many pages a second the ledger commits, synced to the disk, and what an export takes.
+"""What a harvest costs above reading, and its exports above polars; all figures are CPU.
 
-As many callers as there are lists at a time hand over full pages of ten creators, each its next one
-when the last is committed, as a harvest does whose network costs nothing. A page and the mark that
-it was read are one transaction with ``synchronous=FULL``; what arrives together is committed
-together. Then the ledger is exported in each format, in a process of its own, whose largest memory
-is shown. Give a folder on the disk in question.
+- The harvest of many lists against ``fan_out`` over the same ones, pages served by nginx on
+  loopback. Both take turns in one process; every page is committed, synced to the disk.
+- Each export against polars that reads the JSON Lines export and writes the same format, in turns.
+- The largest memory of a process that exports a million rows, and the time that ``status`` takes.
 
-    python -m benchmarks.ledger [--pages 100000] [--concurrency 16] [--folder .]
+Shown are medians of rounds. Give a folder on the disk in question.
+
+    python -m benchmarks.ledger [--rounds 5] [--rows 1000000] [--folder .]
 """
 
 import argparse
 import asyncio
-import resource
-import sys
+import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
-import orjson
-from keyapi_async.harvest.intake import Entry, Intake
-from keyapi_async.harvest.keeper import Keeper
-
+from benchmarks.serving import KEY, nginx
 from benchmarks.serving import PATH as CREATORS
-from keyapi_async.harvest import Harvest, Job
-from keyapi_async.harvest.ledger import Bought, Unread
+from keyapi_async import KeyAPI, ProductCreator, fan_out
+from keyapi_async.harvest import Harvest
+from keyapi_async.harvest.ledger import Ledger, PageRead
+from keyapi_async.harvest.progress import Progress
+from keyapi_async.harvest.schema import facts_of
 from keyapi_async.sandbox import Service
 
+LISTS, PAGES = 60, 20
 A_LIST = 50
-"""Pages of one list."""
+"""Pages of one list of the ledger that is exported."""
+
+SUFFIXES = ("parquet", "csv", "jsonl")
 
 
-def pages_of_ten() -> list[bytes]:
-    """Give some thousand different pages."""
+async def harvests(base: str, folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Let reading and harvesting take turns; give the CPU of a page in µs, for each round."""
+    keys = [str(1000 + one) for one in range(LISTS)]
+    spent: dict[str, list[float]] = {"fan_out": [], "harvest": []}
+    files = count()
+
+    async def read(api: KeyAPI) -> int:
+        async with fan_out(keys, api.tiktok.product.iter_creators, concurrency=16) as results:
+            return sum([1 async for _ in results])
+
+    async def harvest(api: KeyAPI) -> int:
+        async with Harvest.open(folder / f"{next(files)}.db") as harvest:
+            return (await harvest.run(keys, api.tiktok.product.iter_creators)).rows
+
+    async with KeyAPI(KEY, base_url=base, qps=1e6, proxy="") as api:
+        for turn in range(rounds + 1):
+            for name, work in {"fan_out": read, "harvest": harvest}.items():
+                begin = time.process_time()
+                rows = await work(api)
+                cost = time.process_time() - begin
+                if rows != LISTS * (PAGES * 10 - 1):
+                    raise AssertionError(f"{name} read {rows} rows")
+                if turn:  # the first round warms up both
+                    spent[name].append(cost / (LISTS * PAGES) * 1e6)
+    return spent
+
+
+def fill(file: Path, rows: int) -> None:
+    """Write a ledger of so many rows, in commits of 500 pages."""
     box = Service()
-    rows = [row for one in box.product_ids(300) for row in box.rows(CREATORS, product_id=one)]
-    return [orjson.dumps(rows[i : i + 10]) for i in range(0, len(rows) - 9, 10)]
+    sample = [row for one in box.product_ids(300) for row in box.rows(CREATORS, product_id=one)]
+    ledger, lists = Ledger(file), -(-rows // (10 * A_LIST))
+    begun = Progress(done=0, failed=0, left=lists)
+    ledger.open()
+    facts = facts_of(KeyAPI("nothing is sent").tiktok.product.iter_creators("1"))
+    ledger.begin(facts, ("product_id",), ProductCreator)
+    ledger.add_lists([(f"product_id={one}", str(one)) for one in range(1, lists + 1)])
+    ledger.finish(None)
+    ledger.start(begun)
+    for first in range(0, lists, 10):
+        pages = [
+            PageRead(
+                list_id=1 + number // A_LIST,
+                reading=1,
+                page_num=1 + number % A_LIST,
+                first=1 + number % A_LIST * 10,
+                is_last=number % A_LIST == A_LIST - 1,
+                request_id=f"request-{number}",
+                fetched_at=1_770_000_000 + number,
+                rows=sample[number * 10 % (len(sample) - 9) :][:10],
+                invalid={},
+            )
+            for number in range(first * A_LIST, min(first + 10, lists) * A_LIST)
+        ]
+        ledger.write(pages, begun)
+    ledger.close()
 
 
-async def fill(file: Path, pages: int, concurrency: int) -> float:
-    """Write a ledger of so many pages; give the pages a second."""
-    keeper = Keeper()
-    await keeper.open(file, create=True)
-    lists = -(-pages // A_LIST)
-    await keeper.plan(Job.product_creators(map(str, range(1, lists + 1))))
-    left = iter(await keeper.unread(0, lists))
-    intake = Intake(keeper.write, _unwatched, _unwatched_end)
-    bodies = pages_of_ten()
-
-    async def read() -> None:
-        for one in left:
-            await read_list(one)
-
-    async def read_list(one: Unread) -> None:
-        for page_num in range(1, A_LIST + 1):
-            rows = bodies[(one.list_id * A_LIST + page_num) % len(bodies)]
-            last = page_num == A_LIST
-            await intake.put(Bought(one.list_id, page_num, last, "request", rows, 10, ()))
-
-    begin = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for _ in islice(range(concurrency), lists):
-            group.create_task(read())
-    await intake.settle()
-    seconds = time.perf_counter() - begin
-    await keeper.close()
-    return lists * A_LIST / seconds
-
-
-def _unwatched(entries: Sequence[Entry]) -> None:
-    """Nobody watches."""
-
-
-def _unwatched_end() -> None:
-    """Nobody watches."""
-
-
-def export(ledger: Path, file: Path) -> tuple[int, float, float]:
-    """Export a ledger; give the rows, the seconds, and the largest memory of the process in MB."""
+def export(ledger: Path, file: Path) -> int:
+    """Export a ledger; give the rows."""
 
     async def main() -> int:
-        async with Harvest.open(ledger) as harvest:
+        async with Harvest.open(ledger, read_only=True) as harvest:
             return (await harvest.export(file)).rows
 
-    begin = time.perf_counter()
-    rows = asyncio.run(main())
-    seconds = time.perf_counter() - begin
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return rows, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return asyncio.run(main())
+
+
+def by_polars(source: Path, file: Path) -> None:
+    """Read JSON Lines, and write a format, with polars."""
+    import polars as pl  # noqa: PLC0415  # it is in no process whose memory is told
+
+    frame = pl.read_ndjson(source)
+    write: Mapping[str, Callable[[Path], None]] = {
+        ".parquet": frame.write_parquet,
+        ".csv": frame.write_csv,
+        ".jsonl": frame.write_ndjson,
+    }
+    write[file.suffix](file)
+
+
+def exports(ledger: Path, rounds: int) -> dict[str, tuple[float, float, float]]:
+    """Let the exports and polars take turns; give the seconds of both, and their ratio."""
+    source = ledger.with_name("source.jsonl")
+    export(ledger, source)
+    figures = {}
+    for suffix in SUFFIXES:
+        ours, others = [], []
+        for _ in range(rounds):
+            begin = time.process_time()
+            export(ledger, ledger.with_name(f"ours.{suffix}"))
+            between = time.process_time()
+            by_polars(source, ledger.with_name(f"theirs.{suffix}"))
+            ours.append(between - begin)
+            others.append(time.process_time() - between)
+        ratio = statistics.median(one / other for one, other in zip(ours, others, strict=True))
+        figures[suffix] = (statistics.median(ours), statistics.median(others), ratio)
+    return figures
+
+
+def memory(ledger: Path, file: Path) -> tuple[int, float]:
+    """Export a ledger; give the rows, and the largest memory of this process in MB."""
+    rows = export(ledger, file)
+    told = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return rows, int(told["VmHWM"].split()[0]) / 2**10
+
+
+async def status(ledger: Path) -> tuple[int, float]:
+    """Give the rows that ``status`` counts, and the milliseconds that it takes to."""
+    async with Harvest.open(ledger, read_only=True) as harvest:
+        begin = time.perf_counter()
+        rows = (await harvest.status()).rows
+        return rows, (time.perf_counter() - begin) * 1000
 
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pages", type=int, default=100_000)
-    parser.add_argument("--concurrency", type=int, default=16)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path())
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
-        ledger = Path(name) / "creators.db"
-        rate = asyncio.run(fill(ledger, args.pages, args.concurrency))
-        size = ledger.stat().st_size / 2**20
-        print(f"ledger   {rate:8.0f} pages/s, {args.concurrency} lists at a time, {size:.0f} MB")
-        for suffix in ("parquet", "csv", "jsonl"):
-            file = ledger.with_suffix(f".{suffix}")
-            with get_context("spawn").Pool(1) as pool:
-                rows, seconds, memory = pool.apply(export, (ledger, file))
-            size = file.stat().st_size / 2**20
-            print(
-                f"{suffix:8} {rows:8} rows in {seconds:.1f} s, {size:.0f} MB,"
-                f" at most {memory:.0f} MB of memory"
-            )
+        folder = Path(name)
+        with nginx({str(1000 + one): PAGES for one in range(LISTS)}) as base:
+            spent = asyncio.run(harvests(base, folder, 2 * args.rounds))
+        read, kept = map(statistics.median, spent.values())
+        pairs = zip(spent["harvest"], spent["fan_out"], strict=True)
+        ratio = statistics.median(one / other for one, other in pairs)
+        print(f"fan_out  {read:6.0f} µs of CPU a page\nharvest  {kept:6.0f} µs, {ratio:.2f} times")
+        small, large = folder / "small.db", folder / "large.db"
+        fill(small, args.rows // 5)
+        for suffix, (ours, others, ratio) in exports(small, args.rounds).items():
+            print(f"{suffix:8} {ours:6.2f} s, polars {others:.2f} s of CPU, {ratio:.2f} times")
+        fill(large, args.rows)
+        for suffix in SUFFIXES:
+            for ledger in (small, large):
+                with get_context("spawn").Pool(1) as pool:
+                    rows, most = pool.apply(memory, (ledger, folder / f"rows.{suffix}"))
+                print(f"{suffix:8} {rows:8} rows, at most {most:.0f} MB of memory")
+        rows, milliseconds = asyncio.run(status(large))
+        print(f"status   {rows:8} rows in {milliseconds:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def _table_rows(shown: Sequence[Column]) -> Write:
         )  # fmt: skip
         for one in shown:
             table.add_column(
-                one.head, justify="right" if one.is_number else "left",
+                Text(plain(one.head)), justify="right" if one.is_number else "left",
                 width=min(one.width, screen.width), no_wrap=True, overflow="ellipsis",
             )  # fmt: skip
         for row in rows:
@@ -126,7 +126,7 @@ def _csv_rows(names: Sequence[str]) -> Write:
     def write(rows: Sequence[object]) -> None:
         nonlocal headed
         if not headed:
-            writer.writerow(names)
+            writer.writerow(map(text, names))
         headed = True
         for row in rows:
             wire, extra = _wire(row), getattr(row, "extra", {})

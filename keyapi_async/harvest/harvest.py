@@ -23,7 +23,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 Snapshots = Literal["latest", "all"]
 
-_PAGES = 500
+_PAGES = 250
 """Pages exported at a time."""
 
 

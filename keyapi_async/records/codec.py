@@ -106,13 +106,13 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         "mended": lambda row, position: _mended(row, position, kinds, lenient=lenient),
     }
     for name, kind in kinds.items():
-        names[f"read_{name}"], names[f"passes_{name}"] = kind.read, kind.passes
-        names[f"again_{name}"], names[f"widens_{name}"] = kind.read_again, kind.widens
+        names[f"read_{name}"], names[f"passes_{name}"] = kind.read_again, kind.passes
+        names[f"widens_{name}"] = kind.widens
 
-    def filled(get: str, extra: str, read: str = "read") -> list[str]:
+    def filled(get: str, extra: str) -> list[str]:
         lines = ["r = new(mutable)"]
         for name, kind in kinds.items():
-            value = f"{read}_{name}(v)"
+            value = f"read_{name}(v)"
             if kind.widens is not None:
                 value = f"passes_{name}(v) if v.__class__ is widens_{name} else {value}"
             if kind.passes is not None:
@@ -123,11 +123,12 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         return [*lines, f"r.extra = {extra}", "r.__class__ = cls"]
 
     extra = "{k: x for k, x in row.items() if k not in known}"
+    beyond = f"{{}} if known.issuperset(row) else {extra}"
     read = [
         "def read(row, position=None, kept=()):",
         "    try:",
-        *_indented(2, ["get = row.get", *filled("get('{}')", extra)]),
-        "    except (AttributeError, ValueError, OverflowError):",
+        *_indented(2, ["get = row.get", *filled("get('{}')", beyond)]),
+        "    except (AttributeError, TypeError, ValueError, OverflowError):",
         "        pass",
         "    else:",
         "        r.extra.update(kept)",
@@ -140,8 +141,11 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         "def read_all(rows, first):",
         "    records = []",
         "    for position, row in enumerate(rows, first):",
+        f"        if row.__class__ is dict and len(row) < {len(kinds)}:",
+        "            records.append(read(row, position))",
+        "            continue",
         "        try:",
-        *_indented(3, [*filled("row['{}']", whole, "again"), "records.append(r)", "continue"]),
+        *_indented(3, [*filled("row['{}']", whole), "records.append(r)", "continue"]),
         "        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):",
         "            pass",
         "        records.append(read(row, position))",

@@ -70,14 +70,16 @@ class Shape:
     def _about(self, entry: Entry) -> About:
         one, said = entry
         own = self._data.facts(self._subject, one)
-        about = {kind: self._data.facts(kind, said[kind]) for kind in self._kinds if kind in said}
-        if "_owner" in self._data.rules[self._subject]:
-            about.setdefault("user_id", own["_owner"])
-        return {"": said, **about, self._subject: own}
+        about: dict[str, Any] = {"": said, self._subject: own}
+        for kind in self._kinds[1:]:
+            about[kind] = self._data.facts(kind, said[kind]) if kind in said else own["_owner"]
+        return about
 
     def _field(self, name: str) -> Reader:
         schema = self.properties.get(name, _INTEGER)
         read, write = self._reader(name, schema), _writer(schema)
+        if schema["x-kind"] == "count" and schema["type"] == "integer":
+            return read  # as it is
         return lambda about: None if (value := read(about)) is None else write(value)
 
     def _reader(self, name: str, schema: Schema) -> Reader:
@@ -117,7 +119,14 @@ class Shape:
             if name == source or name in RULES[source]:
                 return lambda about: about[source][name]
         make = _MADE_UP[schema["x-kind"]]
-        return lambda about: make(about[subject].luck(name), about[subject], name, schema)
+
+        def made_up(about: About) -> Any:
+            facts: Facts = about[subject]
+            if name not in facts:
+                facts[name] = make(facts.luck(name), facts, name, schema)
+            return facts[name]
+
+        return made_up
 
 
 @lru_cache(256)

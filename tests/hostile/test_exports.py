@@ -2,191 +2,165 @@
 
 import csv
 import json
-from collections.abc import Iterator
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+import attrs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from keyapi_async.harvest.job import CREATORS, RANKING, VIDEOS_OF_HANDLES
-from keyapi_async.harvest.table import table_of
 
-from keyapi_async import ProductCreator
-from keyapi_async.cli.app import run
-from keyapi_async.harvest import Exported, Harvest, Job
-from keyapi_async.harvest.text import Csv, JsonLines
-from keyapi_async.records.converter import reader_of
+from keyapi_async.harvest import Harvest
+from keyapi_async.records.codec import kinds_of
 from tests.harvest import shop
-from tests.hostile.documents import ENDPOINTS, EVIL, Wire, literals, row_text, success
-from tests.rows import steady
+from tests.hostile.documents import EVIL, literals, row_text
+from tests.rows import DOCUMENTED, RECORDS, Row
 
-TEXT = "nick_name"
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What some spreadsheet takes as the beginning of a formula."""
 FORMULAS = [
-    "=1+1", "=cmd|'/c calc'!A0", "+1", "-1+2", "-5", "@SUM(1)", "\t=1", "\r=1", "\n=1", "=",
-    "\uff1d1", "\uff0b1", "\uff0d1", "\uff201",
+    *STARTS, *(f"{one}1" for one in STARTS), "=cmd|'/c calc'!A0", "@SUM(1)", "-1+2", '=1,"2"\n3',
 ]  # fmt: skip
-PLAIN = ["", "x", "a=1", "'=1", " x", "5", "\u20ac-5", "é=", "x\n=1"]
+PLAIN = ["", "a=1", "'=1", " =", "5", "é-", "x\n=1", '"', '""', ',";\r\n', "\ufeff", "x" * 10**5]
+TEXTS = [*EVIL.values(), *FORMULAS, *PLAIN]
+
+csv.field_size_limit(2**24)
+every_shape = pytest.mark.parametrize("cls", [*RECORDS, dict], ids=lambda cls: cls.__name__)
 
 
-def sent(**fields: Any) -> bytes:
-    return row_text(literals(ENDPOINTS[0].example | fields))
+@attrs.frozen
+class Given:
+    """What each way out of a ledger gives."""
+
+    view: list[Row]
+    cells: list[Row]
+    escaped: list[Row]
+    lines: list[Row]
+    typed: list[Row]
+    failed: int
+    rejects: int
 
 
-def exported(folder: Path, rows: list[bytes], **options: bool) -> dict[str, Path]:
-    """Harvest some rows, and export them in every format."""
-    files = {suffix: folder / f"a.{suffix}" for suffix in ("csv", "jsonl", "parquet")}
+def given(folder: Path, cls: type, *rows: bytes) -> Given:
+    """Harvest some rows, and take them out in every way."""
+    server = shop.Answers([b"[%s]" % b",".join(rows)])
 
-    async def main() -> None:
+    async def main() -> Any:
+        api = server.client()
         async with Harvest.open(folder / "a.db") as harvest:
-            await harvest.run(Wire(success(*rows)).client(), Job.product_creators(["100"]))
-            for file in files.values():
-                done = await harvest.export(file, **options)
-                assert done == Exported(file, len(rows), 0)
+            report = await harvest.run(
+                [0], lambda n: api.iter_records("/x", {"n": n}, cls, pages=None)
+            )
+            for name in ("a.csv", "a.jsonl", "a.parquet"):
+                await harvest.export(folder / name)
+            await harvest.export(folder / "escaped.csv", escape_formulas=True)
+            return report
 
-    shop.run(main)
-    return files
+    report = shop.run(main)
+    with closing(sqlite3.connect(folder / "a.db")) as ledger:
+        ledger.row_factory = sqlite3.Row
+        view = [dict(row) for row in ledger.execute("SELECT * FROM records")]
+    lines = (folder / "a.jsonl").read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    assert b"\r" not in b"".join(lines)
+    return Given(
+        view,
+        read_csv(folder / "a.csv"),
+        read_csv(folder / "escaped.csv"),
+        [json.loads(line) for line in lines],
+        pq.read_table(folder / "a.parquet").to_pylist(),
+        report.failed,
+        report.rejects,
+    )
 
 
-@pytest.fixture(autouse=True)
-def _large_cells() -> Iterator[None]:
-    """Let the reader of CSV take what a hostile row may hold."""
-    before = csv.field_size_limit(2**24)
-    yield
-    csv.field_size_limit(before)
-
-
-def read_csv(file: Path) -> list[dict[str, str]]:
+def read_csv(file: Path) -> list[Row]:
     with file.open(encoding="utf-8-sig", newline="") as text:
         return list(csv.DictReader(text, strict=True))
 
 
-def texts_of(files: dict[str, Path], name: str = TEXT) -> list[list[Any]]:
-    lines = files["jsonl"].read_bytes().split(b"\n")[:-1]
+def texts_of(cls: type) -> list[str]:
+    """Name the fields of a shape in which any text may stand; rows without a class have any."""
+    if cls is dict:
+        return ["text", '"; DROP TABLE record; --', "=1+1", "a\r\nb", "\x1b[2J"]
     return [
-        [row[name] for row in read_csv(files["csv"])],
-        [json.loads(line)[name] for line in lines],
-        pq.read_table(files["parquet"])[name].to_pylist(),
+        name for name, kind in kinds_of(cls).items() if kind.passes is str and not kind.required
     ]
 
 
-def test_each_format_gives_every_text_back_unchanged(tmp_path: Path) -> None:
-    hard = [
-        *EVIL.values(),
-        *FORMULAS,
-        *PLAIN,
-        "x" * 10**6,
-        "\r",
-        '"',
-        '""',
-        ',";\r\n',
-        "\ufeff",
-        "😀",
-    ]
-    for number, value in enumerate(hard):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        assert texts_of(exported(folder, [sent(**{TEXT: value})])) == [[value]] * 3
+def sent(cls: type, text: str, **more: Any) -> bytes:
+    """Write a row whose every text is a foreign one."""
+    return row_text(literals(DOCUMENTED.get(cls, {}) | dict.fromkeys(texts_of(cls), text) | more))
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=9))
-@settings(steady, max_examples=30)
-def test_each_format_gives_any_text_back(values: list[str]) -> None:
-    with TemporaryDirectory() as folder:
-        files = exported(Path(folder), [sent(**{TEXT: value}) for value in values])
-        assert texts_of(files) == [values] * 3
+@every_shape
+def test_each_text_comes_back_from_every_format(cls: type, tmp_path: Path) -> None:
+    found = given(tmp_path, cls, *(sent(cls, text) for text in TEXTS))
+    for name in texts_of(cls):
+        for rows in (found.view, found.cells, found.lines, found.typed):
+            assert [row[name] for row in rows] == TEXTS
+    assert list(found.view[0]) == list(found.cells[0]) == list(found.typed[0])
+    for shown, cells in zip(found.view, found.cells, strict=True):
+        assert ["" if one is None else str(one) for one in shown.values()] == [*cells.values()]
+    marks = 0
+    for escaped, cells in zip(found.escaped, found.cells, strict=True):
+        for cell, kept in zip(
+            [*escaped, *escaped.values()], [*cells, *cells.values()], strict=True
+        ):
+            assert cell in {kept, f"'{kept}"}
+            assert (cell == kept) != kept.startswith(STARTS) or float(kept) < 0
+            marks += cell != kept
+    assert marks >= len(FORMULAS) * len(texts_of(cls))
 
 
-@pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL)
-def test_an_unknown_field_is_the_same_in_each_format(evil: str, tmp_path: Path) -> None:
-    new = {evil: [evil, {evil: evil}], "rank": evil, "extra": evil}
-    files = exported(tmp_path, [sent(**new)])
-    (line,) = files["jsonl"].read_bytes().split(b"\n")[:-1]
-    cells, typed = read_csv(files["csv"])[0], pq.read_table(files["parquet"]).to_pylist()[0]
-    assert json.loads(cells["extra"]) == json.loads(typed["extra"]) == new
-    assert {name: json.loads(line)[name] for name in new} == new
-
-
-def test_no_row_forges_the_key_of_its_list(tmp_path: Path) -> None:
-    files = exported(tmp_path, [sent(list_product_id="999")])
-    assert texts_of(files, "list_product_id") == [["100"]] * 3
-    assert json.loads(read_csv(files["csv"])[0]["extra"]) == {"list_product_id": "999"}
+@every_shape
+def test_an_unknown_field_is_data_and_forges_nothing(cls: type, tmp_path: Path) -> None:
+    new = {one: [one, {one: one}] for one in EVIL.values()}
+    ours = {"list_n": "999", "fetched_at": "1970", "extra": "=1", "_id": 7, "_as_sent": 1}
+    found = given(tmp_path, cls, sent(cls, "x", **new, **ours))
+    (cells,), (line,), (typed,) = found.cells, found.lines, found.typed
+    assert cells["list_n"] == line["list_n"] == typed["list_n"] == "0"
+    assert cells["fetched_at"] == line["fetched_at"] != "1970"
+    told = json.loads(cells["extra"]) | {n: json.loads(cells[n]) for n in new if n in cells}
+    assert {name: told[name] for name in (*new, *ours)} == new | ours
+    assert json.loads(typed["extra"]) == json.loads(cells["extra"])
+    assert {name: line[name] for name in new} == new
 
 
 @pytest.mark.parametrize(
-    ("values", "mark"), [(FORMULAS[:9], "'"), (FORMULAS[9:], "'"), (PLAIN, "")]
+    "count", [2**63 - 1, 2**63, 2**64 - 1, -(2**63), "9" * 400, "-" + "9" * 400]
 )
-def test_escaping_marks_every_text_that_a_spreadsheet_would_run(
-    values: list[str], mark: str, tmp_path: Path
-) -> None:
-    files = exported(tmp_path, [sent(**{TEXT: v}) for v in values], escape_formulas=True)
-    cells, *others = texts_of(files)
-    assert cells == [mark + value for value in values]
-    assert others == [values] * 2  # no spreadsheet opens these
+def test_a_whole_number_keeps_every_digit(count: Any, tmp_path: Path) -> None:
+    for cls, name in (
+        (dict, "n"),
+        *((one, first_count(one)) for one in RECORDS if first_count(one)),
+    ):
+        folder = tmp_path / cls.__name__
+        folder.mkdir()
+        found = given(folder, cls, row_text(literals(DOCUMENTED.get(cls, {}) | {name: count})))
+        (cells,), (line,), (typed,) = found.cells, found.lines, found.typed
+        assert cells[name] == str(count)
+        assert str(line[name]) == str(count)
+        kept = json.loads(typed["extra"] or "{}").get(name, typed[name])
+        assert str(kept) == str(count)
 
 
-@pytest.mark.parametrize(("options", "mark"), [([], ""), (["--escape-formulas"], "'")])
-def test_the_command_line_escapes_where_that_is_wanted(
-    options: list[str], mark: str, tmp_path: Path
-) -> None:
-    files = exported(tmp_path, [sent(**{TEXT: value}) for value in FORMULAS[:9]])
-    assert run(["export", str(tmp_path / "a.db"), str(files["csv"]), *options]) == 0
-    assert texts_of(files)[0] == [mark + value for value in FORMULAS[:9]]
+def first_count(cls: type) -> str:
+    """Name a field of a shape that is a whole number."""
+    return next((name for name, kind in kinds_of(cls).items() if kind.name == "count"), "")
 
 
-def test_escaping_leaves_numbers_as_numbers(tmp_path: Path) -> None:
-    row = sent(total_digg_cnt=-5, per_product_ifl_gmv_amt=-7.5, total_views_cnt="-8")
-    (cells,) = read_csv(exported(tmp_path, [row], escape_formulas=True)["csv"])
-    names = ("total_digg_cnt", "per_product_ifl_gmv_amt", "total_views_cnt")
-    assert [cells[name] for name in names] == ["-5", "-7.5", "-8"]
+@pytest.mark.parametrize("levels", [253, 254, 1000])
+def test_a_row_nested_deep_ends_nothing(levels: int, tmp_path: Path) -> None:
+    cls = RECORDS[0]
+    deep = literals(DOCUMENTED[cls]) | {"new": b"[" * levels + b"]" * levels}
+    found = given(tmp_path, cls, sent(cls, "x"), row_text(deep), b"5", sent(cls, "y"))
+    assert (found.failed, found.rejects) == (0, 1 if levels <= 253 else 2)
+    assert len(found.view) == len(found.cells) == len(found.lines) == 4 - found.rejects
 
 
-@pytest.mark.parametrize("subject", [CREATORS, RANKING, VIDEOS_OF_HANDLES], ids=lambda s: s.name)
-@pytest.mark.parametrize("formula", FORMULAS)
-def test_escaping_leaves_no_cell_that_a_spreadsheet_would_run(
-    subject: Any, formula: str, tmp_path: Path
-) -> None:
-    endpoint = next(one for one in ENDPOINTS if one.record is subject.record)
-    row: dict[str, Any] = {
-        name: formula
-        if about["type"] == "string" and not str(endpoint.example[name])[:1].isdigit()
-        else endpoint.example[name]
-        for name, about in endpoint.fields.items()
-        if name not in {"created_by_ai", "product_category_list"}
-    }
-    record: object = reader_of(subject.record)(row | {formula: formula, "rank": formula}, 1)
-    with (tmp_path / "a.csv").open("wb") as stream:
-        sheet = Csv(stream, table_of(subject), escape_formulas=True)
-        sheet.add([tuple(formula for _ in subject.key)], [record])
-        sheet.end()
-    (cells,) = read_csv(tmp_path / "a.csv")
-    assert not [name for name, cell in cells.items() if cell.startswith(tuple("=+-@\t\r\n"))]
-    assert sum(cell == f"'{formula}" for cell in cells.values()) >= 3
-
-
-def test_json_lines_are_lines_whatever_a_text_holds(tmp_path: Path) -> None:
-    record = reader_of(ProductCreator)(ENDPOINTS[0].example | {TEXT: "a\nb\rc", "x\n": "\n"}, 1)
-    with (tmp_path / "a.jsonl").open("wb") as stream:
-        JsonLines(stream, table_of(CREATORS)).add([("1",)] * 2, [record] * 2)
-    assert (tmp_path / "a.jsonl").read_bytes().count(b"\n") == 2
-    assert b"\r" not in (tmp_path / "a.jsonl").read_bytes()
-
-
-@pytest.mark.parametrize("levels", [200, 252, 253, 1000])
-def test_a_row_nested_deep_ends_no_harvest_and_no_export(levels: int, tmp_path: Path) -> None:
-    deep = row_text(literals(ENDPOINTS[0].example) | {"new": b"[" * levels + b"]" * levels})
-    rows = [sent(), deep, b"5", sent()]
-
-    async def main() -> None:
-        async with Harvest.open(tmp_path / "a.db") as harvest:
-            report = await harvest.run(Wire(success(*rows)).client(), Job.product_creators(["1"]))
-            assert (report.done, report.rows, report.failed) == (1, 4, 0)
-            assert report.rejects == (1 if levels <= 252 else 2)
-            assert len([row async for row in harvest.records(ProductCreator)]) == 4 - report.rejects
-            for suffix in ("csv", "jsonl", "parquet"):
-                done = await harvest.export(tmp_path / f"a.{suffix}")
-                assert (done.rows, done.rejected) == (4 - report.rejects, report.rejects)
-
-    shop.run(main)
+@pytest.mark.parametrize("text", [rb'"\ud800"', rb'"\udc00\ud800"', b'"\xed\xa0\x80"', b'"\xff"'])
+def test_half_a_letter_is_no_answer_and_loses_no_other_row(text: bytes, tmp_path: Path) -> None:
+    row = literals(DOCUMENTED[RECORDS[0]]) | {"region": text}
+    assert given(tmp_path, RECORDS[0], row_text(row)).failed == 1
