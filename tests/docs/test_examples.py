@@ -14,11 +14,12 @@ from tests.docs.serving import answers
 MOST_LINES = 60
 
 
-async def test_each_prints_what_the_site_shows(tmp_path: Path) -> None:
+async def test_they_print_what_the_site_shows_and_write_the_key_nowhere(tmp_path: Path) -> None:
     shown = await all_outputs(tmp_path)
     assert shown == {name: text_of(OUTPUTS / f"{name}.txt") for name in [*PROGRAMS, "explore"]}
-    reports = [tmp_path / name for name in ("watch.html", "trends.html")]
-    assert all("</html>" in text_of(report) for report in reports)
+    written = {file.name: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert {"watch.db", "watch.html", "trends.html", "part.0.parquet"} <= written.keys()
+    assert not any(b"sandbox-key" in content for content in written.values())
 
 
 async def test_the_dashboard_follows_its_harvest(
