@@ -61,6 +61,11 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
+def code_of(page: Path) -> list[tuple[str, str]]:
+    """Give the language and the text of every fenced block."""
+    return FENCED.findall(text_of(page))
+
+
 def prose(page: Path) -> str:
     """Read a page without its code."""
     rest = FENCED.sub("", text_of(page))

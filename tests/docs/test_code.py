@@ -9,8 +9,11 @@ import ast
 import asyncio
 import inspect
 import json
+import re
+import shlex
 import sys
 import textwrap
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import FunctionType
@@ -27,7 +30,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from keyapi_async import KeyAPI
 from keyapi_async.api.declaration import declared_in
 from keyapi_async.sandbox import Faults, Sandbox
-from tests.docs.pages import BLOCKS, PREAMBLE, README, ROOT, Block, text_of
+from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, README, ROOT, Block, code_of, text_of
 from tests.docs.serving import answers
 from tests.redis_server import RedisServer
 
@@ -85,12 +88,17 @@ def rows_of(box: Sandbox, product_id: str) -> int:
     return len(box.rows(CREATORS, product_id=product_id))
 
 
+def short_lists(box: Sandbox) -> list[str]:
+    """Give products of few creators, but of some."""
+    return sorted(box.product_ids(20), key=lambda one: rows_of(box, one) or 10**6)[:4]
+
+
 async def run(block: Block, box: Sandbox) -> dict[str, Any]:
     async with KeyAPI(box.api_key, base_url=box.url, qps=1000, proxy="") as api:
         names: dict[str, Any] = {
             "api": api,
             "product_id": "1729492547846767618",
-            "product_ids": sorted(box.product_ids(20), key=lambda one: rows_of(box, one))[4:8],
+            "product_ids": short_lists(box),
         }
         exec(PREAMBLE, names)
         code = block.compiled(flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -180,6 +188,32 @@ async def test_a_cluster_harvests(block: Block, box: Sandbox, redis: RedisServer
     rows = pq.read_table("creators").num_rows
     assert rows == sum(rows_of(box, one) for one in box.product_ids(3))
     assert redis.ask("KEYS", "*") != "*0"
+
+
+def commands() -> list[list[str]]:
+    """Give all commands; ``demo`` and ``sandbox`` have tests of their own."""
+    consoles = "".join(text for page in PAGES for name, text in code_of(page) if name == "console")
+    shown = re.findall(r"^\$ (keyapi-async (?!demo|sandbox).*)", consoles, re.MULTILINE)
+    return [shlex.split(line, comments=True)[1:] for line in dict.fromkeys(shown)]
+
+
+async def command(*words: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "keyapi_async", *words, stdout=PIPE, stderr=PIPE
+    )
+    out, errors = await process.communicate()
+    assert process.returncode == 0, (words, errors)
+    assert out or errors, words
+
+
+async def test_commands_run(box: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "products.txt").write_text("\n".join(short_lists(box)))
+    harvests = [words for words in commands() if words[0] == "harvest"]
+    for words in harvests:
+        await command(*words)
+    others = [words for words in commands() if words not in harvests]
+    assert len(others) > 5
+    await asyncio.gather(*(command(*words) for words in others))
 
 
 def test_mypy_accepts_it_all(tmp_path: Path) -> None:

@@ -17,9 +17,13 @@ MOST_LINES = 60
 async def test_they_print_what_the_site_shows_and_write_the_key_nowhere(tmp_path: Path) -> None:
     shown = await all_outputs(tmp_path)
     assert shown == {name: text_of(OUTPUTS / f"{name}.txt") for name in [*PROGRAMS, "explore"]}
-    written = {file.name: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    written = contents(tmp_path)
     assert {"watch.db", "watch.html", "trends.html", "part.0.parquet"} <= written.keys()
     assert not any(b"sandbox-key" in content for content in written.values())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 async def test_the_dashboard_follows_its_harvest(

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 
 from keyapi_async.cli.app import run as run_command
-from tests.docs.pages import CHINESE, FENCED, PAGES, README, ROOT, prose, text_of
+from tests.docs.pages import CHINESE, PAGES, README, ROOT, code_of, prose, text_of
 
 COSTS = ROOT / "docs" / "cost.md"
 CITED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 LINK = re.compile(r"!?\[[^]]*\]\(([^)#][^)]*)\)")
-
-
-def code_of(page: Path) -> list[tuple[str, str]]:
-    """Give the language and the text of every fenced block."""
-    return FENCED.findall(text_of(page))
 
 
 def headings_of(page: Path) -> list[str]:
