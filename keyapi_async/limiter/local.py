@@ -1,14 +1,19 @@
 """The gate of one process."""
 
 import asyncio
+import contextlib
 import logging
 import math
+from typing import TYPE_CHECKING
 
 from keyapi_async.errors import ConfigurationError
 from keyapi_async.limiter.estimate import DEFAULT_PAUSE, RateEstimate
 from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.slots import Slots, Spacing
 from keyapi_async.loops import RunningLoop
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 
@@ -52,14 +57,17 @@ class QpsLimiter:
 
     def __init__(self, qps: float | None = 10.0) -> None:
         self.qps: float | None = checked_qps(qps)
-        self._turn = asyncio.Lock()  # one waits for a permit, the others for their turn
+        # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
+        self._turn = asyncio.Lock()
         self._queue = 0
         self._running = RunningLoop()
         self._estimate = RateEstimate(qps)
         self._slots = Slots()
-        self._due = 0.0  # when the next permit is
         self._spacing = Spacing()
         self._paused_until = 0.0
+        self._bucket: AsyncLimiter
+        self._paced: tuple[object, ...] = ()  # what the bucket was made for
+        self._granted = -math.inf
 
     @property
     def limit(self) -> float:
@@ -75,10 +83,10 @@ class QpsLimiter:
         self._queue += 1
         try:
             async with self._turn:
-                while (wait := self._opens_at(now := loop.time()) - now) > 0:
-                    await asyncio.sleep(wait)
-                ready = max(asked, self._due, self._paused_until)
-                return self._grant(now, ready, waited=now > asked)
+                await self._open()
+                await self._pace(loop.time()).acquire()
+                await self._open()  # a pause may have begun meanwhile
+                return self._grant(now := loop.time(), waited=now > asked)
         finally:
             self._queue -= 1
 
@@ -91,14 +99,36 @@ class QpsLimiter:
         """Grant a permit where nobody has to wait, which costs no coroutine; None elsewhere."""
         if self._queue or self._opens_at(now) > now:
             return None
-        return self._grant(now, now, waited=False)
+        if now - self._granted > 1.0 / self._estimate.state.rate + _LATENESS:
+            self._paced = ()  # nobody was late, as nobody wanted a permit
+        bucket = self._pace(now)
+        if not bucket.has_capacity():
+            return None
+        _pour(bucket)
+        return self._grant(now, waited=False)
 
-    def _grant(self, now: float, ready: float, *, waited: bool) -> Permit:
-        """Grant a permit that could have been granted when it was ready, had no timer been late."""
-        estimate = self._estimate
-        estimate.granted(now, waited=waited)
-        begin = now if estimate.state.spaced else max(ready, now - _LATENESS)
-        self._due = begin + 1.0 / estimate.state.rate
+    async def _open(self) -> None:
+        """Wait until pause and window are over."""
+        loop = self._running()
+        while (wait := self._opens_at(now := loop.time()) - now) > 0:
+            await asyncio.sleep(wait)
+
+    def _pace(self, now: float) -> "AsyncLimiter":
+        """Give the bucket that spaces permits; what it holds back is made good for late timers."""
+        state, idle = self._estimate.state, now - self._granted
+        paced = (state.rate, state.spaced, self._running())
+        if paced != self._paced:
+            from aiolimiter import AsyncLimiter  # noqa: PLC0415  # as dear as a tenth of aiohttp
+
+            most = 1.0 if state.spaced else 1.0 + _LATENESS * state.rate
+            self._bucket, self._paced = AsyncLimiter(most, most / state.rate), paced
+            # An idle time, a pause or another rate is no reason for a burst.
+            _pour(self._bucket, most - min(1.0, idle * state.rate))
+        return self._bucket
+
+    def _grant(self, now: float, *, waited: bool) -> Permit:
+        self._estimate.granted(now, waited=waited)
+        self._granted = now
         permit = Permit(now)
         self._slots.enter(permit)
         self._spacing.enter(permit)
@@ -118,16 +148,23 @@ class QpsLimiter:
         permit.throttled = True
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
+        self._paced = ()
         if self._estimate.refused(permit.at, now):
             rate = self._estimate.state.rate
             log.info("throttled: waiting %.1f s, then %.3g queries a second", pause, rate)
 
     def _opens_at(self, now: float) -> float:
         """Say when a permit may be granted; a time not after now means now."""
-        due, estimate = max(self._due, self._paused_until), self._estimate
+        due, estimate = self._paused_until, self._estimate
         if due <= now and estimate.state.spaced:
             due = self._spacing.opens_at(now, 1.0 / self.limit, self._slots.shortest)
         return due if due > now else self._slots.room_at(now, estimate.slots)
+
+
+def _pour(bucket: "AsyncLimiter", amount: float = 1.0) -> None:
+    """Take what a bucket has room for: then there is nothing to wait for."""
+    with contextlib.suppress(StopIteration):
+        bucket.acquire(amount).send(None)
 
 
 def _never(self: QpsLimiter, now: float) -> Permit | None:  # noqa: ARG001

@@ -55,7 +55,7 @@ class Alone(QpsLimiter):
 
     def __init__(self, qps: float, begin: float) -> None:
         super().__init__(qps)
-        self._due = begin
+        self._paused_until = begin
 
 
 class RedisLimiter:
