@@ -1,6 +1,7 @@
 """What the pages say: the same in both languages, true tables, tests and files that exist."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from keyapi_async.cli.app import run as run_command
 from tests.docs.pages import CHINESE, PAGES, README, ROOT, code_of, prose, text_of
 
+START = ROOT / "docs" / "start.md"
 COSTS = ROOT / "docs" / "cost.md"
 CITED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 LINK = re.compile(r"!?\[[^]]*\]\(([^)#][^)]*)\)")
@@ -51,6 +53,16 @@ def test_each_language_is_short_and_leads_to_the_other(readme: Path, other: Path
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     files = [link.partition("#")[0] for link in links_of(page) if "://" not in link]
     assert [link for link in files if not (page.parent / link).exists()] == []
+
+
+def test_the_dependencies_are_those_of_the_package() -> None:
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    (told,) = re.findall(r"the dependencies are (.+)\.$", text_of(START), re.MULTILINE)
+    assert re.split(", | and ", told) == [
+        re.split(r"\W", one)[0] for one in project["dependencies"]
+    ]
+    extras = re.findall(r"^\| `(\w+)` \| ", text_of(START), re.MULTILINE)
+    assert sorted(extras) == sorted(project["optional-dependencies"])
 
 
 def cited() -> Iterator[tuple[str, str]]:
