@@ -1,0 +1,94 @@
+"""What the examples print, each run as a program against a sandbox.
+
+``python -m tests.docs.outputs`` writes the files that the site shows.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from traitlets.config import Config
+
+from keyapi_async.sandbox import Sandbox
+from tests.docs.pages import ROOT
+
+EXAMPLES = ROOT / "examples"
+OUTPUTS = ROOT / "docs" / "examples" / "output"
+PROGRAMS = {
+    "rising": ("US", "Beauty & Personal Care"),
+    "shortlist": ("1729492547846767618",),
+    "shop": ("7494833496812981001", "2026-10-01", "2026-10-28"),
+    "competitor": ("@mrmnaznrm_",),
+    "watch": ("products.txt", "2026-11-15"),
+    "cluster": ("few.txt",),
+}
+CREATORS = "/v1/tiktok/product/creators/analytics"
+
+
+def environment(box: Sandbox) -> dict[str, str]:
+    """Give the variables that lead a program to a sandbox."""
+    return {**os.environ, "KEYAPI_TOKEN": box.api_key, "KEYAPI_BASE_URL": box.url}
+
+
+def write_ids(box: Sandbox, folder: Path) -> None:
+    """Write the files of ids that the examples are given."""
+    ids = box.product_ids(60)
+    few = [one for one in ids if 0 < len(box.rows(CREATORS, product_id=one)) < 60][:6]
+    (folder / "products.txt").write_text("\n".join(ids))
+    (folder / "few.txt").write_text("\n".join(few))
+
+
+async def printed(name: str, box: Sandbox, folder: Path) -> str:
+    """Run an example, and give what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(EXAMPLES / f"{name}.py"),
+        *PROGRAMS[name],
+        cwd=folder,
+        env=environment(box),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, errors = await process.communicate()
+    if process.returncode or errors:
+        raise AssertionError(f"{name} ended with {process.returncode}:\n{errors.decode()}")
+    return out.decode()
+
+
+async def executed(variables: Mapping[str, str]) -> str:
+    """Run the notebook, and give what its cells show."""
+    notebook = nbformat.read(EXAMPLES / "explore.ipynb", as_version=4)
+    no_ports = Config({"KernelManager": {"transport": "ipc"}})
+    client = NotebookClient(notebook, timeout=60, config=no_ports)
+    await client.async_execute(env=dict(variables))
+    texts = [
+        output.get("text") or output["data"]["text/plain"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+    ]
+    return "\n\n".join(text.rstrip() for text in texts) + "\n"
+
+
+async def all_outputs(folder: Path) -> dict[str, str]:
+    """Run all of it side by side."""
+    async with Sandbox() as box:
+        write_ids(box, folder)
+        programs = asyncio.gather(*(printed(name, box, folder) for name in PROGRAMS))
+        shown = await executed(environment(box))
+        return {**dict(zip(PROGRAMS, await programs, strict=True)), "explore": shown}
+
+
+def main() -> None:
+    OUTPUTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in asyncio.run(all_outputs(Path(folder))).items():
+            (OUTPUTS / f"{name}.txt").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

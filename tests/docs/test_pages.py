@@ -1,0 +1,96 @@
+"""What the pages say: the same in both languages, true tables, tests and files that exist."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyapi_async.cli.app import run as run_command
+from tests.docs.pages import CHINESE, PAGES, README, ROOT, code_of, prose, text_of
+
+START = ROOT / "docs" / "start.md"
+COSTS = ROOT / "docs" / "cost.md"
+CITED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+LINK = re.compile(r"!?\[[^]]*\]\(([^)#][^)]*)\)")
+
+
+def headings_of(page: Path) -> list[str]:
+    return re.findall(r"^(#+) ", prose(page), re.MULTILINE)
+
+
+def rows_of(page: Path) -> list[list[tuple[int, list[str]]]]:
+    """Give the columns and the numbers of every row of every table; words may stand for digits."""
+    return [
+        [(row.count("|"), sorted(re.findall(r"\d[\d,.]+", row))) for row in table.splitlines()]
+        for table in re.findall(r"(?:^\|.*\n)+", prose(page), re.MULTILINE)
+    ]
+
+
+def links_of(page: Path) -> list[str]:
+    """Give where links and pictures lead, but those to the other language."""
+    return sorted(set(LINK.findall(prose(page))) - {README.name, CHINESE.name})
+
+
+@pytest.mark.parametrize("part", [code_of, headings_of, rows_of, links_of])
+def test_both_languages_have_the_same(part: Callable[[Path], list[Any]]) -> None:
+    english = part(README)
+    assert english
+    assert part(CHINESE) == english
+
+
+@pytest.mark.parametrize(("readme", "other"), [(README, CHINESE), (CHINESE, README)])
+def test_each_language_is_short_and_leads_to_the_other(readme: Path, other: Path) -> None:
+    lines = text_of(readme).split("\n")
+    assert len(lines) <= 151
+    assert f"]({other.name})" in "\n".join(lines[:5])
+
+
+@pytest.mark.parametrize("page", [README, CHINESE, *PAGES], ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    files = [link.partition("#")[0] for link in links_of(page) if "://" not in link]
+    assert [link for link in files if not (page.parent / link).exists()] == []
+
+
+def test_the_dependencies_are_those_of_the_package() -> None:
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    (told,) = re.findall(r"the dependencies are (.+)\.$", text_of(START), re.MULTILINE)
+    assert re.split(", | and ", told) == [
+        re.split(r"\W", one)[0] for one in project["dependencies"]
+    ]
+    extras = re.findall(r"^\| `(\w+)` \| ", text_of(START), re.MULTILINE)
+    assert sorted(extras) == sorted(project["optional-dependencies"])
+
+
+def cited() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        yield from CITED.findall(prose(page))
+
+
+def test_tests_that_are_named_as_proof_exist() -> None:
+    named = set(cited())
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}" in text_of(ROOT / file), (file, test)
+
+
+def test_the_table_of_costs_is_what_estimate_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *rows = re.findall(r"^\| ([\d,]+|lists) \| (.+) \|$", text_of(COSTS), re.MULTILINE)
+    speeds = [int(cell.removesuffix(" QPS")) for cell in header[1].split(" | ")[1:]]
+    assert len(rows) == 3
+    for lists, cells in rows:
+        price = 5 * int(lists.replace(",", ""))
+        times = [str(timedelta(seconds=price / qps)) for qps in speeds]
+        assert cells.split(" | ") == [f"{price:,}", *times]
+    file = tmp_path / "ids"
+    file.write_text("\n".join(map(str, range(10**6, 10**6 + 1000))))
+    args = ["estimate", "product", "creators", "--ids", str(file), "--rows-per-list", "45"]
+    assert run_command([*args, "--qps", "5"]) == 0
+    out = capsys.readouterr().out
+    assert " 5,000 at least" in out
+    assert " 0:16:40 at least" in out
