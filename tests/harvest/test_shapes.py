@@ -252,5 +252,5 @@ def test_a_row_nested_deep_ends_nothing(tmp_path: Path, levels: int, cls: type) 
     ids = b'{"product_id": "1", "user_id": "2"'
     deep = b'%s, "x": %s%s}' % (ids, b"[" * levels, b"]" * levels)
     found = seen(tmp_path, cls, [b"[%s}, %s, 5, %s}]" % (ids, deep, ids)])
-    assert len(found.records) == (3 if levels < 254 else 2)
+    assert len(found.records) == 3 or (len(found.records) == 2 and levels > 253)
     assert found.rejected == 4 - len(found.records)
