@@ -147,7 +147,7 @@ def harvest_frame(
     label = re.sub(r"\W+", "_", str(about.facts.get("name", "harvest"))).strip("_")
     harvester = _Harvester(label, open_stream, about, client, concurrency, on_error, folder)
     parts = [lists[place : place + size] for place in range(0, len(lists) or 1, size)]
-    frame: dd.DataFrame = dd.from_map(  # type: ignore[no-untyped-call]
+    frame: dd.DataFrame = dd.from_map(
         harvester, parts, meta=_frame_of(schema_of(about).empty_table()), label=label
     )
     return frame

@@ -14,10 +14,10 @@ from keyapi_async.report.markup import Markup, cut, short
 
 try:
     import vl_convert
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     raise ConfigurationError(
         "a report needs vl-convert-python: pip install 'keyapi-async[report]'"
-    ) from error
+    ) from _missing
 
 _LABEL = "abs({0}) < 1 ? format({0}, '~g') : upper(replace(format({0}, '.3~s'), 'G', 'B'))"
 _NUMBERS = {"title": None, "tickCount": 4, "labelExpr": _LABEL.format("datum.value")}

@@ -1,6 +1,7 @@
 """The figures of a report: counted by SQLite in a few passes, all of one and the same moment."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 
 from keyapi_async.harvest.columns import quoted
 from keyapi_async.harvest.file import told
+from keyapi_async.harvest.progress import Status
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
 from keyapi_async.report.fields import (
@@ -80,12 +82,29 @@ class Figures(Reading):
         day: the day that a row's figures belong to, in a trend.
         moment: the time of what the row is about, such as the publishing of a video.
         parts: what divides the rows into groups.
+        listed: what a table shows of a row.
         number: how many rows are shown; those of earlier readings are not.
         filled: how many of them have a value, by field.
         spreads: how the measures are spread.
         unknown: fields that have no column: name, rows, example.
         asked: the parameters that tell lists apart: name, number of values, some of them.
     """
+
+    state: Status
+    facts: Mapping[str, Any]
+    doc: str
+    fields: list[Field]
+    keys: list[Field]
+    measures: list[Field]
+    day: Field | None
+    moment: Field | None
+    parts: list[Field]
+    listed: list[Field]
+    number: int
+    filled: dict[str, int]
+    spreads: dict[str, Spread]
+    unknown: list[Any]
+    asked: list[tuple[Any, ...]]
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
