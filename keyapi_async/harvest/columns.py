@@ -8,7 +8,7 @@ rows without a record class hold what is neither text nor number as a blob of JS
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import attrs
 import orjson
@@ -154,3 +154,32 @@ def json_text(value: object) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+"""What some spreadsheet takes as the beginning of a formula."""
+
+
+def csv_cell(value: float | str | bytes | None) -> str:
+    """Write a value as a cell of a CSV file, quoted where that is needed."""
+    if isinstance(value, bytes):
+        value = None if value == b"null" else value.decode()
+    text = "" if value is None else str(value)
+    if "," in text or '"' in text or "\n" in text or "\r" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def safe_csv_cell(value: float | str | bytes | None) -> str:
+    """Write a value as a cell; a text that a spreadsheet would run has ``'`` in front."""
+    formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return csv_cell(f"'{value}" if formula else value)
+
+
+FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
+    "float_text": repr,
+    "csv_cell": csv_cell,
+    "safe_csv_cell": safe_csv_cell,
+    **{f"{kind}_{wire}": made for (kind, wire), made in _WIRE.items()},
+}
+"""What SQL calls to write values that it cannot write itself."""
