@@ -160,26 +160,43 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 """What some spreadsheet takes as the beginning of a formula."""
 
 
-def csv_cell(value: float | str | bytes | None) -> str:
-    """Write a value as a cell of a CSV file, quoted where that is needed."""
+def csv_cells(*values: Any) -> str:
+    """Write values side by side as cells of a CSV file, quoted where that is needed."""
+    try:
+        line = ",".join(values)
+    except TypeError:  # not all of them are texts
+        values = tuple(map(_text, values))
+        line = ",".join(values)
+    if line.count(",") < len(values) and '"' not in line and "\n" not in line and "\r" not in line:
+        return line
+    return ",".join(
+        '"' + text.replace('"', '""') + '"'
+        if "," in text or '"' in text or "\n" in text or "\r" in text
+        else text
+        for text in values
+    )
+
+
+def _text(value: float | str | bytes | None) -> str:
     if isinstance(value, bytes):
         value = None if value == b"null" else value.decode()
-    text = "" if value is None else str(value)
-    if "," in text or '"' in text or "\n" in text or "\r" in text:
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    return "" if value is None else str(value)
 
 
-def safe_csv_cell(value: float | str | bytes | None) -> str:
-    """Write a value as a cell; a text that a spreadsheet would run has ``'`` in front."""
-    formula = isinstance(value, str) and value.startswith(_FORMULA)
-    return csv_cell(f"'{value}" if formula else value)
+def safe_csv_cells(*values: Any) -> str:
+    """Write cells; a text that a spreadsheet would run has ``'`` in front."""
+    return csv_cells(
+        *(
+            f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+            for value in values
+        )
+    )
 
 
-FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
-    "float_text": repr,
-    "csv_cell": csv_cell,
-    "safe_csv_cell": safe_csv_cell,
-    **{f"{kind}_{wire}": made for (kind, wire), made in _WIRE.items()},
+FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
+    "float_text": (1, _text),
+    "csv_cells": (-1, csv_cells),
+    "safe_csv_cells": (-1, safe_csv_cells),
+    **{f"{kind}_{wire}": (1, made) for (kind, wire), made in _WIRE.items()},
 }
-"""What SQL calls to write values that it cannot write itself."""
+"""What SQL calls to write values that it cannot write itself: how many of them, -1 for any."""

@@ -55,8 +55,8 @@ class Reading:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._db = open_to_read(file)
-        for name, function in FUNCTIONS.items():
-            self._db.create_function(name, 1, function, deterministic=True)
+        for name, (count, function) in FUNCTIONS.items():
+            self._db.create_function(name, count, function, deterministic=True)
 
     def close(self) -> None:
         """Close the file."""

@@ -4,9 +4,9 @@ What it cannot write exactly, such as floats, it asks for value by value (``colu
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
 from typing import BinaryIO
 
 import orjson
@@ -14,10 +14,10 @@ import orjson
 from keyapi_async.harvest.columns import (
     REAL,
     Column,
-    csv_cell,
+    csv_cells,
     json_text,
     plain,
-    safe_csv_cell,
+    safe_csv_cells,
     shown,
     wire_of,
 )
@@ -26,6 +26,9 @@ from keyapi_async.harvest.schema import About
 
 _TEXTS = {"id", "text", "url", "categories", "json"}
 """Kinds whose values may be texts of anyone's making; all others are written by us."""
+
+_ARGUMENTS = 100
+"""What SQLite lets a function have at most."""
 
 
 def iso(moment: int) -> str:
@@ -38,38 +41,41 @@ class Csv:
 
     def __init__(self, stream: BinaryIO, known: About, *, escape_formulas: bool) -> None:
         self._stream = stream
-        self._cell = safe_csv_cell if escape_formulas else csv_cell
-        extra = Column("extra", "json", "text")
-        cells = [_csv(column, safe=escape_formulas) for column in (*known.columns, extra)]
-        self._line = f"part.head{''.join(f'||({cell})' for cell in cells)}||char(13,10)"
-        stream.write(f"\ufeff{','.join(map(self._cell, known.names))}\r\n".encode())
+        self._cells = safe_csv_cells if escape_formulas else csv_cells
+        columns = (*known.columns, Column("extra", "json", "text"))
+        self._line = "".join(f"||(','||{cells})" for cells in _csv(columns, self._cells.__name__))
+        stream.write(f"\ufeff{self._cells(*known.names)}\r\n".encode())
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Write the rows of some pages."""
-        heads = [",".join(map(self._cell, (*page.key, iso(page.fetched_at)))) for page in pages]
-        rows = reading.rows([f"CAST({self._line} AS BLOB)"], pages, heads)
-        self._stream.write(b"".join(chain.from_iterable(rows)))
+        heads = [self._cells(*page.key, iso(page.fetched_at)) for page in pages]
+        line = f"CAST(part.head{self._line}||char(13, 10) AS BLOB)"
+        self._stream.write(b"".join(chain.from_iterable(reading.rows([line], pages, heads))))
 
     def end(self) -> None:
         """Leave it: every line is whole."""
 
 
-def _csv(column: Column, *, safe: bool) -> str:
-    """Write the SQL of a cell, behind a comma."""
-    value = plain(column)
-    if column.wire != "any" and column.kind not in REAL | _TEXTS:
-        return f"','||ifnull({shown(column)}, '')"
-    if column.wire == "any" or (safe and column.kind in _TEXTS):
-        return f"','||{'safe_' if safe else ''}csv_cell({value})"
-    if column.kind in REAL:
-        easy = f"abs({value}) < 1e15 AND {value} = CAST({value} AS INTEGER)"
-        return (
-            f"','||CASE WHEN {easy} THEN CAST({value} AS INTEGER)||'.0' ELSE csv_cell({value}) END"
-        )
-    special = " OR ".join(
-        f"instr({value}, {one})" for one in ("','", "'\"'", "char(10)", "char(13)")
-    )
-    return f"','||CASE WHEN {special} THEN csv_cell({value}) ELSE ifnull({value}, '') END"
+def _csv(columns: Sequence[Column], function: str) -> Iterator[str]:
+    """Write the SQL of cells; those of anyone's texts side by side."""
+    for foreign, group in groupby(columns, lambda one: one.wire == "any" or one.kind in _TEXTS):
+        if foreign:
+            names = [plain(column) for column in group]
+            for n in range(0, len(names), _ARGUMENTS):
+                yield f"{function}({', '.join(names[n : n + _ARGUMENTS])})"
+            continue
+        for column in group:
+            value, text = plain(column), shown(column)
+            if column.kind in REAL:
+                text = _real(value, 1e15, "||'.0'")
+            yield f"ifnull({text}, '')"
+
+
+def _real(value: str, below: float, fraction: str = "") -> str:
+    """Write the SQL of a float as text: SQLite itself writes only whole ones exactly."""
+    whole = f"CAST({value} AS INTEGER)"
+    easy = f"abs({value}) < {below} AND {value} = {whole}"
+    return f"CASE WHEN {easy} THEN {whole}{fraction} ELSE float_text({value}) END"
 
 
 class JsonLines:
@@ -121,9 +127,7 @@ def _json(column: Column, value: str) -> str:
             f" WHEN 'real' THEN float_text({value}) ELSE json_quote({value}) END"
         )
     if column.kind in REAL and column.wire == "number":
-        whole = f"CAST({value} AS INTEGER)"
-        easy = f"abs({value}) < {2.0**63} AND {value} = {whole}"
-        return f"CASE WHEN {easy} THEN {whole} ELSE float_text({value}) END"
+        return _real(value, 2.0**63)
     if wire in {None, int}:
         return f"json_quote({value})" if column.wire == "text" else value
     return f"json_quote({column.kind}_{column.wire}({value}))"
