@@ -28,7 +28,7 @@ _TEXTS = {"id", "text", "url", "categories", "json"}
 """Kinds whose values may be texts of anyone's making; all others are written by us."""
 
 _ARGUMENTS = 100
-"""What SQLite lets a function have at most."""
+"""How many a function in SQL has at most; SQLite allows 127."""
 
 
 def iso(moment: int) -> str:
@@ -42,33 +42,36 @@ class Csv:
     def __init__(self, stream: BinaryIO, known: About, *, escape_formulas: bool) -> None:
         self._stream = stream
         self._cells = safe_csv_cells if escape_formulas else csv_cells
-        columns = (*known.columns, Column("extra", "json", "text"))
-        self._line = "".join(f"||(','||{cells})" for cells in _csv(columns, self._cells.__name__))
+        name = self._cells.__name__
+        extra = f"CASE WHEN record.extra NOT NULL THEN {name}(record.extra) ELSE '' END"
+        cells = "".join(f"||','||{cells}" for cells in (*_csv(known.columns, name), extra))
+        self._line = f"CAST(part.head{cells}||char(13, 10) AS BLOB)"
         stream.write(f"\ufeff{self._cells(*known.names)}\r\n".encode())
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Write the rows of some pages."""
         heads = [self._cells(*page.key, iso(page.fetched_at)) for page in pages]
-        line = f"CAST(part.head{self._line}||char(13, 10) AS BLOB)"
-        self._stream.write(b"".join(chain.from_iterable(reading.rows([line], pages, heads))))
+        rows = reading.rows([self._line], pages, heads)
+        self._stream.write(b"".join(chain.from_iterable(rows)))
 
     def end(self) -> None:
         """Leave it: every line is whole."""
 
 
 def _csv(columns: Sequence[Column], function: str) -> Iterator[str]:
-    """Write the SQL of cells; those of anyone's texts side by side."""
+    """Write the SQL of cells, side by side: a function's for texts of anyone's making."""
     for foreign, group in groupby(columns, lambda one: one.wire == "any" or one.kind in _TEXTS):
-        if foreign:
-            names = [plain(column) for column in group]
-            for n in range(0, len(names), _ARGUMENTS):
-                yield f"{function}({', '.join(names[n : n + _ARGUMENTS])})"
-            continue
-        for column in group:
-            value, text = plain(column), shown(column)
-            if column.kind in REAL:
-                text = _real(value, 1e15, "||'.0'")
-            yield f"ifnull({text}, '')"
+        cells = [plain(one) if foreign else _shown(one) for one in group]
+        for n in range(0, len(cells), _ARGUMENTS):
+            some = cells[n : n + _ARGUMENTS]
+            call = function if foreign else "printf"
+            first = "" if foreign else f"'{','.join(['%s'] * len(some))}', "
+            yield f"{call}({first}{', '.join(some)})"
+
+
+def _shown(column: Column) -> str:
+    value = plain(column)
+    return _real(value, 1e15, "||'.0'") if column.kind in REAL else shown(column)
 
 
 def _real(value: str, below: float, fraction: str = "") -> str:
