@@ -5,12 +5,11 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 import attrs
 
 from keyapi_async.errors import ConfigurationError, InvalidParameterError
-from keyapi_async.harvest.columns import Column
 from keyapi_async.harvest.file import FileError
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
@@ -39,12 +38,8 @@ class Exported:
 class Sheet(Protocol):
     """A file under way, in one format."""
 
-    def show(self, column: Column) -> str:
-        """Write what it wants of a column, in SQL."""
-        ...
-
-    def add(self, pages: Sequence[StoredPage], columns: list[Sequence[Any]]) -> None:
-        """Write the rows of some pages, given as their columns."""
+    def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
+        """Write the rows of some pages."""
         ...
 
     def end(self) -> None:
@@ -55,9 +50,8 @@ class Sheet(Protocol):
 class Export:
     """A file under way: it has another name until it is complete."""
 
-    def __init__(self, file: Path, known: About, sheet: Callable[[BinaryIO], Sheet]) -> None:
+    def __init__(self, file: Path, sheet: Callable[[BinaryIO], Sheet]) -> None:
         self._file = file
-        self._columns = known.columns
         self._draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
         self._make = sheet
         self._stream: BinaryIO | None = None
@@ -77,9 +71,8 @@ class Export:
         self._rows += rows
         self._rejected += sum(page.rejects for page in pages)
         if rows:
-            columns = reading.columns(self._columns, self._sheet.show, pages)
             with self._told():
-                self._sheet.add(pages, columns)
+                self._sheet.add(reading, pages)
 
     def finish(self) -> Exported:
         """Put the file in its place, synced to the disk."""
@@ -146,7 +139,7 @@ def open_export(file: Path, known: About, *, escape_formulas: bool) -> Export:
         sheets[suffix] = lambda stream: parquet(stream, known)
     if suffix not in sheets:
         raise InvalidParameterError("path", str(file), "a name with .parquet, .csv or .jsonl")
-    return Export(file, known, sheets[suffix])
+    return Export(file, sheets[suffix])
 
 
 def _parquet() -> Callable[[BinaryIO, About], Sheet]:

@@ -8,13 +8,12 @@ import attrs
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from keyapi_async.harvest.columns import LARGEST, Column, any_value, is_narrow, json_text, plain
-from keyapi_async.harvest.reading import StoredPage
+from keyapi_async.harvest.columns import LARGEST, Column, any_value, is_narrow, json_text
+from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
-from keyapi_async.harvest.text import spread
 from keyapi_async.records.fields import Categories, Kind
 
-_GROUP = 100_000
+_GROUP = 50_000
 """Rows of a row group."""
 
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -57,8 +56,6 @@ def schema_of(known: About) -> pa.Schema:
 class Parquet:
     """Typed columns; a number that its column cannot hold is in ``extra`` under its name."""
 
-    show = staticmethod(plain)
-
     def __init__(self, stream: BinaryIO, known: About) -> None:
         self._columns = known.columns
         self._keys = len(known.keys)
@@ -67,16 +64,15 @@ class Parquet:
         self._batches: list[object] = []
         self._waiting = 0
 
-    def add(self, pages: Sequence[StoredPage], columns: Sequence[Sequence[Any]]) -> None:
-        """Write some rows, given as their columns, when enough for a row group are there."""
-        *columns, extra = columns
+    def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
+        """Write the rows of some pages, when enough for a row group are there."""
+        *columns, extra = reading.columns(self._columns, pages)
         extras = list(extra)
-        arrays = [
-            pa.array(spread(pages, [page.key[n] for page in pages]), pa.string())
-            for n in range(self._keys)
-        ]
-        fetched = spread(pages, [page.fetched_at for page in pages])
-        arrays.append(pa.array(fetched, pa.timestamp("s", tz="UTC")).cast(_MOMENT))
+        which = pa.array([n for n, page in enumerate(pages) for _ in range(page.rows)])
+        keys = [[page.key[n] for page in pages] for n in range(self._keys)]
+        arrays = [pa.array(key, pa.string()).take(which) for key in keys]
+        fetched = pa.array([page.fetched_at for page in pages], pa.timestamp("s", tz="UTC"))
+        arrays.append(fetched.cast(_MOMENT).take(which))
         for column, values in zip(self._columns, columns, strict=True):
             arrays.append(_array(column, values, extras))
         arrays.append(pa.array(extras, pa.string()))

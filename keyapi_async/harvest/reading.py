@@ -2,8 +2,9 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +12,14 @@ import orjson
 
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.harvest.columns import REAL, Column, quoted
+from keyapi_async.harvest.columns import FUNCTIONS, REAL, Column, plain, quoted
 from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
 from keyapi_async.harvest.progress import ListFailure, Progress, Status
 from keyapi_async.harvest.schema import About, State, about, count_lists
 
 _FAILURES = 100
 _RUN = ("before", "pages", "rows", "rejects", "spent", "uncertain", "requests", "qps", "budget")
+_PARTS = "SELECT value->>0 AS first, value->>1 AS last, value->>2 AS head FROM json_each(?)"
 
 Place = tuple[int, int, int]
 START: Place = (0, 0, 0)
@@ -53,6 +55,8 @@ class Reading:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._db = open_to_read(file)
+        for name, (count, function) in FUNCTIONS.items():
+            self._db.create_function(name, count, function, deterministic=True)
 
     def close(self) -> None:
         """Close the file."""
@@ -133,36 +137,41 @@ class Reading:
             rows = self._db.execute(query, {**place, "all": snapshots, "most": most}).fetchall()
         return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in rows]
 
-    def rows(self, expressions: Sequence[str], pages: Sequence[StoredPage]) -> list[Any]:
-        """Give the valid rows of some pages, as tuples of SQL expressions."""
-        ranges = orjson.dumps([(page.first, page.first + page.rows - 1) for page in pages])
+    def rows(
+        self, expressions: Sequence[str], pages: Sequence[StoredPage], heads: Iterable[str] = ()
+    ) -> list[Any]:
+        """Give the valid rows of some pages, as tuples of SQL expressions.
+
+        In these ``part.head`` is the text of ``heads`` that goes with the page.
+        """
+        ends = [(page.first, page.first + page.rows - 1) for page in pages]
+        parts = orjson.dumps([(*both, head) for both, head in zip_longest(ends, heads)])
         with told(self._file):
             return self._db.execute(
-                f"SELECT {', '.join(expressions)} FROM json_each(?) AS range CROSS JOIN record"  # noqa: S608
-                " ON record._id BETWEEN json_extract(range.value, '$[0]')"
-                " AND json_extract(range.value, '$[1]')",
-                (ranges.decode(),),
+                f"WITH part AS MATERIALIZED ({_PARTS}) SELECT {', '.join(expressions)} FROM part"  # noqa: S608
+                " CROSS JOIN record ON record._id BETWEEN part.first AND part.last",
+                (parts.decode(),),
             ).fetchall()
 
     def columns(
-        self, columns: Sequence[Column], show: Callable[[Column], str], pages: Sequence[StoredPage]
+        self, columns: Sequence[Column], pages: Sequence[StoredPage]
     ) -> list[Sequence[Any]]:
-        """Give the valid rows of some pages as columns, each as SQL that shows it; ``extra`` last.
+        """Give the valid rows of some pages as columns, as they are stored; ``extra`` last.
 
         A column comes as one JSON array, which costs half of what value after value does; not so
         where SQLite's JSON would lose something: digits of a float, or a blob.
         """
-        whole = [n for n, one in enumerate(columns) if one.wire != "any" and one.kind not in REAL]
-        others = [n for n in range(len(columns)) if n not in set(whole)]
-        arrays = [f"CAST(json_group_array({show(columns[n])}) AS BLOB)" for n in whole]
-        arrays.append("CAST(json_group_array(record.extra) AS BLOB)")
-        found: dict[int, Sequence[Any]] = {}
+        others = [n for n, one in enumerate(columns) if one.wire == "any" or one.kind in REAL]
+        whole = [n for n in range(len(columns)) if n not in set(others)]
+        names = [*(plain(columns[n]) for n in whole), "record.extra"]
+        (texts,) = self.rows([f"CAST(json_group_array({name}) AS BLOB)" for name in names], pages)
+        found: dict[int, Sequence[Any]] = dict(
+            zip([*whole, len(columns)], map(orjson.loads, texts), strict=True)
+        )
         if others:
-            values = zip(*self.rows([show(columns[n]) for n in others], pages), strict=True)
-            found.update(zip(others, values, strict=True))
-        ((*texts, extra),) = self.rows(arrays, pages)
-        found.update(zip(whole, map(orjson.loads, texts), strict=True))
-        return [*(found[n] for n in range(len(columns))), orjson.loads(extra)]
+            rows = self.rows([plain(columns[n]) for n in others], pages)
+            found.update(zip(others, zip(*rows, strict=True), strict=True))
+        return [found[n] for n in range(len(columns) + 1)]
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
