@@ -134,7 +134,7 @@ async def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path
     assert list(folder.iterdir()) == [file]
     file.chmod(0o444)
     folder.chmod(0o555)
-    for parent in [tmp_path, *list(tmp_path.parents)[:2]]:
+    for parent in [tmp_path, *list(tmp_path.parents)[:3]]:
         parent.chmod(parent.stat().st_mode | 0o055)
     user = os.geteuid()
     if user == 0:  # root may write everywhere
