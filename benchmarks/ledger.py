@@ -7,7 +7,7 @@
 
 Shown are medians of rounds. Give a folder on the disk in question.
 
-    python -m benchmarks.ledger [--rounds 5] [--rows 1000000] [--folder .]
+    python -m benchmarks.ledger [--rounds 3] [--rows 1000000] [--folder .]
 """
 
 import argparse
@@ -154,7 +154,7 @@ async def status(ledger: Path) -> tuple[int, float]:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path())
     args = parser.parse_args()

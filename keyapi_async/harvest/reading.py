@@ -19,7 +19,10 @@ from keyapi_async.harvest.schema import About, State, about, count_lists
 
 _FAILURES = 100
 _RUN = ("before", "pages", "rows", "rejects", "spent", "uncertain", "requests", "qps", "budget")
-_PARTS = "SELECT value->>0 AS first, value->>1 AS last, value->>2 AS head FROM json_each(?)"
+_PARTS = (
+    "SELECT json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS last,"
+    " json_extract(value, '$[2]') AS head FROM json_each(?)"
+)
 
 Place = tuple[int, int, int]
 START: Place = (0, 0, 0)
