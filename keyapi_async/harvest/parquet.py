@@ -66,8 +66,8 @@ class Parquet:
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Write the rows of some pages, when enough for a row group are there."""
-        *columns, extra = reading.columns(self._columns, pages)
-        extras = list(extra)
+        columns = reading.columns(self._columns, pages)
+        extras = list(next(columns))
         which = pa.array([n for n, page in enumerate(pages) for _ in range(page.rows)])
         keys = [[page.key[n] for page in pages] for n in range(self._keys)]
         arrays = [pa.array(key, pa.string()).take(which) for key in keys]

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -158,23 +158,19 @@ class Reading:
 
     def columns(
         self, columns: Sequence[Column], pages: Sequence[StoredPage]
-    ) -> list[Sequence[Any]]:
-        """Give the valid rows of some pages as columns, as they are stored; ``extra`` last.
+    ) -> Iterator[Sequence[Any]]:
+        """Give ``extra`` of the valid rows of some pages, then their columns as they are stored.
 
         A column comes as one JSON array, which costs half of what value after value does; not so
         where SQLite's JSON would lose something: digits of a float, or a blob.
         """
-        others = [n for n, one in enumerate(columns) if one.wire == "any" or one.kind in REAL]
-        whole = [n for n in range(len(columns)) if n not in set(others)]
-        names = [*(plain(columns[n]) for n in whole), "record.extra"]
+        single = [plain(one) for one in columns if one.wire == "any" or one.kind in REAL]
+        names = ["record.extra", *(plain(one) for one in columns if plain(one) not in single)]
         (texts,) = self.rows([f"CAST(json_group_array({name}) AS BLOB)" for name in names], pages)
-        found: dict[int, Sequence[Any]] = dict(
-            zip([*whole, len(columns)], map(orjson.loads, texts), strict=True)
-        )
-        if others:
-            rows = self.rows([plain(columns[n]) for n in others], pages)
-            found.update(zip(others, zip(*rows, strict=True), strict=True))
-        return [found[n] for n in range(len(columns) + 1)]
+        values = zip(*self.rows(single, pages), strict=True) if single else iter(())
+        found = dict(zip(names, texts, strict=True))
+        for name in ("record.extra", *map(plain, columns)):
+            yield orjson.loads(found[name]) if name in found else next(values)
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
