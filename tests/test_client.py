@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from keyapi_async import Answer, ConfigurationError, KeyAPI, KeyAPIError, Request, RetryPolicy
+from keyapi_async import (
+    Answer,
+    ConfigurationError,
+    KeyAPI,
+    KeyAPIError,
+    QpsLimiter,
+    Request,
+    RetryPolicy,
+)
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
 from keyapi_async.secret import Secret
@@ -125,6 +133,7 @@ async def test_a_transport_of_ones_own_carries_the_requests_and_is_closed() -> N
     async with KeyAPI("key", transport=mirror) as api:
         envelope = await api.get("/v1/tiktok/anything")
         assert envelope.data == [{"path": "/v1/tiktok/anything"}]
+        assert isinstance(api.limiter, QpsLimiter)
         assert mirror.open
     assert not mirror.open
 

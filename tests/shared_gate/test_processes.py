@@ -6,7 +6,7 @@ import signal
 from tests.processes import Outcome, flushed, measure, restarted
 from tests.redis_server import RedisServer
 
-TRIES = 3
+TRIES = 6
 """A busy machine may starve processes, and the server that counts; what is wrong stays wrong.
 
 For the same reason less is asked for here than what `benchmarks.shared_gate` shows.
