@@ -194,7 +194,8 @@ class RunLock:
             LedgerError: another run has it.
         """
         try:
-            with _connected(self._beside, "mode=rwc", wait=0) as db:
+            # Who only looks whether it is taken has it for a moment.
+            with _connected(self._beside, "mode=rwc", wait=0.5) as db:
                 db.execute("BEGIN EXCLUSIVE")
                 self._db = db
         except LedgerError as error:

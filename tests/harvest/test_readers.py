@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import polars as pl
 import pytest
 
 from keyapi_async.harvest import Harvest, LedgerError, Progress
+from keyapi_async.harvest.file import RunLock
 from tests.harvest import shop
 
 COUNT = "SELECT json_array(count(*), min(fetched_at) IS NOT NULL) FROM records"
@@ -149,3 +151,22 @@ async def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path
         os.seteuid(user)
         folder.chmod(0o755)
     assert list(folder.iterdir()) == [file]
+
+
+def test_who_looks_whether_a_run_is_under_way_keeps_none_from_beginning(tmp_path: Path) -> None:
+    lock, other = (RunLock(tmp_path / "a.db") for _ in "ab")
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            other.is_taken()
+
+    looks = threading.Thread(target=look)
+    looks.start()
+    try:
+        for _ in range(300):
+            lock.take()
+            lock.release()
+    finally:
+        over.set()
+        looks.join()
