@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import difference, facts_of
 from keyapi_async.harvest.writer import FileThread
+from keyapi_async.streams.fanout import drawn
 from keyapi_async.streams.stream import RecordStream
 
 K = TypeVar("K")
@@ -66,7 +67,7 @@ class Plan:
         """
         try:
             number = 0
-            async for key in _drawn(keys):
+            async for key in drawn(keys):
                 number += 1
                 await self._add(opened(key, number, open_stream), key, number)
                 if number % _AT_A_TIME == 0:
@@ -132,12 +133,3 @@ def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
         allowed = "a harvest reads lists from their beginning, and keeps its own bookmarks"
         raise InvalidParameterError("start", mark, allowed)
     return stream
-
-
-async def _drawn(keys: Keys[K]) -> AsyncIterator[K]:
-    if isinstance(keys, AsyncIterable):
-        async for key in keys:
-            yield key
-    else:
-        for key in keys:
-            yield key

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import orjson
 
 from keyapi_async.errors import DecodeError, InvalidParameterError
-from keyapi_async.harvest.columns import Column, quoted, wire_of
+from keyapi_async.harvest.columns import Column, plain, wire_of
 from keyapi_async.harvest.reading import START, Place, Reading, StoredPage
 from keyapi_async.harvest.rows import row_of
 from keyapi_async.harvest.schema import About
@@ -95,7 +95,7 @@ def _rows_as_sent(
 ) -> Iterator[dict[str, Any]]:
     """Give the valid rows of some pages as the API sent them."""
     wire = [wire_of(column) for column in columns]
-    names = [f"record.{quoted(column.name)}" for column in columns]
+    names = list(map(plain, columns))
     rows = []
     for *values, extra, difference in reading.rows([*names, "record.extra", _SENT], pages):
         rows.append(row_of(columns, wire, values, {} if extra is None else orjson.loads(extra)))

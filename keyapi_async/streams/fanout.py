@@ -123,7 +123,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         if not callable(open_stream):
             raise InvalidParameterError("open_stream", open_stream, "a function of a key")
         self.failures: list[Failure[K]] = []
-        self._keys = _drawn(keys)
+        self._keys = drawn(keys)
         self._drawing = asyncio.Lock()
         self._open_stream = open_stream
         self._collects = on_error == "collect"
@@ -291,7 +291,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._news.set()
 
 
-async def _drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K, None]:
+async def drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K, None]:
     """Draw keys one by one, from either kind of iterable."""
     if isinstance(keys, AsyncIterable):
         async for key in keys:
