@@ -180,10 +180,12 @@ class AnyRows:
 
     def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
         """Take over a page."""
-        layouts = [
-            (tuple(row), tuple(map(type, row.values()))) for row in rows if type(row) is dict
-        ]
-        for layout in layouts:
+        layouts = {
+            place: (tuple(row), tuple(map(type, row.values())))
+            for place, row in enumerate(rows)
+            if isinstance(row, dict)
+        }
+        for layout in layouts.values():
             if layout not in self._plans:
                 self._see(*layout)
         taken = Taken([], [])
@@ -194,15 +196,14 @@ class AnyRows:
                     continue
                 if self._check is not None:
                     self._check(row, first + place)
-                taken.valid.append(self._converted(row))
+                taken.valid.append(self._converted(row, layouts[place]))
             except DecodeError as error:
                 taken.invalid.append((place, _text(row), str(error)))
             except orjson.JSONEncodeError:
                 taken.invalid.append((place, _text(row), _DEEP))
         return taken
 
-    def _converted(self, row: dict[str, Any]) -> Values:
-        layout = (tuple(row), tuple(map(type, row.values())))
+    def _converted(self, row: dict[str, Any], layout: Layout) -> Values:
         if (plan := self._plans.get(layout)) is None:
             plan = self._plans[layout] = self._plan(*layout)
         values = list(plan.pick((*row.values(), None)))

@@ -115,7 +115,7 @@ class QpsLimiter:
 
     def _pace(self, now: float) -> "AsyncLimiter":
         """Give the bucket that spaces permits; what it holds back is made good for late timers."""
-        state, idle = self._estimate.state, now - self._granted
+        state = self._estimate.state
         paced = (state.rate, state.spaced, self._running())
         if paced != self._paced:
             from aiolimiter import AsyncLimiter  # noqa: PLC0415  # as dear as a tenth of aiohttp
@@ -123,7 +123,7 @@ class QpsLimiter:
             most = 1.0 if state.spaced else 1.0 + _LATENESS * state.rate
             self._bucket, self._paced = AsyncLimiter(most, most / state.rate), paced
             # An idle time, a pause or another rate is no reason for a burst.
-            _pour(self._bucket, most - min(1.0, idle * state.rate))
+            _pour(self._bucket, most - min(1.0, (now - self._granted) * state.rate))
         return self._bucket
 
     def _grant(self, now: float, *, waited: bool) -> Permit:
