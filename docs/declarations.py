@@ -173,13 +173,7 @@ def records(_: str) -> str:
             continue
         doc = (inspect.getdoc(cls) or "").partition("\n\nAttributes:")[0]
         lines += [
-            f"## {name}",
-            "",
-            f"::::{{py:class}} keyapi_async.{name}",
-            f":canonical: {cls.__module__}.{name}",
-            "",
-            _markdown(doc),
-            "",
+            *_class_head(name, cls, doc),
             f"From {', '.join(given[name])}.",
             "",
             "| field | type | meaning |",
@@ -193,6 +187,19 @@ def records(_: str) -> str:
     return "\n".join(lines)
 
 
+def _class_head(name: str, cls: type, doc: str) -> list[str]:
+    """Begin the section of a public class; ``::::`` ends its directive."""
+    return [
+        f"## {name}",
+        "",
+        f"::::{{py:class}} keyapi_async.{name}",
+        f":canonical: {cls.__module__}.{name}",
+        "",
+        _markdown(doc),
+        "",
+    ]
+
+
 def codes(_: str) -> str:
     """Write a section for each set of codes."""
     lines = []
@@ -200,13 +207,7 @@ def codes(_: str) -> str:
         if not (isinstance(cls, type) and issubclass(cls, Enum) and issubclass(cls, int)):
             continue
         lines += [
-            f"## {name}",
-            "",
-            f"::::{{py:class}} keyapi_async.{name}",
-            f":canonical: {cls.__module__}.{name}",
-            "",
-            _markdown(inspect.getdoc(cls) or ""),
-            "",
+            *_class_head(name, cls, inspect.getdoc(cls) or ""),
             "| name | value |",
             "|---|---|",
             *(f"| `{member.name}` | {member.value} |" for member in cls),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keyapi_async import CategoryRank, SalesFlag
 from keyapi_async.api.category import CategoryLevel
 from keyapi_async.api.params import SortType
-from keyapi_async.records.fields import Kind, choice, csv_text
+from keyapi_async.records.fields import Kind, choice
 from tests.rows import (
     ALL_KINDS,
     CHOICES,
@@ -198,9 +198,3 @@ def test_sales_flags_show_what_they_hold() -> None:
     assert [int(flag) for flag in SalesFlag] == [1, 2, 4]
     assert SalesFlag.LIVE in SalesFlag(3)
     assert not SalesFlag(0)
-
-
-def test_flags_and_times_in_a_csv() -> None:
-    assert [csv_text(one) for one in (True, False, NOON)] == [
-        "true", "false", "2025-01-04T14:24:39Z",
-    ]  # fmt: skip

@@ -17,7 +17,6 @@ from keyapi_async.cli.options import Format
 from keyapi_async.cli.terminal import console, plain
 from keyapi_async.errors import ResponseError
 from keyapi_async.records.converter import unstructure
-from keyapi_async.records.fields import csv_text
 
 _CONTROLS = {
     code: f"\\u{code:04x}"
@@ -156,3 +155,10 @@ def _json(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise ResponseError("a row is nested deeper than can be written") from None
+
+
+def csv_text(value: bool | datetime) -> str:
+    """Write a flag or a time as a CSV has it."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return "true" if value else "false"

@@ -348,10 +348,3 @@ Categories = Annotated[
 JSONText = Annotated[JSON, Kind("json", object, _json, write=_write_json)]
 Position = Annotated[int | None, Kind("position", int | None, _count, on_wire=False)]
 """The row's place in its list, from 1; the row does not say it."""
-
-
-def csv_text(value: bool | datetime) -> str:
-    """Write a flag or a time as a CSV has it."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return "true" if value else "false"
