@@ -1,7 +1,7 @@
 """Reading JSON as the API writes it."""
 
 import re
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import orjson
 
@@ -18,10 +18,11 @@ def read_json(text: bytes | str) -> JSON:
         ValueError: it is not JSON in any reading.
     """
     try:
-        return cast("JSON", orjson.loads(text))
+        read: JSON = orjson.loads(text)
     except orjson.JSONDecodeError:
         raw = text.encode() if isinstance(text, str) else text
-        return cast("JSON", orjson.loads(_STRING.sub(_escaped, raw)))
+        read = orjson.loads(_STRING.sub(_escaped, raw))
+    return read
 
 
 def _escaped(string: re.Match[bytes]) -> bytes:

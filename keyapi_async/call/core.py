@@ -96,12 +96,13 @@ class _Call:
         )
 
 
-class _Turn:
-    """One attempt: what it holds, and what came of it."""
+class _Turn(Limit):
+    """One attempt: how long it may take, what it holds, and what came of it."""
 
     __slots__ = ("begun", "connected", "cost", "outcome", "permit", "reserved", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch, call: _Call) -> None:
+        super().__init__(watch, call.loop, call.deadline)
         self.reserved = self.connected = False
         self.permit: Permit | None = None
         self.begun = 0.0
@@ -195,10 +196,9 @@ class Core:
         One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
         waits; the sending by the attempt's timeout.
         """
-        turn = _Turn()
-        limit = Limit(self._watch, call.loop, call.deadline)
+        turn = _Turn(self._watch, call)
         try:
-            with limit:
+            with turn:
                 if (refusal := self._refusal()) is not None:
                     return refusal, False
                 if delay > 0:
@@ -210,7 +210,7 @@ class Core:
                 turn.connected = True
                 turn.begun = call.loop.time()
                 turn.permit = self._at_once(turn.begun) or await self._permit(turn, call.loop)
-                limit.move(call.ends(turn.begun))
+                turn.move(call.ends(turn.begun))
                 turn.cost = Cost.UNCERTAIN
                 self.requests += 1
                 answer = await self._transport.send(call.request, call.options.timeout)

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp.connector import Connection
 from yarl import URL
 
 from keyapi_async.call.wire import MAX_BODY, Answer, Request
@@ -71,8 +72,9 @@ class HttpTransport:
         self._proxy = checked_proxy(proxy, base)
         self._endpoint = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
         self._secret = secret
-        # A session of our own has the headers as its defaults, which is cheaper for each request.
+        # What a session of our own has from its beginning costs less than what each request brings.
         self._headers = secret.headers() if session is not None else None
+        self._middlewares = (_send_once,) if session is not None else ()
         self.connections: int = max_connections
         self._trace_configs = list(trace_configs)
         self._session = session
@@ -88,15 +90,13 @@ class HttpTransport:
             connector=aiohttp.TCPConnector(limit=self.connections),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=self._trace_configs,
+            response_class=_OnlyResponse,
         )
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         """Send a request exactly once; connect well within so many seconds."""
         if self._session is None:
             self._session = self._open()
-        if self._session.closed:
-            return UsageError("the aiohttp session of this client is closed")
-        response: ClientResponse | None = None
         try:
             response = await self._session.get(
                 self._url(request),
@@ -104,22 +104,21 @@ class HttpTransport:
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=self._connect_limit(within),
-                middlewares=_ONCE,
+                middlewares=self._middlewares,
                 proxy=self._proxy,
             )
             content = response.content
-            # A page often comes as a whole: then there is nothing to wait for.
-            body = content.read_nowait() if content.is_eof() else await _read(content)
+            # A page often comes as a whole: then there is nothing to wait for, or to close.
+            body = content.read_nowait() if content.is_eof() else await _read(response)
             if len(body) > MAX_BODY:
                 return _too_large(response.status)
             return Answer(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError) as error:
             return self._failure(error, within)
         except (RuntimeError, ValueError) as error:
+            if self._session.closed:
+                return UsageError("the aiohttp session of this client is closed")
             return ConfigurationError(f"aiohttp refused to send: {self._reason(error)}")
-        finally:
-            if response is not None and not response.closed:
-                response.close()
 
     def _url(self, request: Request) -> URL:
         endpoint, query = self._endpoint(request.path), request.query
@@ -161,29 +160,42 @@ class HttpTransport:
             await self._session.close()
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
+async def _read(response: ClientResponse) -> bytes:
     """Read a body to its end, or until it is too large."""
     chunks: list[bytes] = []
     size = 0
-    while size <= MAX_BODY and not content.at_eof():
-        chunks.append(await content.readany())
-        size += len(chunks[-1])
+    try:
+        while size <= MAX_BODY and not response.content.at_eof():
+            chunks.append(await response.content.readany())
+            size += len(chunks[-1])
+    finally:
+        response.close()  # if it is not at its end
     return b"".join(chunks)
 
 
+class _OnlyResponse(ClientResponse):
+    """Keeps aiohttp from silently sending a GET again when a kept connection proves dead."""
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        try:
+            return await super().start(connection)
+        except _RESENT as error:
+            reason = str(error)
+        raise aiohttp.ClientConnectionError(reason)
+
+
 async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Keep aiohttp from silently sending a GET again when a kept connection proves dead."""
-    reason = ""
+    """Do the same in the session of a caller."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+    except _RESENT as error:
         reason = str(error)
     raise aiohttp.ClientConnectionError(reason)
 
 
-_ONCE = (_send_once,)
+_RESENT = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
 
 
 def _too_large(status: int) -> ResponseError:

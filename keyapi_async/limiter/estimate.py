@@ -108,6 +108,8 @@ class RateEstimate:
         limit = UNKNOWN if qps is None else float(qps)
         interval = _FIRST / 2 if self._known else _UNKNOWN_FIRST / 2
         self.state: State = State(limit, share * limit, not self._known, interval)
+        self._counted = math.nan  # the limit for which the slots were last counted
+        self._slots = 1
         self._successes: deque[float] = deque()
         self._granted = -math.inf  # the last grant
         self._close = -math.inf  # the last one that came close after another
@@ -118,9 +120,12 @@ class RateEstimate:
     @property
     def slots(self) -> int:
         """Requests that any second may have."""
-        limit = self.state.limit
-        # Where five a second were served, 0.97 of that is the limit, and there are still five.
-        return max(1, int(min(self._most, max(limit / (1 - _CUT) + 1e-9, limit + 0.3))))
+        if (limit := self.state.limit) != self._counted:
+            self._counted = limit
+            # Where five a second were served, 0.97 of that is the limit, and there are still five.
+            places = min(self._most, max(limit / (1 - _CUT) + 1e-9, limit + 0.3))
+            self._slots = max(1, int(places))
+        return self._slots
 
     @property
     def full_rate(self) -> float:

@@ -97,14 +97,10 @@ class QpsLimiter:
 
     def at_once(self, now: float) -> Permit | None:
         """Grant a permit where nobody has to wait, which costs no coroutine; None elsewhere."""
-        if self._queue or self._opens_at(now) > now:
+        rate = self._estimate.state.rate
+        if self._queue or (now - self._granted) * rate < 1.0 or self._opens_at(now) > now:
             return None
-        if now - self._granted > 1.0 / self._estimate.state.rate + _LATENESS:
-            self._paced = ()  # nobody was late, as nobody wanted a permit
-        bucket = self._pace(now)
-        if not bucket.has_capacity():
-            return None
-        _pour(bucket)
+        self._paced = ()  # nobody was late, as nobody wanted a permit
         return self._grant(now, waited=False)
 
     async def _open(self) -> None:
@@ -138,7 +134,8 @@ class QpsLimiter:
         """Take note that the answer is there: the server has counted the request."""
         now = self._running().time()
         self._slots.leave(permit, now)
-        self._spacing.leave(permit, now, self._slots.shortest)
+        if permit is self._spacing.last:
+            self._spacing.landed(now, self._slots.shortest)
         if not permit.throttled:
             self._estimate.succeeded(now)
 

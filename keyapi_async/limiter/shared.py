@@ -209,7 +209,8 @@ class RedisLimiter:
         if isinstance(permit, SharedPermit):
             permit.landed = True
             self._shortest = min(self._shortest, now - permit.at)
-            self._spacing.leave(permit, now, self._shortest)
+            if permit is self._spacing.last:
+                self._spacing.landed(now, self._shortest)
             self._flight = min(FLIGHT, max(now - permit.at, 0.95 * self._flight))
             self._answered[permit.name] = None if permit.throttled else now
         elif self._alone is not None:

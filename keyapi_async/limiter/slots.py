@@ -18,6 +18,9 @@ class Slots:
     A request reached the server before its answer came, and the one that takes its place will
     reach it some time after it is sent. So a place is free again one second after the answer, less
     what every request travels: half of the shortest round trip is taken as certain.
+
+    Attributes:
+        shortest: seconds of the shortest round trip; 0 until there were enough of them.
     """
 
     def __init__(self) -> None:
@@ -26,11 +29,7 @@ class Slots:
         self._size = 0
         self._trips = 0
         self._shortest = math.inf
-
-    @property
-    def shortest(self) -> float:
-        """Seconds of the shortest round trip; 0 until there were enough of them."""
-        return self._shortest if self._trips > _TRIPS else 0.0
+        self.shortest: float = 0.0
 
     def enter(self, permit: Permit) -> None:
         """Take note of a permit granted."""
@@ -43,10 +42,11 @@ class Slots:
             return
         permit.landed = True
         trip = min(now - permit.at, FLIGHT)
-        self._trips += 1
         self._shortest = min(self._shortest, trip)
-        certain = self.shortest / 2
-        when = permit.at + trip + 1.0 - certain
+        self._trips += 1
+        if self._trips > _TRIPS:
+            self.shortest = self._shortest
+        when = permit.at + trip + 1.0 - self.shortest / 2
         flying, leaving = self._flying, self._leaving
         leaving.append(max(when, leaving[-1]) if leaving else when)
         while flying and flying[0].landed:
@@ -72,24 +72,26 @@ class Spacing:
 
     The last one may have arrived as late as its answer says; where that is not there in time, it
     is waited for a little.
+
+    Attributes:
+        last: the last permit granted.
     """
 
     def __init__(self) -> None:
-        self._last = Permit(-math.inf, landed=True)
+        self.last: Permit = Permit(-math.inf, landed=True)
         self._late = 0.0
 
     def enter(self, permit: Permit) -> None:
         """Take note of a permit granted."""
-        self._last, self._late = permit, 0.0
+        self.last, self._late = permit, 0.0
 
-    def leave(self, permit: Permit, now: float, shortest: float) -> None:
-        """Take note of an answer, and of the shortest round trip."""
-        if permit is self._last:
-            self._late = now - permit.at - shortest
+    def landed(self, now: float, shortest: float) -> None:
+        """Take note of an answer to the last one, and of the shortest round trip."""
+        self._late = now - self.last.at - shortest
 
     def opens_at(self, now: float, spacing: float, shortest: float) -> float:
         """Say when to look for leave to send; a time not after now means now."""
-        soonest, most = self._last.at + spacing, _WAITED_FOR * spacing
-        if self._last.landed:
+        soonest, most = self.last.at + spacing, _WAITED_FOR * spacing
+        if self.last.landed:
             return soonest + min(self._late, most)
         return soonest + most if now >= soonest and shortest < spacing / 2 else soonest

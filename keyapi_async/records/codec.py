@@ -99,7 +99,6 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
     positions = [f.name for f in fields if KIND in f.metadata and f.name not in kinds]
     slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
     names: dict[str, object] = {
-        "new": object.__new__,
         "mutable": type(cls.__name__, (), {"__slots__": slots}),
         "cls": cls,
         "known": frozenset(kinds),
@@ -110,7 +109,7 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         names[f"widens_{name}"] = kind.widens
 
     def filled(get: str, extra: str) -> list[str]:
-        lines = ["r = new(mutable)"]
+        lines = ["r = mutable()"]
         for name, kind in kinds.items():
             value = f"read_{name}(v)"
             if kind.widens is not None:
@@ -136,12 +135,12 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         "    return read(*mended(row, position))",
     ]
     # Rows with every documented field are the common case, and subscripts are half of get()'s cost.
-    whole = f"{{}} if len(row) == {len(kinds)} else {extra}"
+    whole = f"{{}} if n == {len(kinds)} else {extra}"
     read_all = [
         "def read_all(rows, first):",
         "    records = []",
         "    for position, row in enumerate(rows, first):",
-        f"        if row.__class__ is dict and len(row) < {len(kinds)}:",
+        f"        if row.__class__ is not dict or (n := len(row)) < {len(kinds)}:",
         "            records.append(read(row, position))",
         "            continue",
         "        try:",
