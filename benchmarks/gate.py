@@ -140,12 +140,12 @@ async def hammer(gate: Limiter, port: int, seconds: float) -> Seen:
 
 
 async def really(make: Callable[[], Limiter], qps: float, seconds: float) -> list[Seen]:
-    """Ask all servers at the same time, each through a client and a gate of its own."""
+    """Ask one server after the other, each through a client and a gate of its own."""
     command = (sys.executable, "-m", "benchmarks.gate", "--serve", str(qps))
     servers = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     assert servers.stdout is not None  # noqa: S101  # it is a pipe
     ports = map(int, (await servers.stdout.readline()).split())
-    runs = await asyncio.gather(*(hammer(make(), port, seconds) for port in ports))
+    runs = [await hammer(make(), port, seconds) for port in ports]
     servers.kill()
     await servers.wait()
     return runs
