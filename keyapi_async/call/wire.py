@@ -201,7 +201,7 @@ def retry_after(value: str | None, now: float) -> float | None:
     """Read Retry-After, seconds or an HTTP date, as seconds from now; None if unreadable."""
     if value is None:
         return None
-    if _SECONDS.fullmatch(value.strip()):
+    if _SECONDS.fullmatch(value := value.strip()):
         return float(value)
     date = _instant(value)
     return None if date is None else max(0.0, date - now)

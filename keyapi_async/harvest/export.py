@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 import attrs
 
 from keyapi_async.errors import ConfigurationError, InvalidParameterError
-from keyapi_async.harvest.file import FileError
+from keyapi_async.harvest.file import FileError, understood
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import Csv, JsonLines
@@ -71,7 +71,7 @@ class Export:
         self._rows += rows
         self._rejected += sum(page.rejects for page in pages)
         if rows:
-            with self._told():
+            with understood(reading.file), self._told():
                 self._sheet.add(reading, pages)
 
     def finish(self) -> Exported:

@@ -62,6 +62,22 @@ def told(file: Path) -> Iterator[None]:
         raise LedgerError(file, _REASONS.get(_code(error), f"SQLite says: {error}")) from error
 
 
+@contextmanager
+def understood(file: Path) -> Iterator[None]:
+    """Read what a ledger holds: what no harvest writes there is damage.
+
+    Raises:
+        LedgerError: the ledger is damaged, or SQLite said no.
+    """
+    with told(file):
+        try:
+            yield
+        except KeyAPIError:
+            raise
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise LedgerError(file, _REASONS[sqlite3.SQLITE_CORRUPT]) from error
+
+
 def _code(error: BaseException | None) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from keyapi_async.harvest.columns import Column, declared, quoted
-from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told
+from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told, understood
 from keyapi_async.harvest.progress import ListFailure, Progress
 from keyapi_async.harvest.reading import failures
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
@@ -129,7 +129,8 @@ class Ledger:
         """
         with self._undone():
             self._db.execute("BEGIN IMMEDIATE")
-            known = about(self._db)
+            with understood(self._file):
+                known = about(self._db)
             if known is None:
                 columns = tuple(RecordRows(into).columns) if is_record(into) else ()
                 create(self._db, About(facts, keys, columns))

@@ -13,7 +13,14 @@ import orjson
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.harvest.columns import FUNCTIONS, REAL, Column, plain, quoted
-from keyapi_async.harvest.file import LedgerError, RunLock, bytes_of, open_to_read, told
+from keyapi_async.harvest.file import (
+    LedgerError,
+    RunLock,
+    bytes_of,
+    open_to_read,
+    told,
+    understood,
+)
 from keyapi_async.harvest.progress import ListFailure, Progress, Status
 from keyapi_async.harvest.schema import About, State, about, count_lists
 
@@ -51,19 +58,22 @@ class StoredPage(NamedTuple):
 class Reading:
     """A ledger opened to be read. Every method blocks.
 
+    Attributes:
+        file: where it is.
+
     Raises (here and in every method):
         LedgerError: the file cannot be used; it names the reason.
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file: Path = file
         self._db = open_to_read(file)
         for name, (count, function) in FUNCTIONS.items():
             self._db.create_function(name, count, function, deterministic=True)
 
     def close(self) -> None:
         """Close the file."""
-        with told(self._file):
+        with told(self.file):
             self._db.close()
 
     def about(self) -> About:
@@ -72,16 +82,16 @@ class Reading:
         Raises:
             LedgerError: there are no lists yet.
         """
-        with told(self._file):
+        with understood(self.file):
             found = about(self._db)
         if found is None:
-            raise LedgerError(self._file, "holds nothing yet: no harvest has begun")
+            raise LedgerError(self.file, "holds nothing yet: no harvest has begun")
         return found
 
     def status(self) -> Status:
         """Count what it holds, at once: the counts are kept as pages are written."""
-        running = RunLock(self._file).is_taken()
-        with told(self._file):
+        running = RunLock(self.file).is_taken()
+        with understood(self.file):
             known = about(self._db)
             lists, counts, first, last, run = (0, 0, 0), (0, 0, 0), None, None, None
             if known is not None:
@@ -97,7 +107,7 @@ class Reading:
         return Status(
             listing=dict(known.facts) if known else {}, keys=known.keys if known else (),
             done=done, failed=failed, left=left, pages=pages, rows=rows, rejects=rejects,
-            size=bytes_of(self._file), first=_moment(first), last=_moment(last),
+            size=bytes_of(self.file), first=_moment(first), last=_moment(last),
             running=running, run=run,
         )  # fmt: skip
 
@@ -115,7 +125,7 @@ class Reading:
 
     def failures(self) -> tuple[ListFailure, ...]:
         """List the first of the lists that ended with an error."""
-        with told(self._file):
+        with understood(self.file):
             found = about(self._db)
             return () if found is None else failures(self._db, found)
 
@@ -136,7 +146,7 @@ class Reading:
             " ORDER BY page.list, page.reading, page.page_num LIMIT :most"
         )
         place = dict(zip(("list", "reading", "page"), after, strict=True))
-        with told(self._file):
+        with understood(self.file):
             rows = self._db.execute(query, {**place, "all": snapshots, "most": most}).fetchall()
         return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in rows]
 
@@ -149,7 +159,7 @@ class Reading:
         """
         ends = [(page.first, page.first + page.rows - 1) for page in pages]
         parts = orjson.dumps([(*both, head) for both, head in zip_longest(ends, heads)])
-        with told(self._file):
+        with understood(self.file):
             return self._db.execute(
                 f"WITH part AS MATERIALIZED ({_PARTS}) SELECT {', '.join(expressions)} FROM part"  # noqa: S608
                 " CROSS JOIN record ON record._id BETWEEN part.first AND part.last",
@@ -174,7 +184,7 @@ class Reading:
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
-        with told(self._file):
+        with understood(self.file):
             return self._db.execute(
                 "SELECT place, row FROM reject WHERE list = ? AND reading = ? AND page_num = ?"
                 " ORDER BY place",
@@ -190,7 +200,7 @@ class Reading:
         names = self.about().names
         if field not in names:
             raise InvalidParameterError("field", field, f"one of {', '.join(names)}")
-        with told(self._file):
+        with understood(self.file):
             name = quoted(field)
             found = self._db.execute(
                 f"SELECT DISTINCT {name} FROM records WHERE {name} IS NOT NULL"  # noqa: S608

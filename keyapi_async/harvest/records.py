@@ -8,6 +8,7 @@ import orjson
 
 from keyapi_async.errors import DecodeError, InvalidParameterError
 from keyapi_async.harvest.columns import Column, plain, wire_of
+from keyapi_async.harvest.file import understood
 from keyapi_async.harvest.reading import START, Place, Reading, StoredPage
 from keyapi_async.harvest.rows import row_of
 from keyapi_async.harvest.schema import About
@@ -50,18 +51,20 @@ class Records(AsyncIterator[T]):
         """Give the next record."""
         while not self._ready:
             reading, thread = self._opened()
-            if not await thread.call(self._fill, reading):
+            if not await thread.call(self._filled, reading):
                 raise StopAsyncIteration
         return self._ready.popleft()
 
-    def _fill(self, reading: Reading) -> bool:
+    def _filled(self, reading: Reading) -> bool:
         known = reading.about()
         self._check(known)
         pages = reading.pages(known, self._after, _PAGES, snapshots=self._snapshots)
-        rows = _rows_as_sent(reading, reading.about().columns, pages)
-        for page in pages:
-            self._after = page.place
-            self._add(reading, page, known.page_size, rows)
+        with understood(reading.file):
+            # Columns may have come with these very pages, so they are looked at again.
+            rows = iter(_rows_as_sent(reading, reading.about().columns, pages))
+            for page in pages:
+                self._after = page.place
+                self._add(reading, page, known.page_size, rows)
         return bool(pages)
 
     def _check(self, known: About) -> None:
@@ -76,6 +79,8 @@ class Records(AsyncIterator[T]):
         """Read the rows of a page, the invalid ones in their places."""
         first = (page.place[2] - 1) * page_size + 1
         invalid = dict(reading.invalid(page)) if page.rejects else {}
+        if len(invalid) != page.rejects:
+            raise ValueError("another number of invalid rows than was counted")
         found = [
             orjson.loads(invalid[place] or "null") if place in invalid else next(rows)
             for place in range(page.rows + page.rejects)
@@ -92,7 +97,7 @@ class Records(AsyncIterator[T]):
 
 def _rows_as_sent(
     reading: Reading, columns: Sequence[Column], pages: Sequence[StoredPage]
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """Give the valid rows of some pages as the API sent them."""
     wire = [wire_of(column) for column in columns]
     names = list(map(plain, columns))
@@ -101,4 +106,6 @@ def _rows_as_sent(
         rows.append(row_of(columns, wire, values, {} if extra is None else orjson.loads(extra)))
         if difference is not None:
             rows[-1].update(orjson.loads(difference))
-    return iter(rows)
+    if len(rows) != sum(page.rows for page in pages):
+        raise ValueError("another number of rows than was counted")
+    return rows

@@ -152,7 +152,7 @@ class Figures(Reading):
         self.listed = list({one.name: one for one in columns}.values())
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with told(self._file):
+        with told(self.file):
             return self._db.execute(sql, values).fetchall()
 
     def _count(self) -> None:
@@ -188,7 +188,7 @@ class Figures(Reading):
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
         found: list[tuple[str, int, float]] = []
         more, rows, sums = 0, 0, 0.0
-        with told(self._file):
+        with told(self.file):
             for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
                 if len(found) < _MOST_GROUPS:
                     name = field.choices.get(value, value)
@@ -226,7 +226,7 @@ class Figures(Reading):
         newest: dict[object, float] = {}
         points: dict[object, tuple[float, int]] = {}
         whole = 0.0
-        with told(self._file):
+        with told(self.file):
             for one, at, value in self._db.execute(sql):
                 whole += value - newest.get(one, 0.0)
                 newest[one] = value

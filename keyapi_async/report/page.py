@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.harvest.export import ExportError
+from keyapi_async.harvest.file import understood
 from keyapi_async.report.fields import label_of
 from keyapi_async.report.figures import Figures
 from keyapi_async.report.markup import Markup, moment, tag
@@ -24,11 +25,12 @@ def write_report(ledger: Path, file: Path) -> Path:
     """
     if file.suffix.lower() != ".html":
         raise InvalidParameterError("path", str(file), "a name with .html")
-    figures = Figures(ledger)
-    try:
-        text = _document(figures)
-    finally:
-        figures.close()
+    with understood(ledger):
+        figures = Figures(ledger)
+        try:
+            text = _document(figures)
+        finally:
+            figures.close()
     draft = file.with_name(f".{file.name}.part")
     try:
         draft.write_text(text, "utf-8", "replace")
