@@ -96,7 +96,7 @@ class _Call:
         )
 
 
-class _Turn(Limit):
+class _Attempt(Limit):
     """One attempt: how long it may take, what it holds, and what came of it."""
 
     __slots__ = ("begun", "connected", "cost", "outcome", "permit", "reserved", "status")
@@ -196,34 +196,35 @@ class Core:
         One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
         waits; the sending by the attempt's timeout.
         """
-        turn = _Turn(self._watch, call)
+        attempt = _Attempt(self._watch, call)
         try:
-            with turn:
+            with attempt:
                 if (refusal := self._refusal()) is not None:
                     return refusal, False
                 if delay > 0:
                     await asyncio.sleep(delay)
                 if not call.options.meter.reserve_at_once(call.price):
                     await call.options.meter.reserve(call.price)
-                turn.reserved = True
+                attempt.reserved = True
                 await self._connections.acquire()
-                turn.connected = True
-                turn.begun = call.loop.time()
-                turn.permit = self._at_once(turn.begun) or await self._permit(turn, call.loop)
-                turn.move(call.ends(turn.begun))
-                turn.cost = Cost.UNCERTAIN
+                attempt.connected = True
+                attempt.begun = call.loop.time()
+                permit = self._at_once(attempt.begun)
+                attempt.permit = permit or await self._permit(attempt, call.loop)
+                attempt.move(call.ends(attempt.begun))
+                attempt.cost = Cost.UNCERTAIN
                 self.requests += 1
                 answer = await self._transport.send(call.request, call.options.timeout)
-                self._read(turn, answer)
-            if turn.outcome is None and turn.permit is not None:
+                self._read(attempt, answer)
+            if attempt.outcome is None and attempt.permit is not None:
                 late = f"no whole answer within {call.options.timeout:g} s"
-                turn.outcome = AttemptTimeoutError(late)
+                attempt.outcome = AttemptTimeoutError(late)
         except CreditBudgetError as error:
             return error.with_traceback(None), False
         finally:
-            self._give_back(turn, call)
-        if turn.outcome is not None:
-            return turn.outcome, not isinstance(turn.outcome, ConfigurationError)
+            self._give_back(attempt, call)
+        if attempt.outcome is not None:
+            return attempt.outcome, not isinstance(attempt.outcome, ConfigurationError)
         if (refusal := self._refusal()) is not None:
             return refusal, False
         if call.is_late():
@@ -231,36 +232,36 @@ class Core:
         # It was interrupted by a circuit that is closed again.
         return await self._attempt(call, 0.0)
 
-    async def _permit(self, turn: "_Turn", loop: asyncio.AbstractEventLoop) -> Permit:
+    async def _permit(self, attempt: "_Attempt", loop: asyncio.AbstractEventLoop) -> Permit:
         """Wait for the gate."""
-        asked = turn.begun
+        asked = attempt.begun
         try:
             return await self.limiter.acquire()
         finally:
-            turn.begun = loop.time()
-            self.waited += turn.begun - asked
+            attempt.begun = loop.time()
+            self.waited += attempt.begun - asked
 
-    def _read(self, turn: "_Turn", answer: Answer | KeyAPIError) -> None:
+    def _read(self, attempt: "_Attempt", answer: Answer | KeyAPIError) -> None:
         """Read an answer, and say what it costs."""
         if isinstance(answer, Answer):
-            turn.status = answer.status
-            turn.outcome = classify(answer, self._secret.hide)
+            attempt.status = answer.status
+            attempt.outcome = classify(answer, self._secret.hide)
         else:
-            turn.outcome = answer
-        turn.cost = _cost_of(turn.outcome)
+            attempt.outcome = answer
+        attempt.cost = _cost_of(attempt.outcome)
 
-    def _give_back(self, turn: "_Turn", call: "_Call") -> None:
+    def _give_back(self, attempt: "_Attempt", call: "_Call") -> None:
         """Tell gate, circuit and meter what became of an attempt, and free what it held."""
-        if turn.permit is not None:
-            if isinstance(turn.outcome, APIError):
-                self._learn(turn.outcome, turn.permit)
-            self.limiter.answered(turn.permit)
+        if attempt.permit is not None:
+            if isinstance(attempt.outcome, APIError):
+                self._learn(attempt.outcome, attempt.permit)
+            self.limiter.answered(attempt.permit)
             if log.isEnabledFor(logging.DEBUG):
-                log.debug("%s", _line(call, turn))
-        if turn.connected:
+                log.debug("%s", _line(call, attempt))
+        if attempt.connected:
             self._connections.release()
-        if turn.reserved:
-            call.options.meter.settle(turn.cost, call.price)
+        if attempt.reserved:
+            call.options.meter.settle(attempt.cost, call.price)
 
     def _refusal(self) -> KeyAPIError | None:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
@@ -330,13 +331,13 @@ def _named(request: Request) -> str:
     return f"GET {request.path} page {printable(request.params.get('page_num', '-'), 80)}"
 
 
-def _line(call: _Call, turn: _Turn) -> str:
-    outcome = turn.outcome
+def _line(call: _Call, attempt: _Attempt) -> str:
+    outcome = attempt.outcome
     if isinstance(outcome, Envelope):
         request_id = printable(outcome.request_id or "-", 80)
-        told = f"HTTP {turn.status}, code {outcome.code}, request id {request_id}"
+        told = f"HTTP {attempt.status}, code {outcome.code}, request id {request_id}"
     elif outcome is None:
         told = "cancelled"
     else:
         told = f"{type(outcome).__name__}: {outcome}"
-    return f"{_named(call.request)}: {told}, {(call.loop.time() - turn.begun) * 1000:.0f} ms"
+    return f"{_named(call.request)}: {told}, {(call.loop.time() - attempt.begun) * 1000:.0f} ms"

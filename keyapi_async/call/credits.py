@@ -34,7 +34,7 @@ class Meter:
         self.in_flight: int = 0
         self.levels: tuple[Meter, ...] = (self, *(() if parent is None else parent.levels))
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._dearest = 1  # the highest price asked for so far
+        self._highest = 1  # the highest price asked for so far
         self._bounded = budget is not None or parent is not None
 
     @property
@@ -89,7 +89,7 @@ class Meter:
 
     async def changed(self, price: int) -> None:
         """Wait until there may be room, or there can be none any more."""
-        self._dearest = max(self._dearest, price)
+        self._highest = max(self._highest, price)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
@@ -100,7 +100,7 @@ class Meter:
 
     def let_look(self, *, freed: bool) -> None:
         """Let those who wait look again, in their order, where it can change anything for them."""
-        if self._waiters and (freed or (self.left or 0) < self._dearest):
+        if self._waiters and (freed or (self.left or 0) < self._highest):
             waiters, self._waiters = self._waiters, deque()
             for waiter in waiters:
                 if not waiter.done():

@@ -35,7 +35,7 @@ class Exported:
     rejected: int
 
 
-class Sheet(Protocol):
+class RowWriter(Protocol):
     """A file under way, in one format."""
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
@@ -50,29 +50,29 @@ class Sheet(Protocol):
 class Export:
     """A file under way: it has another name until it is complete."""
 
-    def __init__(self, file: Path, sheet: Callable[[BinaryIO], Sheet]) -> None:
+    def __init__(self, file: Path, writer: Callable[[BinaryIO], RowWriter]) -> None:
         self._file = file
         self._draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-        self._make = sheet
+        self._make = writer
         self._stream: BinaryIO | None = None
-        self._sheet: Sheet | None = None
+        self._writer: RowWriter | None = None
         self._rows = self._rejected = 0
 
     def begin(self) -> None:
         """Open the draft."""
         with self._told():
             self._stream = self._draft.open("xb")
-            self._sheet = self._make(self._stream)
+            self._writer = self._make(self._stream)
 
     def write(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Add the rows of some pages."""
-        assert self._sheet is not None  # noqa: S101  # begin() came first
+        assert self._writer is not None  # noqa: S101  # begin() came first
         rows = sum(page.rows for page in pages)
         self._rows += rows
         self._rejected += sum(page.rejects for page in pages)
         if rows:
             with understood(reading.file), self._told():
-                self._sheet.add(reading, pages)
+                self._writer.add(reading, pages)
 
     def finish(self) -> Exported:
         """Put the file in its place, synced to the disk."""
@@ -96,9 +96,9 @@ class Export:
             self._draft.unlink(missing_ok=True)
 
     def _end(self) -> None:
-        sheet, self._sheet = self._sheet, None
-        if sheet is not None:
-            sheet.end()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.end()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -129,20 +129,20 @@ def open_export(file: Path, known: About, *, escape_formulas: bool) -> Export:
         InvalidParameterError: no such format.
         ConfigurationError: pyarrow is missing.
     """
-    sheets: dict[str, Callable[[BinaryIO], Sheet]] = {
+    writers: dict[str, Callable[[BinaryIO], RowWriter]] = {
         ".csv": lambda stream: Csv(stream, known, escape_formulas=escape_formulas),
         ".jsonl": lambda stream: JsonLines(stream, known),
     }
     suffix = file.suffix.lower()
     if suffix == ".parquet":
         parquet = _parquet()
-        sheets[suffix] = lambda stream: parquet(stream, known)
-    if suffix not in sheets:
+        writers[suffix] = lambda stream: parquet(stream, known)
+    if suffix not in writers:
         raise InvalidParameterError("path", str(file), "a name with .parquet, .csv or .jsonl")
-    return Export(file, sheets[suffix])
+    return Export(file, writers[suffix])
 
 
-def _parquet() -> Callable[[BinaryIO, About], Sheet]:
+def _parquet() -> Callable[[BinaryIO, About], RowWriter]:
     try:
         from keyapi_async.harvest.parquet import Parquet  # noqa: PLC0415  # pyarrow is an extra
     except ModuleNotFoundError as error:
