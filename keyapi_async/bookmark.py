@@ -16,7 +16,7 @@ class Bookmark:
         offset: how many rows of that page are behind the reader.
         page_size: rows a page; a bookmark is true for this size only.
         part: which group of ten ids, from 0; 0 for every list that is asked for by one call.
-        listing: which listing it belongs to, or "" where nobody said; it is not compared.
+        listing: which listing it belongs to, or "" where that is not known; it is not compared.
     """
 
     page_num: int

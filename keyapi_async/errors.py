@@ -157,7 +157,7 @@ class DeadlineExceededError(KeyAPIError, TimeoutError):
 
 
 class ResponseError(KeyAPIError):
-    """An answer came that is no envelope: no JSON, too large, a redirect.
+    """An answer came that cannot be read: not an envelope, not JSON, too large, or a redirect.
 
     Attributes:
         status: its HTTP status, or None where a row was converted without a request.
@@ -211,7 +211,7 @@ class APIError(KeyAPIError):
 
     Attributes:
         status: the HTTP status.
-        code: the envelope's code, or None where the answer was no envelope.
+        code: the envelope's code, or None where the answer had no envelope.
         request_id: the API's id of the answer; error answers rarely have one.
         retry_after: seconds that the API asks to wait, or None.
     """
@@ -238,7 +238,7 @@ class APIError(KeyAPIError):
 
 
 class BadRequestError(APIError):
-    """400: a parameter is missing or has no such value."""
+    """400: a parameter is missing, or its value is not allowed."""
 
 
 class AuthenticationError(APIError):
@@ -254,7 +254,7 @@ class PermissionDeniedError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: no such endpoint, or the thing asked for is not indexed."""
+    """404: the endpoint does not exist, or what was asked for is not indexed."""
 
 
 class RateLimitError(APIError):
@@ -276,7 +276,7 @@ _BY_CODE: Mapping[int, type[APIError]] = {
 
 
 def error_class(code: int | None) -> type[APIError] | None:
-    """Find the error that a code or an HTTP status stands for; None where it is no known one."""
+    """Find the error that a code or an HTTP status stands for; None where it is not known."""
     if code is None:
         return None
     return ServerError if 500 <= code <= 599 else _BY_CODE.get(code)

@@ -241,7 +241,7 @@ def test_a_ledger_that_stays_is_never_bought_again(failing: shop.Shop, tmp_path:
     assert ledger.suffix == ".db"
     frame(partition_size=3).compute()
     assert failing.billed == 2 * failing.least()
-    with pytest.raises(LedgerError, match="there is no such folder"):
+    with pytest.raises(LedgerError, match="its folder does not exist"):
         frame_of(["1"], creators, client=failing.client, ledgers=tmp_path / "none").compute()
 
 

@@ -435,7 +435,7 @@ def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> Non
 def test_a_success_that_is_no_envelope_shows_how_it_begins(body: bytes, told: str) -> None:
     found = meaning(200, body)
     assert type(found) is ResponseError
-    assert found.message == f"the answer is no envelope: {told}"
+    assert found.message == f"the answer is not an envelope: {told}"
     assert found.repeatable
 
 

@@ -229,4 +229,4 @@ def _kind_of(annotation: object) -> ParamKind:
 
 
 Rows = dict[str, JSON]
-"""Rows that nobody documents."""
+"""Rows whose shape is not documented."""

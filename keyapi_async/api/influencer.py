@@ -365,7 +365,7 @@ class InfluencerResource(Resource):
         """Stream a ranking of influencers, first place first.
 
         Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that is no start of a period brings an empty list.
+        rows is the ranking. A date that does not begin a period brings an empty list.
         Fields with history in their name are all-time.
         """
         raise NotImplementedError

@@ -261,7 +261,7 @@ def pairs(values: Mapping[str, str]) -> None:
 
 
 def period(values: Mapping[str, str]) -> None:
-    """Refuse a ranking's date that is no start of a period, or of one that has not begun."""
+    """Refuse a ranking's date that does not begin a period, or whose period has not begun."""
     if "rank_type" not in values:
         return
     day, rank_type = date.fromisoformat(values["date"]), RankType(int(values["rank_type"]))

@@ -356,7 +356,7 @@ class ProductResource(Resource):
         """Stream a ranking of products, first place first.
 
         Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that is no start of a period brings an empty list.
+        rows is the ranking. A date that does not begin a period brings an empty list.
         Rows carry neither picture nor shop.
         """
         raise NotImplementedError

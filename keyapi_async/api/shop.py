@@ -359,7 +359,7 @@ class ShopResource(Resource):
         """Stream a ranking of shops, first place first.
 
         Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that is no start of a period brings an empty list.
+        rows is the ranking. A date that does not begin a period brings an empty list.
         """
         raise NotImplementedError
 

@@ -275,7 +275,7 @@ class VideoResource(Resource):
         """Stream a ranking of videos, first place first.
 
         Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that is no start of a period brings an empty list. In
+        rows is the ranking. A date that does not begin a period brings an empty list. In
         the sales ranking, views and likes of the period can be zero.
         """
         raise NotImplementedError

@@ -144,7 +144,7 @@ class HttpTransport:
             failure = ConnectionFailedError(self._reason(error))
             failure.sent = False
         elif isinstance(error, aiohttp.ClientResponseError):
-            failure = TransportError(f"the answer is no HTTP: {self._reason(error.message)}")
+            failure = TransportError(f"the answer is not HTTP: {self._reason(error.message)}")
         else:
             failure = ConnectionFailedError(self._reason(error))
         return failure
@@ -208,7 +208,7 @@ def checked_base_url(value: str) -> URL:
     """Check a base URL: https, or http on this machine alone.
 
     Raises:
-        ConfigurationError: it is no such URL.
+        ConfigurationError: it is not such a URL.
     """
     try:
         url = URL(value)
@@ -236,10 +236,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def checked_proxy(value: str | None, base: URL) -> URL | None:
-    """Check a proxy's URL; None looks into the environment once, an empty text is no proxy.
+    """Check a proxy's URL; None looks into the environment once, an empty text means none.
 
     Raises:
-        ConfigurationError: it is no URL of an HTTP proxy.
+        ConfigurationError: it is not the URL of an HTTP proxy.
     """
     name = "proxy"
     if value is None:

@@ -86,7 +86,7 @@ class Envelope(NamedTuple):
             return data
         if data is None or isinstance(data, dict):
             return [] if data is None else [data]
-        # It is not shown: nobody knows what a server that errs so quotes there.
+        # It is not shown: a server that errs like this may quote anything there.
         raise self._error(f"the answer's {where} is not a list of rows, but {type(data).__name__}")
 
     @property
@@ -159,7 +159,7 @@ def _no_envelope(answer: Answer, document: JSON, hide: Hide) -> APIError | Respo
         return _api_error(answer, None, text, None)
     if answer.status >= 300:
         return _unreadable(answer, "the answer is a redirect, which is never followed")
-    return _unreadable(answer, f"the answer is no envelope: {printable(text, 160) or 'empty'}")
+    return _unreadable(answer, f"the answer is not an envelope: {printable(text, 160) or 'empty'}")
 
 
 def _plain(body: bytes, document: JSON) -> str:

@@ -49,7 +49,7 @@ _WORDS: Final = {
     **dict.fromkeys(("spu", "cnt", "amt", "total", "nick"), ""),
 }
 _GUESSES: Final = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", "rating": "rate"}
-"""What fields probably are where nobody documents them, by the last word of their names."""
+"""What fields probably are where they are not documented, by the last word of their names."""
 
 
 @attrs.frozen

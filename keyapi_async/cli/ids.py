@@ -64,7 +64,7 @@ def _cells(source: str, name: str, column: str | None) -> Iterable[tuple[int, st
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is no UTF-8 text: save it as text or CSV in UTF-8") from error
+        raise InputError(f"{name} is not UTF-8 text: save it as text or CSV in UTF-8") from error
     if text is not None:
         return _lines(text) if column is None else _column(text, name, column)
     if column is None:
@@ -103,7 +103,7 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
         for row in rows:
             yield rows.line_num, row[column] or ""
     except csv.Error as error:
-        raise InputError(f"{name} is no CSV after line {rows.line_num}: {error}") from error
+        raise InputError(f"{name} is not valid CSV after line {rows.line_num}: {error}") from error
 
 
 def _way_out(bad: list[str], column: str | None) -> str:

@@ -58,9 +58,9 @@ class Export:
         self._writer: RowWriter | None = None
         self._rows = self._rejected = 0
 
-    def begin(self) -> None:
+    def begin(self, reading: Reading) -> None:
         """Open the draft."""
-        with self._told():
+        with understood(reading.file), self._told():
             self._stream = self._draft.open("xb")
             self._writer = self._make(self._stream)
 
@@ -119,7 +119,7 @@ def check_export(path: str | os.PathLike[str]) -> None:
     file = Path(path)
     open_export(file, About({}, (), ()), escape_formulas=False)
     if not file.absolute().parent.is_dir():
-        raise ExportError(file, "there is no such folder")
+        raise ExportError(file, "its folder does not exist")
 
 
 def open_export(file: Path, known: About, *, escape_formulas: bool) -> Export:

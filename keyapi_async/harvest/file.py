@@ -74,7 +74,7 @@ def understood(file: Path) -> Iterator[None]:
             yield
         except KeyAPIError:
             raise
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise LedgerError(file, _REASONS[sqlite3.SQLITE_CORRUPT]) from error
 
 
@@ -89,7 +89,7 @@ def open_to_write(file: Path) -> sqlite3.Connection:
         LedgerError: it cannot be used.
     """
     if not file.absolute().parent.is_dir():
-        raise LedgerError(file, "there is no such folder")
+        raise LedgerError(file, "its folder does not exist")
     size = _size(file)
     with _connected(file, "mode=rwc") as db:
         db.execute("BEGIN EXCLUSIVE")
@@ -111,7 +111,7 @@ def open_to_read(file: Path) -> sqlite3.Connection:
     """
     size = _size(file)
     if not file.exists():
-        raise LedgerError(file, "there is no such ledger")
+        raise LedgerError(file, "there is no ledger of this name")
     # Who may write tidies up after himself; where a log is there, it stays as it is. A folder that
     # may not be written has no room for the files by which readers and writers speak; without a
     # log there is no writer to speak with.

@@ -237,7 +237,7 @@ class Harvest:
         export = open_export(Path(path), known, escape_formulas=escape_formulas)
         after = START
         try:
-            await thread.call(export.begin)
+            await thread.call(export.begin, reading)
             while pages := await thread.call(reading.pages, known, after, _PAGES, snapshots=every):
                 after = pages[-1].place
                 await thread.call(export.write, reading, pages)

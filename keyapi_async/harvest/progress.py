@@ -58,7 +58,7 @@ class Progress(Counts):
     Attributes:
         before: lists that were done before this run.
         spent: credits spent.
-        uncertain: credits of which nobody knows: sent, and never answered.
+        uncertain: credits that may have been spent: requests sent and never answered.
         requests: requests sent, retries included.
         elapsed: seconds.
         qps: requests a second that the client may send; None where that is unknown.

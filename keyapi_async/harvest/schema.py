@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 from enum import IntEnum
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -157,7 +158,9 @@ def about(db: sqlite3.Connection) -> About | None:
         return None
     (text,) = db.execute("SELECT facts FROM about").fetchone()
     told = orjson.loads(text)
-    fields = db.execute("SELECT name, kind, wire FROM field ORDER BY position")
+    fields = db.execute("SELECT name, kind, wire FROM field ORDER BY position").fetchall()
+    if not all(isinstance(one, str) for one in (*told["facts"], *told["keys"], *chain(*fields))):
+        raise TypeError("names that are not texts")
     return About(told["facts"], tuple(told["keys"]), tuple(Column(*field) for field in fields))
 
 

@@ -24,10 +24,10 @@ _LATENESS = 0.055  # seconds that a busy event loop may make up for by closer pe
 
 
 def checked_qps(qps: float | None) -> float | None:
-    """Give back queries a second.
+    """Check a rate in queries a second.
 
     Raises:
-        ConfigurationError: they are no positive number.
+        ConfigurationError: it is not a positive number.
     """
     if qps is not None and (
         isinstance(qps, bool) or not isinstance(qps, (int, float)) or not 0 < qps < math.inf

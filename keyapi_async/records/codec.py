@@ -36,7 +36,7 @@ def documented(cls: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.A
 
 
 def inferred(cls: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
-    """Make fields of a shape that nobody documented (an attrs hook).
+    """Make fields of a shape that is not documented (an attrs hook).
 
     As the guess may be wrong, a value that does not fit costs no row: it is kept in ``extra``.
     """

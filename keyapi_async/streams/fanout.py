@@ -54,7 +54,7 @@ class Failure(Generic[K]):
 
 
 @attrs.define(eq=False)
-class _Lane(Generic[K]):
+class _KeyState(Generic[K]):
     """A key under way: how far its rows have been delivered."""
 
     key: K
@@ -68,7 +68,7 @@ class _Lane(Generic[K]):
 class _Run(Generic[K, T]):
     """Some rows of one key that follow one another."""
 
-    lane: _Lane[K]
+    state: _KeyState[K]
     begin: Bookmark
     records: Sequence[T]
     end: Bookmark
@@ -129,24 +129,26 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._collects = on_error == "collect"
         # One ticket for each page that is fetched or waits for the consumer: back-pressure.
         self._tickets = asyncio.Semaphore(-(-rows // MAX_PAGE_SIZE))
-        self._lanes: set[_Lane[K]] = set()
+        self._under_way: set[_KeyState[K]] = set()
         self._ready: deque[_Run[K, T]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._fetching: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._error: BaseException | None = None
         self._stopped = False
-        self._state: Literal["new", "open", "running", "closed"] = "new"
+        self._phase: Literal["new", "open", "running", "closed"] = "new"
 
     @property
     def unfinished(self) -> dict[K, Bookmark]:
         """Where each key under way is to be taken up again: behind its last delivered row."""
-        return {lane.key: lane.delivered for lane in self._lanes if lane.delivered is not None}
+        return {
+            state.key: state.delivered for state in self._under_way if state.delivered is not None
+        }
 
     async def __aenter__(self) -> Self:
-        if self._state != "new":
+        if self._phase != "new":
             raise UsageError("a fan_out is entered once: make another")
-        self._state = "open"
+        self._phase = "open"
         return self
 
     async def __aexit__(
@@ -155,7 +157,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._state = "closed"
+        self._phase = "closed"
         for worker in self._workers:
             worker.cancel()
         cancelled: asyncio.CancelledError | None = None
@@ -178,13 +180,13 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         Raises:
             KeyAPIError: the first error, after all rows that were fetched before it.
         """
-        if self._state == "open":
-            self._state = "running"
+        if self._phase == "open":
+            self._phase = "running"
             for _ in range(self._concurrency):
                 worker = asyncio.create_task(self._work())
                 self._workers.add(worker)
                 worker.add_done_callback(self._ended)
-        elif self._state != "running":
+        elif self._phase != "running":
             raise UsageError("read a fan_out inside of its 'async with' block")
         while not self._ready:
             if not self._workers:
@@ -196,24 +198,24 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         return self._deliver(self._ready[0])
 
     def _deliver(self, run: _Run[K, T]) -> tuple[K, T]:
-        lane, record = run.lane, run.records[run.taken]
+        state, record = run.state, run.records[run.taken]
         run.taken += 1
         if run.taken < len(run.records):
-            lane.delivered = attrs.evolve(run.begin, offset=run.begin.offset + run.taken)
+            state.delivered = attrs.evolve(run.begin, offset=run.begin.offset + run.taken)
         else:
-            lane.delivered = run.end
-            lane.undelivered -= 1
+            state.delivered = run.end
+            state.undelivered -= 1
             self._ready.popleft()
             self._tickets.release()
-            self._leave(lane)
-        return lane.key, record
+            self._leave(state)
+        return state.key, record
 
-    def _leave(self, lane: _Lane[K]) -> None:
+    def _leave(self, state: _KeyState[K]) -> None:
         """Forget a key of which all is delivered; only then is it known to have failed."""
-        if lane.over and not lane.undelivered:
-            self._lanes.discard(lane)
-            if lane.failure is not None:
-                self.failures.append(lane.failure)
+        if state.over and not state.undelivered:
+            self._under_way.discard(state)
+            if state.failure is not None:
+                self.failures.append(state.failure)
 
     async def _work(self) -> None:
         """Take one key after the other, and read its list to the end."""
@@ -223,33 +225,33 @@ class FanOut(AsyncIterator[tuple[K, T]]):
                     key = await anext(self._keys)
                 except StopAsyncIteration:
                     return
-            lane = _Lane(key)
-            self._lanes.add(lane)
+            state = _KeyState(key)
+            self._under_way.add(state)
             try:
                 stream = self._open_stream(key)
             except KeyAPIError as error:
-                self._failed(lane, error, None)
+                self._failed(state, error, None)
                 continue
             if asyncio.iscoroutine(stream):
                 stream.close()
                 allowed = "a function that gives a stream, such as an iter_… of the client"
                 raise InvalidParameterError("open_stream", self._open_stream, allowed)
             async with aclosing(stream):
-                await self._read(lane, stream)
+                await self._read(state, stream)
 
-    async def _read(self, lane: _Lane[K], stream: Stream[T]) -> None:
-        lane.delivered = stream.bookmark
+    async def _read(self, state: _KeyState[K], stream: Stream[T]) -> None:
+        state.delivered = stream.bookmark
         while not self._stopped:
             await self._tickets.acquire()
-            records = await self._fetch(lane, stream)
+            records = await self._fetch(state, stream)
             if not records:
                 self._tickets.release()
                 return
-            lane.undelivered += 1
-            self._ready.append(_Run(lane, stream.run_begin, records, stream.bookmark))
+            state.undelivered += 1
+            self._ready.append(_Run(state, stream.run_begin, records, stream.bookmark))
             self._news.set()
 
-    async def _fetch(self, lane: _Lane[K], stream: Stream[T]) -> Sequence[T]:
+    async def _fetch(self, state: _KeyState[K], stream: Stream[T]) -> Sequence[T]:
         """Get the next rows of a list; none where it ends, well or not."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # a worker is one
@@ -257,22 +259,22 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         try:
             records = await stream.next_run()
         except KeyAPIError as error:
-            self._failed(lane, error, error.bookmark or stream.bookmark)
+            self._failed(state, error, error.bookmark or stream.bookmark)
             return []
         finally:
             self._fetching.discard(task)
         if not records:
-            lane.over = True
-            self._leave(lane)
+            state.over = True
+            self._leave(state)
         return records
 
-    def _failed(self, lane: _Lane[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
+    def _failed(self, state: _KeyState[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
         """Note what went wrong with one list, or end the run with it."""
         if self._collects and not isinstance(error, _HOPELESS):
             # Its traceback would keep the stream and the page before it alive.
-            lane.failure = Failure(lane.key, error.with_traceback(None), bookmark)
-            lane.over = True
-            self._leave(lane)
+            state.failure = Failure(state.key, error.with_traceback(None), bookmark)
+            state.over = True
+            self._leave(state)
         else:
             self._stop(error)
 

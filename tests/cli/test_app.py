@@ -103,8 +103,8 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
         (["product", "list", "--region", "US", "--min-views-cnt", "x"], "No such option"),
         (["product", "list", "--region", "US", "--free-shipping", "x"], "'x' is not accepted"),
         ([*RANKED, "--date", "2026-07-02"], "you probably mean 2026-07-01"),
-        (["status", "none.db"], "there is no such ledger"),
-        (["export", "none.db", "x.csv"], "there is no such ledger"),
+        (["status", "none.db"], "there is no ledger of this name"),
+        (["export", "none.db", "x.csv"], "there is no ledger of this name"),
         (["export", "x.db", "x.csv", "--snapshots", "some"], "'some' is not one of"),
         (["harvest", "influencer", "videos"], "give either --ids or --handles"),
         (["estimate", "influencer", "videos", "--ids=a", "--handles=b"], "give either --ids or"),
@@ -212,7 +212,7 @@ def test_every_error_has_its_code_and_its_sentence(error: Exception, code: int, 
 def test_debug_shows_where_an_error_came_from(box: Sandbox, capsys: Capture) -> None:
     heard = said(capsys, "--debug", "status", "none.db")
     assert heard.err.startswith("Traceback")
-    assert heard.err.endswith("\nkeyapi-async: none.db: there is no such ledger\n")
+    assert heard.err.endswith("\nkeyapi-async: none.db: there is no ledger of this name\n")
     assert "Traceback" not in said(capsys, "status", "none.db").err
 
 

@@ -75,7 +75,7 @@ def _refused(error: type[KeyAPIError], says: str, tries: int = ATTEMPTS) -> Ill:
 
 _BROKEN = Ill(ConnectionFailedError, "(?i)connection|disconnect|payload", ATTEMPTS, Cost.UNCERTAIN)
 _ENDLESS = Ill(AttemptTimeoutError, r"no whole answer within [\d.]+ s", ATTEMPTS, Cost.UNCERTAIN)
-_NO_ENVELOPE = Ill(ResponseError, "the answer is no envelope", 2, Cost.UNCERTAIN)
+_NO_ENVELOPE = Ill(ResponseError, "the answer is not an envelope", 2, Cost.UNCERTAIN)
 _ODD = Ill(None, "", 0, Cost.SPENT)
 _OUT_OF_CREDITS = "quota is not enough|Usage Limit Exceeded"
 

@@ -160,7 +160,7 @@ async def test_what_cannot_be_exported(
             with pytest.raises(ExportError, match="Is a directory"):
                 await harvest.export(tmp_path / f"b.{suffix}")
         check_export(tmp_path / "a.csv")
-        with pytest.raises(ExportError, match="there is no such folder"):
+        with pytest.raises(ExportError, match="its folder does not exist"):
             check_export(tmp_path / "none" / "a.csv")
         monkeypatch.setitem(sys.modules, "keyapi_async.harvest.parquet", None)
         with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[parquet\]'"):

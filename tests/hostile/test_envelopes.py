@@ -156,7 +156,7 @@ def test_what_is_no_json_anywhere_is_no_envelope(part: str) -> None:
 )  # fmt: skip
 def test_what_is_no_envelope_is_told_and_asked_for_once_more(body: bytes) -> None:
     wire = Wire(body)
-    with pytest.raises(ResponseError, match=r"^the answer is no envelope: ") as caught:
+    with pytest.raises(ResponseError, match=r"^the answer is not an envelope: ") as caught:
         virtual.run(lambda: page_of(wire.client(), ENDPOINT))
     assert type(caught.value) is ResponseError
     assert (wire.asked, caught.value.attempts) == (2, 2)

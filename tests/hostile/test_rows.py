@@ -90,7 +90,7 @@ def test_what_is_no_json_is_no_answer(value: bytes) -> None:
     for name in ("user_id", "nick_name", "total_digg_cnt", "per_product_ifl_gmv_amt", "new"):
         found = read(success(row_text(literals(endpoint.example) | {name: value})), endpoint)
         assert type(found) is ResponseError
-        assert str(found).startswith("the answer is no envelope: ")
+        assert str(found).startswith("the answer is not an envelope: ")
         assert str(found).isprintable()
         assert found.attempts == 2
 
