@@ -148,6 +148,8 @@ class Reading:
         place = dict(zip(("list", "reading", "page"), after, strict=True))
         with understood(self.file):
             rows = self._db.execute(query, {**place, "all": snapshots, "most": most}).fetchall()
+            if not all(isinstance(number, int) for row in rows for number in row[3:7]):
+                raise TypeError("counts that are not whole numbers")
         return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in rows]
 
     def rows(

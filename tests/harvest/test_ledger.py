@@ -278,7 +278,7 @@ async def test_status_counts_without_looking_at_a_row(tmp_path: Path) -> None:
     "damage",
     [
         "UPDATE about SET facts = substr(facts, 1, 30)",
-        "UPDATE field SET name = NULL WHERE position = 3",
+        "UPDATE field SET name = x'00' WHERE position = 3",
         "UPDATE page SET rows = 1 << 60",
         "UPDATE page SET rejects = 1 << 60",
         "UPDATE page SET rows = 'x'",
