@@ -1,0 +1,1 @@
+"""A harvest by hand and ours, killed again and again."""
