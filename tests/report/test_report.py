@@ -42,7 +42,7 @@ TOLD: Mapping[str, tuple[str, str]] = {
     "ProductLivestream": ("GMV, Units sold, Views, Price", "region, category_id"),
     "RankedProduct": ("GMV, Units sold, Creators, Price", "region, category_id"),
     "Influencer": ("GMV, Units sold, Followers, Views, Rating, Likes", "region, category"),
-    "InfluencerTrend": ("GMV, Units sold, Followers, Views, Likes", ""),
+    "InfluencerTrend": ("GMV, Units sold, New followers, Views, Likes", ""),
     "Video": ("GMV, Units sold, Views, Likes", "region"),
     "InfluencerProduct": ("GMV, Units sold, Price", "category_id"),
     "InfluencerLivestream": ("GMV, Units sold, Followers, Views, Likes", "region"),
@@ -243,7 +243,7 @@ def test_snapshots_and_pages_over_time(tmp_path: Path, monkeypatch: pytest.Monke
         points = figures.snapshots(followers)
         assert [at - 1.8e9 for at, _ in points] == [0, 108_000, 216_000]
         assert [value - points[0][1] for _, value in points] == [0, 30, 60]
-        assert [pages for _, pages in figures.arrivals()] == [3, 3, 3]
+        assert [pages for _, pages in figures.arrivals()[1]] == [3, 3, 3]
 
 
 def test_days_add_up(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_days_add_up(tmp_path: Path) -> None:
     harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
     with figures_of(tmp_path / "a.db") as figures:
         days = {one.label: figures.days(one) for one in figures.measures}
-        assert not figures.moments()
+        assert not figures.moments()[1]
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
     assert [value for _, value in days["GMV"]] == [2, 2, 4]
     assert [value for _, value in days["Creators"]] == [4, 5, 14]
@@ -268,7 +268,7 @@ def test_rows_published_are_counted_by_the_month(tmp_path: Path) -> None:
     rows = [{"video_id": str(n), "product_id": "1", "create_time": 2_600_000 * n} for n in range(9)]
     harvested(tmp_path, rows, into=VideoProduct)
     with figures_of(tmp_path / "a.db") as figures:
-        assert [number for _, number in figures.moments()] == [2, 1, 1, 2, 1, 1, 1]
+        assert [number for _, number in figures.moments()[1]] == [2, 1, 1, 2, 1, 1, 1]
 
 
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
