@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,8 @@ class Figures(Reading):
         """
         number = _number(measure) if measure else ""
         sense = "ASC" if measure and measure.kind == "position" else "DESC"
-        newest = f", {quoted(self.moment.name)} DESC" if self.moment else ""
+        time = self.day or self.moment
+        newest = f", {quoted(time.name)} DESC" if time else ""
         order = f"WHERE {number} NOT NULL ORDER BY {number} {sense}{newest}" if measure else ""
         names = ", ".join(quoted(one.name) for one in self.listed) or "extra"
         found = self._all(f"SELECT {names} FROM records {order} LIMIT {_CANDIDATES}")  # noqa: S608
@@ -190,9 +191,10 @@ class Figures(Reading):
             once.setdefault(tuple(row[one.name] for one in self.keys) or n, row)
         return list(once.values())[:most]
 
-    def labels(self, rows: Iterable[Row]) -> list[str]:
+    def labels(self, rows: Sequence[Row]) -> list[str]:
         """Name rows as people know them; those of one name by what else is known of them."""
-        fields = (*self._named, *self.keys[::-1])
+        keys = sorted(self.keys, key=lambda one: -len({row[one.name] for row in rows}))
+        fields = (*self._named, *keys)
         known = [[cut(row[one.name], 60) for one in fields if row[one.name]] for row in rows]
         times = Counter(names[0] for names in known if names)
         return [" · ".join(names[: min(2, times[names[0]])]) if names else DASH for names in known]

@@ -18,7 +18,9 @@ def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
     yield _head(title, figures, measures)
     yield _best(figures, measures)
     yield _breakdown(figures, measures[0] if measures else None)
-    spread = [(one.label, figures.spreads[one.name]) for one in measures]
+    # How totals up to a day are spread over the days says nothing.
+    told = [one for one in measures if not (figures.day and one.sums == "last")]
+    spread = [(one.label, figures.spreads[one.name]) for one in told]
     pictures = [_spread(label, one) for label, one in spread if len(one.counts) > 1]
     yield _section("Distribution", "Rows by the size of each measure.", _grid(pictures))
     yield _times(figures, measures)
@@ -114,7 +116,7 @@ def _times(figures: Figures, measures: Sequence[Field]) -> Markup | None:
         told = f"{_SUMS[measure.sums]} {measure.doc}"
         if not figures.day:
             told = "Sum over the lists that were read more than once, after each reading."
-        if len(points) > 1:
+        if len({value for _, value in points}) > 1:
             cards.append(_card(measure.label, charts.over_time(points), caption=told))
     step, points = figures.moments()
     if figures.moment and len(points) > 1:
