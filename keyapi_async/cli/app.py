@@ -134,6 +134,12 @@ def run(args: Sequence[str] | None = None) -> int:
 
 
 def _fail(told: str, code: int) -> int:
+    if sys.stderr.isatty():  # which would break words
+        from shutil import get_terminal_size  # noqa: PLC0415  # rarely needed
+        from textwrap import fill  # noqa: PLC0415
+
+        width = get_terminal_size().columns
+        told = fill(told, width, break_on_hyphens=False)
     with contextlib.suppress(BrokenPipeError):
         typer.secho(told, err=True, fg="red")
     return code
