@@ -148,6 +148,7 @@ class Figures(Reading):
         ]
         self.parts = [*parts_of(shown), *asked]
         self._named = names_of(shown)
+        self._ids = sorted(self.keys, key=self._different, reverse=True)
         rank = [one for one in shown if one.kind == "position"]
         self.rank = rank[0] if rank else None
         day = [self.day] if self.day else []
@@ -158,6 +159,12 @@ class Figures(Reading):
         if not (self._named or self.keys):  # nobody has described these rows
             columns += shown[: max(0, 8 - len(columns))]
         self.listed = list({one.name: one for one in columns}.values())
+
+    def _different(self, field: Field) -> int:
+        """Count the values of a field, in so many rows as tell which one names a row best."""
+        name = quoted(field.name)
+        sql = f"SELECT count(DISTINCT {name}) FROM (SELECT {name} FROM records LIMIT 10000)"  # noqa: S608
+        return int(self._all(sql)[0][0])
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with told(self._file):
@@ -188,13 +195,16 @@ class Figures(Reading):
         once: dict[object, Row] = {}
         for n, values in enumerate(found):
             row = {one.name: value for one, value in zip(self.listed, values, strict=False)}
-            once.setdefault(tuple(row[one.name] for one in self.keys) or n, row)
+            key: tuple[object, ...] = tuple(row[one.name] for one in self.keys)
+            name = next((row[one.name] for one in self._named if row[one.name]), None)
+            if measure and measure.sums == "last" and name and not self.day:
+                key = name, row[measure.name]  # it is the account's, in whatever list it stands
+            once.setdefault(key or n, row)
         return list(once.values())[:most]
 
     def labels(self, rows: Sequence[Row]) -> list[str]:
         """Name rows as people know them; those of one name by what else is known of them."""
-        keys = sorted(self.keys, key=lambda one: -len({row[one.name] for row in rows}))
-        fields = (*self._named, *keys)
+        fields = (*self._named, *self._ids)
         known = [[cut(row[one.name], 60) for one in fields if row[one.name]] for row in rows]
         times = Counter(names[0] for names in known if names)
         return [" · ".join(names[: min(2, times[names[0]])]) if names else DASH for names in known]
