@@ -74,8 +74,9 @@ def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
     if by:
         days = ", with its best day" if figures.day else ""
         lead = f"The table is ordered by {by.label}; each is shown once{days}."
-    heads = [one.label for one in figures.listed]
-    lines = [[_cell(one, row[one.name]) for one in figures.listed] for row in rows]
+    listed = [one for one in figures.listed if any(row[one.name] is not None for row in rows)]
+    heads = [one.label for one in listed]
+    lines = [[_cell(one, row[one.name]) for one in listed] for row in rows]
     table = _card(None, _table(heads, lines)) if rows and heads else None
     return _section("Best rows" if measures else "Rows", lead, _grid(pictures), table)
 
@@ -156,7 +157,7 @@ def _harvest(figures: Figures) -> Markup | None:
         "Credits",
         "Uncertain",
         "Requests",
-        "A second",
+        "Per second",
         "Allowed",
     )
     table = _card("Runs", _table(heads, lines))
@@ -242,8 +243,10 @@ def _facts(class_: str, lines: Iterable[Sequence[object]]) -> Markup:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
     """Make a table, numbers to the right; a narrow screen shows it row by row."""
-    first = [isinstance(one, (int, float)) or str(one).endswith(("%", " s")) for one in rows[0]]
-    sides = ["n" if is_number else None for is_number in first]
+    columns = (
+        [one for one in cells if one not in {None, DASH}] for cells in zip(*rows, strict=True)
+    )
+    sides = ["n" if cells and all(map(_is_number, cells)) else None for cells in columns]
     lines = [
         tag("tr", *(
             tag("td", DASH if one is None else one, class_=side, data_label=name)
@@ -253,6 +256,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
     ]  # fmt: skip
     names = (tag("th", name, class_=side) for name, side in zip(heads, sides, strict=False))
     return tag("table", tag("thead", tag("tr", *names)), tag("tbody", *lines))
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, (int, float)) or str(cell).endswith(("%", " s"))
 
 
 def _share(part: float, whole: float) -> Markup:
