@@ -152,7 +152,8 @@ class Figures(Reading):
         rank = [one for one in shown if one.kind == "position"]
         self.rank = rank[0] if rank else None
         day = [self.day] if self.day else []
-        parts = [one for one in self.parts if one.kind in {"text", "id"}]
+        codes = set() if self.measures else {"choice", "flag"}  # where there is room
+        parts = [one for one in self.parts if one.kind in {"text", "id", *codes}]
         when = [self.moment] if self.moment else []
         columns = [*rank, *self._named, *self.keys, *parts[:2], *asked, *day, *when]
         columns += self.measures
