@@ -132,8 +132,8 @@ def section(one: Endpoint) -> str:
     sure = f"{one.evidence} ({EVIDENCE[one.evidence]})"
     lines += [
         "",
-        f"Gives {record_of(one)}. {price} {unit}. How sure it is: {sure}.",
-        f"A list is told from others by {key}." if key else "",
+        f"Gives {record_of(one)}. {price} {unit}. Evidence: {sure}.",
+        f"A list is identified by {key}." if key else "",
         f"One page: `await api.tiktok.{one.resource}.{one.name}(…)`.",
         f"On the command line: `{command}`. In the API: `GET {one.path}`.",
         "::::",
@@ -153,7 +153,7 @@ def resource(name: str) -> str:
 
 def table(_: str) -> str:
     """Write the table of all endpoints."""
-    rows = ["| endpoint | record | gives | credits | how sure |", "|---|---|---|---|---|"]
+    rows = ["| endpoint | record | gives | credits | evidence |", "|---|---|---|---|---|"]
     for one in endpoints():
         link = f"{{ref}}`{one.resource}.{one.name} <{one.resource}-{one.name}>`"
         gives = cell(_markdown(one.summary.removeprefix("Stream ")).rstrip("."))

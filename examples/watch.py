@@ -12,7 +12,7 @@ from pathlib import Path
 from keyapi_async import KeyAPI, Product, ProductTrend
 from keyapi_async.harvest import Harvest
 
-DAILY = timedelta(hours=20)  # a run that begins a little earlier than yesterday's counts as new
+DAILY = timedelta(hours=20)  # a run may begin a little earlier than yesterday's
 WEEK = timedelta(days=7)
 
 
@@ -22,12 +22,12 @@ def rise(product: Product) -> float:
 
 
 async def main(ids: list[str], day: date) -> None:
-    # The months keep their ledger: its lists have the same days whenever they are read again.
+    # One ledger a month: its lists have the same days each time that they are read.
     start = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
     end = (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     async with KeyAPI(max_credits=2000) as api:
         async with Harvest.open("watch.db") as watch:
-            # Details go by tens: a thousand products are a hundred credits a day.
+            # Ten details cost one credit: a thousand products cost a hundred a day.
             await watch.run(ids, api.tiktok.product.iter_detail, max_age=DAILY)
             products = [one async for one in watch.records(Product)]
             await watch.write_report("watch.html")

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
 _GROUPS = {
-    "harvest": "Read many lists into a ledger; run again, it goes on where it ended.",
-    "estimate": "Say what a harvest would cost at least, before it costs anything.",
+    "harvest": "Read many lists into a ledger; a second run continues the first.",
+    "estimate": "Say what a harvest would cost at least; it spends nothing.",
 }
 _PLAIN = {
     "export": ("Write the rows of a ledger to a file.", "lists.db lists.csv"),
-    "status": ("Show what a ledger holds, also while it is written.", "lists.db --watch"),
-    "report": ("Write what a ledger holds as a page to look at.", "lists.db lists.html"),
+    "status": ("Show what a ledger holds, even during a run.", "lists.db --watch"),
+    "report": ("Write a report of a ledger as an HTML page.", "lists.db lists.html"),
     "demo": ("See a harvest in half a minute, with no key.", "--qps 100"),
-    "endpoints": ("List every endpoint, and how sure it is.", ""),
+    "endpoints": ("List every endpoint: its needs, price and evidence.", ""),
     "sandbox": ("Serve a KeyAPI with made-up data on this machine.", "--port 8080"),
 }
 _OF_LEDGERS = {"export", "status", "report"}
@@ -134,6 +134,12 @@ def run(args: Sequence[str] | None = None) -> int:
 
 
 def _fail(told: str, code: int) -> int:
+    if sys.stderr.isatty():  # which would break words
+        from shutil import get_terminal_size  # noqa: PLC0415  # rarely needed
+        from textwrap import fill  # noqa: PLC0415
+
+        width = get_terminal_size().columns
+        told = fill(told, width, break_on_hyphens=False)
     with contextlib.suppress(BrokenPipeError):
         typer.secho(told, err=True, fg="red")
     return code

@@ -111,17 +111,22 @@ def important(record: type, fields: Mapping[str, str], known: Collection[str]) -
     sure = {"user_id", "product_id", "seller_id"}
     if record is not dict:
         sure = {one.name for one in _declared(record) if one.metadata[KIND].required}
+    by_day = "dt" in fields  # there, what the day has added says more than the total up to it
     ranks = {
-        name: (_rank(name, kind, sure, windows="dt" in fields), name.count("_"))
+        name: (
+            _rank(name, kind, sure, windows=by_day),
+            by_day and "_1d_" not in name,
+            name.count("_"),
+        )
         for name, kind in fields.items()
         if name not in known and kind not in _HIDDEN
     }
     heads, labels = {}, dict(enumerate(_MEASURES, _FIRST))
     for name in sorted(ranks, key=ranks.__getitem__):
-        rank, words = ranks[name]
+        rank, later, words = ranks[name]
         heads[name] = head_of(name)
         if _FIRST <= rank < _LAST and rank not in labels:
-            ranks[name] = _LAST + 1, words  # of each measure the main figure comes first
+            ranks[name] = (_LAST + 1, later, words)  # of each measure the main figure comes first
         elif (label := labels.pop(rank, None)) and not _WINDOW.search(name):
             heads[name] = label
     return {name: heads[name] for name in sorted(ranks, key=ranks.__getitem__)}

@@ -1,4 +1,4 @@
-"""``keyapi-async endpoints``: every endpoint, and how sure it is."""
+"""``keyapi-async endpoints``: every endpoint, and how well it is known."""
 
 import sys
 from typing import Annotated, Any
@@ -22,12 +22,13 @@ def endpoints(
         bool, typer.Option("--long", help="With path, row and all parameters.")
     ] = False,
 ) -> None:
-    """List every endpoint: command, what it needs, credits, and how sure it is.
+    """List every endpoint: command, what it needs, price, and evidence.
 
-    In a pipe it is a line of JSON for each. It costs nothing.
+    Evidence is documented, example or inferred. In a pipe it is a line of JSON for
+    each. It costs nothing.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for head in ("command", "needs", "credits", "sure"):
+    for head in ("command", "needs", "credits", "evidence"):
         table.add_column(head, justify="right" if head == "credits" else "left")
     for one in declared():
         told = _described(one)

@@ -31,7 +31,7 @@ def command_of(endpoint: Endpoint) -> Command:
             whole, rest = divmod(guess.rows_per_list, endpoint.pages.most_rows)
             pages = whole + 1 + (guess.until is Until.EMPTY_PAGE and rest > 0)
             told = f", with {guess.rows_per_list:,} rows a list"
-            told = told if guess.rows_per_list else f"{told}; say --rows-per-list"
+            told = told if guess.rows_per_list else f"{told}; pass --rows-per-list"
         calls = lists * pages
         lines = [
             ("lists", f"{lists:,}"),

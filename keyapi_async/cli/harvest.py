@@ -70,7 +70,7 @@ def command_of(endpoint: Endpoint) -> Command:
         harvest,
         parameters=[*parameters_of(endpoint), *options_of(Options)],
         doc=f"Harvest many lists: {endpoint.doc[0].lower()}{endpoint.doc[1:]}"
-        "\n\nRun again, it goes on where it ended; nothing is bought twice.",
+        "\n\nA second run continues where the first ended; nothing is bought twice.",
         epilog=f"Example:  keyapi-async harvest {endpoint.resource} {endpoint.name}"
         f" {sample(endpoint, files=True)} --export {endpoint.name}.csv",
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.terminal import console
+from keyapi_async.cli.terminal import console, counted
 from keyapi_async.errors import InvalidParameterError, printable, shown
 
 _SHOWN = 200
@@ -48,8 +48,8 @@ def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) 
         more = [f"… and {len(bad) - _SHOWN:,} more"] if len(bad) > _SHOWN else []
         console(sys.stderr).print("\n".join(lines[:_SHOWN] + more), soft_wrap=True)
         raise InputError(
-            f"{len(bad):,} ids of {name} are not accepted ({allowed}); nothing was asked for"
-            f"{_way_out(bad, column)}"
+            f"{counted(len(bad), 'id')} of {name} {'is' if len(bad) == 1 else 'are'} not accepted"
+            f" ({allowed}); nothing was asked for{_way_out(bad, name, column)}"
         )
     if not good:
         raise InputError(f"{name} has no ids")
@@ -106,12 +106,12 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
         raise InputError(f"{name} is not valid CSV after line {rows.line_num}: {error}") from error
 
 
-def _way_out(bad: list[str], column: str | None) -> str:
+def _way_out(bad: list[str], name: str, column: str | None) -> str:
     """Say what is probably wrong with a file, where that can be told from its bad ids."""
     if any(map(_ROUNDED.fullmatch, bad)):
         return (
             "; a spreadsheet has rounded ids: format their column as text there, and fill it anew"
         )
-    if column is None and any(sign in bad[0] for sign in ",;\t"):
+    if column is None and (name.endswith(".csv") or any(sign in bad[0] for sign in ",;\t")):
         return "; of a CSV, name the column of the ids with --column"
     return ""

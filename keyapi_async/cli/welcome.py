@@ -12,7 +12,7 @@ KEYS = "https://keyapi.ai/app/dashboard"
 
 _FIRST = (
     ("demo", "see a harvest in half a minute; it needs no key"),
-    ("endpoints", "every list there is, and what each one takes"),
+    ("endpoints", "all lists that you can read, and what each needs"),
     (f"{RESOURCES[0]} --help", "one list: a table here, JSON Lines in a pipe"),
 )
 

@@ -28,6 +28,8 @@ something over rows: their sum, each thing's last value, or their mean."""
 _NAMES = ("(^|_)title$", "_(desc|text)$", "(^|_)name$")
 _PARTS = ("(^|_)region$", "(^|_)category$|category_id$")
 _FEW = re.compile("language|gender|level")
+_WORDS = {"id": "ID", "ids": "IDs", "ai": "AI", "desc": "description", "cnt": "count", "s": "S",
+          "sk": "keyword"}  # fmt: skip
 _NO_MEASURE = re.compile("(^|_)(ids?|time|at|width|height|size|code|page|rank)$", re.IGNORECASE)
 
 
@@ -75,7 +77,8 @@ def _field(name: str, kind: str, described: Mapping[object, Any] | None) -> Fiel
 
 def label_of(name: str) -> str:
     """Write a name as words."""
-    return name[:1].upper() + name[1:].replace("_", " ")
+    words = " ".join(_WORDS.get(word, word) for word in name.replace("_", " ").split())
+    return words[:1].upper() + words[1:]
 
 
 def keys_of(fields: Sequence[Field]) -> list[Field]:
@@ -93,7 +96,8 @@ def parts_of(fields: Iterable[Field]) -> list[Field]:
     """Choose what divides rows into groups: region, category, codes and flags."""
     free = [one for one in fields if not one.is_key]
     named = _called([one for one in free if one.kind in {"text", "id"}], _PARTS)
-    coded = [one for one in free if one.kind in {"choice", "flag"} or _FEW.search(one.name)]
+    coded = [one for one in free if one.kind in {"choice", "flag"}]
+    coded += [one for one in free if one.kind in {"text", "count"} and _FEW.search(one.name)]
     return named + [one for one in coded if one not in named][:4]
 
 
@@ -114,7 +118,11 @@ def measures_of(fields: Iterable[Field], *, is_trend: bool) -> list[Field]:
     for label, called, sums in _FAMILIES:
         if family := [one for one in left if re.search(called, one.name)]:
             best = min(family, key=rank)
-            up_to = is_trend and sums == "sum" and "_1d_" not in best.name
-            found.append(attrs.evolve(best, label=label, sums="last" if up_to else sums))
+            is_daily = is_trend and "_1d_" in best.name
+            if sums == "last" and is_daily:
+                label, sums = f"New {label.lower()}", "sum"  # noqa: PLW2901
+            elif sums == "sum" and is_trend and not is_daily:
+                sums = "last"  # noqa: PLW2901  # up to the day
+            found.append(attrs.evolve(best, label=label, sums=sums))
             left = [one for one in left if one not in family]
     return (found or others)[:6]

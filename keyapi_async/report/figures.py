@@ -1,7 +1,8 @@
 """The figures of a report: counted by SQLite in a few passes, all of one and the same moment."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ Points = list[tuple[float, float]]
 _CANDIDATES = 1000
 """Best rows looked at: one thing may be in many of them, and is shown once."""
 _MOST_NAMES, _MOST_GROUPS, _MOST_STEPS = 200, 8, 60
+_DAY = 86400.0
 
 
 @attrs.frozen
@@ -81,6 +83,7 @@ class Figures(Reading):
         measures: what is measured, the most telling first.
         day: the day that a row's figures belong to, in a trend.
         moment: the time of what the row is about, such as the publishing of a video.
+        rank: the place in a ranking.
         parts: what divides the rows into groups.
         listed: what a table shows of a row.
         number: how many rows are shown; those of earlier readings are not.
@@ -98,6 +101,7 @@ class Figures(Reading):
     measures: list[Field]
     day: Field | None
     moment: Field | None
+    rank: Field | None
     parts: list[Field]
     listed: list[Field]
     number: int
@@ -144,12 +148,24 @@ class Figures(Reading):
         ]
         self.parts = [*parts_of(shown), *asked]
         self._named = names_of(shown)
+        self._ids = sorted(self.keys, key=self._different, reverse=True)
         rank = [one for one in shown if one.kind == "position"]
+        self.rank = rank[0] if rank else None
         day = [self.day] if self.day else []
-        columns = [*rank, *self._named, *self.keys, *self.parts[:2], *asked, *day, *self.measures]
+        codes = set() if self.measures else {"choice", "flag"}  # where there is room
+        parts = [one for one in self.parts if one.kind in {"text", "id", *codes}]
+        when = [self.moment] if self.moment else []
+        columns = [*rank, *self._named, *self.keys, *parts[:2], *asked, *day, *when]
+        columns += self.measures
         if not (self._named or self.keys):  # nobody has described these rows
             columns += shown[: max(0, 8 - len(columns))]
         self.listed = list({one.name: one for one in columns}.values())
+
+    def _different(self, field: Field) -> int:
+        """Count the values of a field, in so many rows as tell which one names a row best."""
+        name = quoted(field.name)
+        sql = f"SELECT count(DISTINCT {name}) FROM (SELECT {name} FROM records LIMIT 10000)"  # noqa: S608
+        return int(self._all(sql)[0][0])
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with told(self.file):
@@ -166,21 +182,33 @@ class Figures(Reading):
         self.filled = {one.name: count for one, count in zip(self.fields, found, strict=True)}
 
     def best(self, measure: Field | None, most: int) -> list[Row]:
-        """Give the rows with the highest values, each thing once; the first rows by no measure."""
+        """Give the rows with the highest values or ranks, each thing once; of no field, the first.
+
+        Where values are the same, the newest come first.
+        """
         number = _number(measure) if measure else ""
-        order = f"WHERE {number} NOT NULL ORDER BY {number} DESC" if measure else ""
+        sense = "ASC" if measure and measure.kind == "position" else "DESC"
+        time = self.day or self.moment
+        newest = f", {quoted(time.name)} DESC" if time else ""
+        order = f"WHERE {number} NOT NULL ORDER BY {number} {sense}{newest}" if measure else ""
         names = ", ".join(quoted(one.name) for one in self.listed) or "extra"
         found = self._all(f"SELECT {names} FROM records {order} LIMIT {_CANDIDATES}")  # noqa: S608
         once: dict[object, Row] = {}
         for n, values in enumerate(found):
             row = {one.name: value for one, value in zip(self.listed, values, strict=False)}
-            once.setdefault(tuple(row[one.name] for one in self.keys) or n, row)
+            key: tuple[object, ...] = tuple(row[one.name] for one in self.keys)
+            name = next((row[one.name] for one in self._named if row[one.name]), None)
+            if measure and measure.sums == "last" and name and not self.day:
+                key = name, row[measure.name]  # it is the account's, in whatever list it stands
+            once.setdefault(key or n, row)
         return list(once.values())[:most]
 
-    def label(self, row: Row) -> str:
-        """Name a row as people know it."""
-        fields = (*self._named, *self.keys[::-1])
-        return next((cut(row[one.name], 60) for one in fields if row[one.name]), DASH)
+    def labels(self, rows: Sequence[Row]) -> list[str]:
+        """Name rows as people know them; those of one name by what else is known of them."""
+        fields = (*self._named, *self._ids)
+        known = [[cut(row[one.name], 60) for one in fields if row[one.name]] for row in rows]
+        times = Counter(names[0] for names in known if names)
+        return [" · ".join(names[: min(2, times[names[0]])]) if names else DASH for names in known]
 
     def groups(self, field: Field) -> list[tuple[str, int, float]]:
         """Divide the rows by a field: value, rows and the sum of the first measure."""
@@ -191,8 +219,8 @@ class Figures(Reading):
         with told(self.file):
             for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
                 if len(found) < _MOST_GROUPS:
-                    name = field.choices.get(value, value)
-                    found.append(("none" if name in {None, ""} else cut(name, 40), number, total))
+                    name = "No value" if value in {None, ""} else field.choices.get(value, value)
+                    found.append((cut(name, 40), number, total))
                 else:
                     more, rows, sums = more + 1, rows + number, sums + total
         return [*found, (f"{more:,} more", rows, sums)] if more else found
@@ -234,21 +262,26 @@ class Figures(Reading):
         least = share * len(newest)
         return [(at, whole) for at, (whole, known) in points.items() if known >= least]
 
-    def moments(self) -> Points:
-        """Count rows by the month of what they are about; by the day, where there are few."""
+    def moments(self) -> tuple[float, Points]:
+        """Count rows by the month of what they are about; by the day, where there are few.
+
+        Gives the seconds of such a step, and when each begins.
+        """
         name = quoted(self.moment.name) if self.moment else "NULL"
         sql = f"count(*) FROM records WHERE {name} NOT NULL GROUP BY 1 ORDER BY 1 DESC"
         found = self._all(f"SELECT substr({name}, 1, 7), {sql} LIMIT {_MOST_STEPS}")
-        if len(found) <= 3:  # months
+        days = 28
+        if found and _seconds(found[0][0]) - _seconds(found[-1][0]) < 62 * _DAY:
             found = self._all(f"SELECT substr({name}, 1, 10), {sql} LIMIT {_MOST_STEPS}")
-        return [(_seconds(at), rows) for at, rows in reversed(found)]
+            days = 1
+        return days * _DAY, [(_seconds(at), rows) for at, rows in reversed(found)]
 
-    def arrivals(self) -> Points:
-        """Count the pages as they came in."""
+    def arrivals(self) -> tuple[float, Points]:
+        """Count the pages as they came in: the seconds of a step, and when each begins."""
         ((span,),) = self._all("SELECT max(fetched_at) - min(fetched_at) FROM page")
         step = 1 + (span or 0) // _MOST_STEPS
         sql = "SELECT fetched_at / ? * ?, count(*) FROM page GROUP BY 1 ORDER BY 1"
-        return [(at, pages) for at, pages in self._all(sql, step, step)]
+        return step, [(at, pages) for at, pages in self._all(sql, step, step)]
 
     def lists(self) -> Spread:
         """Tell how many rows the lists have."""

@@ -64,7 +64,8 @@ def short(value: object) -> str:
 
 def percent(part: float, whole: float) -> str:
     """Write a share; only nothing is 0 %, and only everything is 100 %."""
-    return "< 1 %" if 0 < 100 * part < whole else f"{int(100 * part / whole)} %"
+    share = 100 * part / whole
+    return "< 1 %" if 0 < share < 1 else f"{min(round(share), 99) if part < whole else 100} %"
 
 
 def moment(value: datetime | float | None) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from keyapi_async.api import endpoints
 from keyapi_async.report import charts
 from keyapi_async.report.fields import Field
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import DASH, Markup, cut, is_personal, moment, percent, short, tag
 
 _BEST, _BARS, _MOST = 12, 8, 20
-_SUMS = {"sum": "Sum of the day.", "mean": "Mean of the day.", "last": "Sum of the newest values."}
+_SUMS = {"sum": "Sum per day.", "mean": "Mean per day.", "last": "Sum of the newest values."}
 
 
 def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
@@ -17,7 +18,9 @@ def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
     yield _head(title, figures, measures)
     yield _best(figures, measures)
     yield _breakdown(figures, measures[0] if measures else None)
-    spread = [(one.label, figures.spreads[one.name]) for one in measures]
+    # How totals up to a day are spread over the days says nothing.
+    told = [one for one in measures if not (figures.day and one.sums == "last")]
+    spread = [(one.label, figures.spreads[one.name]) for one in told]
     pictures = [_spread(label, one) for label, one in spread if len(one.counts) > 1]
     yield _section("Distribution", "Rows by the size of each measure.", _grid(pictures))
     yield _times(figures, measures)
@@ -57,20 +60,23 @@ def _head(title: str, figures: Figures, measures: Sequence[Field]) -> Markup:
 
 
 def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
-    rows = figures.best(measures[0] if measures else None, _BEST)
+    by = figures.rank or next(iter(measures), None)
+    rows = figures.best(by, _BEST)
     pictures = []
     for measure in measures[:3]:
-        found = rows if measure is measures[0] else figures.best(measure, _BARS)
-        bars = [(figures.label(row), row[measure.name]) for row in found[:_BARS]]
-        bars = [(name, value) for name, value in bars if isinstance(value, (int, float))]
-        if bars and bars[0][1] > max(0, bars[-1][1]):
+        found = figures.best(measure, _BARS)
+        found = [row for row in found if isinstance(row[measure.name], (int, float))]
+        named = zip(figures.labels(found), (row[measure.name] for row in found), strict=True)
+        bars = [(name, value) for name, value in named if value > 0]
+        if bars and bars[0][1] > bars[-1][1]:
             pictures.append(_card(f"By {measure.label}", charts.bars(bars)))
     lead = "The first ones of the ledger."
-    if measures:
+    if by:
         days = ", with its best day" if figures.day else ""
-        lead = f"By {measures[0].label}; each thing is shown once{days}."
-    heads = [one.label for one in figures.listed]
-    lines = [[_cell(one, row[one.name]) for one in figures.listed] for row in rows]
+        lead = f"The table is ordered by {by.label}; each is shown once{days}."
+    listed = [one for one in figures.listed if any(row[one.name] is not None for row in rows)]
+    heads = [one.label for one in listed]
+    lines = [[_cell(one, row[one.name]) for one in listed] for row in rows]
     table = _card(None, _table(heads, lines)) if rows and heads else None
     return _section("Best rows" if measures else "Rows", lead, _grid(pictures), table)
 
@@ -79,7 +85,7 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
     cards, same = [], []
     for field in figures.parts:
         groups = figures.groups(field)
-        if len(groups) == 1 and groups[0][0] != "none":
+        if len(groups) == 1 and groups[0][0] != "No value":
             same.append(f"{field.label} {groups[0][0]}")
         if len(groups) < 2:  # nothing is divided
             continue
@@ -91,16 +97,16 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
             for name, rows, total in groups
         ]
         heads = [field.label, "", "Rows", "Share", *what]
-        cards.append(_card(field.label, _table(heads, lines), "card parts"))
+        cards.append(_card(None, _table(heads, lines), "card parts"))
     alike = tag("p", f"The same in all rows: {', '.join(same)}.", class_="lead") if same else None
     return _section("Breakdown", "How the rows divide.", _grid(cards, "grid wide"), alike)
 
 
 def _spread(title: str, spread: Spread) -> Markup:
     log, middle, high = spread.is_skewed, short(spread.quantile(0.5)), short(spread.quantile(0.99))
-    told = f"Median {middle}, mean {short(spread.mean)}; 1 % are above {high}."
+    told = f"Median {middle}, mean {short(spread.mean)}; 99 % are at most {high}."
     if log and spread.counts[0][0] == 0:
-        told += f" {percent(spread.counts[0][1], spread.number)} are 0, and not shown."
+        told += f" {percent(spread.counts[0][1], spread.number)} are 0, not shown."
     return _card(title, charts.histogram(spread.counts, log=log), caption=told)
 
 
@@ -111,11 +117,13 @@ def _times(figures: Figures, measures: Sequence[Field]) -> Markup | None:
         told = f"{_SUMS[measure.sums]} {measure.doc}"
         if not figures.day:
             told = "Sum over the lists that were read more than once, after each reading."
-        if len(points) > 1:
-            cards.append(_card(measure.label, charts.over_time(points, "line"), caption=told))
-    if figures.moment and len(points := figures.moments()) > 1:
-        label, doc = figures.moment.label, figures.moment.doc
-        cards.append(_card(f"Rows by {label}", charts.over_time(points, "bar"), caption=doc))
+        if len({value for _, value in points}) > 1:
+            cards.append(_card(measure.label, charts.over_time(points), caption=told))
+    step, points = figures.moments()
+    if figures.moment and len(points) > 1:
+        told = figures.moment.doc.partition("; Unix")[0].rstrip(".")
+        title = f"Rows by {figures.moment.label}"
+        cards.append(_card(title, charts.over_time(points, step), caption=f"{told}."))
     return _section("Over time", "What the days have brought, in UTC.", _grid(cards))
 
 
@@ -123,16 +131,18 @@ def _harvest(figures: Figures) -> Markup | None:
     facts, state = figures.facts, figures.state
     asked: list[Sequence[object]] = [("Endpoint", tag("code", facts["path"]))]
     for key, number, some in figures.asked:
-        few = cut(some or DASH, 90)
+        few = cut(_meaning(facts["path"], key, some or DASH), 90)
         asked.append((key, few if number <= 3 else f"{number:,} values, such as {few}"))  # as many
     prefix = "parameter "
-    asked += [(n.removeprefix(prefix), v) for n, v in facts.items() if n.startswith(prefix)]
+    shared = ((n.removeprefix(prefix), v) for n, v in facts.items() if n.startswith(prefix))
+    asked += [(name, _meaning(facts["path"], name, value)) for name, value in shared]
     when = dict.fromkeys(map(moment, (state.first, state.last)))
     asked.append(("When", " to ".join(when)))
     cards = [_card("What was asked", _facts("facts", asked))]
-    if len(points := figures.arrivals()) > 2:  # two say nothing
-        cards.append(_card("Pages over time", charts.over_time(points, "bar")))
-    if len((lists := figures.lists()).counts) > 1:
+    step, points = figures.arrivals()
+    if len(points) > 2:  # two say nothing
+        cards.append(_card("Pages over time", charts.over_time(points, step)))
+    if (lists := figures.lists()).number > 4 and len(lists.counts) > 1:
         cards.append(_spread("Rows per list", lists))
     lines = []
     for began, ended, *counts, requests, qps in figures.runs()[:_MOST]:
@@ -147,7 +157,7 @@ def _harvest(figures: Figures) -> Markup | None:
         "Credits",
         "Uncertain",
         "Requests",
-        "A second",
+        "Per second",
         "Allowed",
     )
     table = _card("Runs", _table(heads, lines))
@@ -188,11 +198,21 @@ def _health(figures: Figures) -> Markup | None:
     return _section("Health of the data", lead, tag("div", *cards, class_="stack"))
 
 
+def _meaning(path: str, name: str, value: str) -> str:
+    """Write a parameter's codes as what they mean."""
+    told = (one for to in endpoints() if to.path == path for one in to.parameters)
+    choices = next((one.kind.choices for one in told if name in {one.name, one.wire}), None)
+    means = {str(one.value): one.name.replace("_", " ").capitalize() for one in choices or ()}
+    return ", ".join(f"{means[one]} ({one})" if one in means else one for one in value.split(", "))
+
+
 def _cell(field: Field, value: object) -> object:
     if value in field.choices:
         return field.choices[value]
     if field.kind in {"id", "date"} and value:
         return tag("code", cut(value, 40))
+    if field.kind.startswith("moment") and value:
+        return tag("code", cut(value, 99)[:10])  # the day
     if isinstance(value, str) or value is None:
         return cut(value or "", 90) or DASH
     return value
@@ -223,8 +243,10 @@ def _facts(class_: str, lines: Iterable[Sequence[object]]) -> Markup:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
     """Make a table, numbers to the right; a narrow screen shows it row by row."""
-    first = [isinstance(one, (int, float)) or str(one).endswith(("%", " s")) for one in rows[0]]
-    sides = ["n" if is_number else None for is_number in first]
+    columns = (
+        [one for one in cells if one not in {None, DASH}] for cells in zip(*rows, strict=True)
+    )
+    sides = ["n" if cells and all(map(_is_number, cells)) else None for cells in columns]
     lines = [
         tag("tr", *(
             tag("td", DASH if one is None else one, class_=side, data_label=name)
@@ -234,6 +256,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
     ]  # fmt: skip
     names = (tag("th", name, class_=side) for name, side in zip(heads, sides, strict=False))
     return tag("table", tag("thead", tag("tr", *names)), tag("tbody", *lines))
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, (int, float)) or str(cell).endswith(("%", " s"))
 
 
 def _share(part: float, whole: float) -> Markup:

@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -119,6 +120,19 @@ def test_bad_usage_gets_one_sentence_and_costs_nothing(
     assert told in heard.err
     assert heard.err.count("\n") == 1
     assert not box.requests
+
+
+def test_on_a_terminal_an_error_breaks_between_words(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = said(capsys, "product", "creators", "abc").err
+    seen = Terminal()
+    monkeypatch.setattr(sys, "stderr", seen)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run(["product", "creators", "abc"]) == 2
+    lines = re.sub(r"\x1b\[\d+m", "", seen.getvalue()).splitlines()
+    assert " ".join(lines) == plain.rstrip()
+    assert 30 < max(map(len, lines)) <= 40
 
 
 def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

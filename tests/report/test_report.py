@@ -20,6 +20,7 @@ from keyapi_async import (
     ProductCreator,
     ProductReview,
     ProductTrend,
+    RankedVideo,
     VideoProduct,
 )
 from keyapi_async.harvest import ExportError, Harvest, LedgerError
@@ -42,7 +43,7 @@ TOLD: Mapping[str, tuple[str, str]] = {
     "ProductLivestream": ("GMV, Units sold, Views, Price", "region, category_id"),
     "RankedProduct": ("GMV, Units sold, Creators, Price", "region, category_id"),
     "Influencer": ("GMV, Units sold, Followers, Views, Rating, Likes", "region, category"),
-    "InfluencerTrend": ("GMV, Units sold, Followers, Views, Likes", ""),
+    "InfluencerTrend": ("GMV, Units sold, New followers, Views, Likes", ""),
     "Video": ("GMV, Units sold, Views, Likes", "region"),
     "InfluencerProduct": ("GMV, Units sold, Price", "category_id"),
     "InfluencerLivestream": ("GMV, Units sold, Followers, Views, Likes", "region"),
@@ -243,7 +244,7 @@ def test_snapshots_and_pages_over_time(tmp_path: Path, monkeypatch: pytest.Monke
         points = figures.snapshots(followers)
         assert [at - 1.8e9 for at, _ in points] == [0, 108_000, 216_000]
         assert [value - points[0][1] for _, value in points] == [0, 30, 60]
-        assert [pages for _, pages in figures.arrivals()] == [3, 3, 3]
+        assert [pages for _, pages in figures.arrivals()[1]] == [3, 3, 3]
 
 
 def test_days_add_up(tmp_path: Path) -> None:
@@ -257,7 +258,7 @@ def test_days_add_up(tmp_path: Path) -> None:
     harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
     with figures_of(tmp_path / "a.db") as figures:
         days = {one.label: figures.days(one) for one in figures.measures}
-        assert not figures.moments()
+        assert not figures.moments()[1]
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
     assert [value for _, value in days["GMV"]] == [2, 2, 4]
     assert [value for _, value in days["Creators"]] == [4, 5, 14]
@@ -268,7 +269,41 @@ def test_rows_published_are_counted_by_the_month(tmp_path: Path) -> None:
     rows = [{"video_id": str(n), "product_id": "1", "create_time": 2_600_000 * n} for n in range(9)]
     harvested(tmp_path, rows, into=VideoProduct)
     with figures_of(tmp_path / "a.db") as figures:
-        assert [number for _, number in figures.moments()] == [2, 1, 1, 2, 1, 1, 1]
+        assert [number for _, number in figures.moments()[1]] == [2, 1, 1, 2, 1, 1, 1]
+
+
+def test_rows_of_a_few_weeks_are_counted_by_the_day(tmp_path: Path) -> None:
+    times = [1_767_225_600 + 86_400 * n for n in (0, 0, 1, 30)]
+    rows = [{"video_id": str(n), "product_id": "1", "create_time": t} for n, t in enumerate(times)]
+    harvested(tmp_path, rows, into=VideoProduct)
+    with figures_of(tmp_path / "a.db") as figures:
+        step, points = figures.moments()
+    assert (step, [number for _, number in points]) == (86_400, [2, 1, 1])
+
+
+def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
+    row = {"product_id": "1", "total_followers_cnt": 5, "per_product_ifl_gmv_amt": 2}
+    rows = [
+        {**row, "user_id": "7", "nick_name": "Ada"},
+        {**row, "user_id": "8", "nick_name": "Ada", "total_followers_cnt": 4},
+        {**row, "user_id": "7", "nick_name": "Ada", "product_id": "2"},
+        {**row, "user_id": "9"},
+    ]
+    harvested(tmp_path, rows, into=ProductCreator)
+    with figures_of(tmp_path / "a.db") as figures:
+        measures = {one.label: figures.best(one, 9) for one in figures.measures}
+        labels = {name: figures.labels(found) for name, found in measures.items()}
+    assert labels["GMV"] == ["Ada · 7", "Ada · 8", "Ada · 7", "9"]
+    assert labels["Followers"] == ["Ada · 7", "9", "Ada · 8"]  # an account is there once
+
+
+def test_a_ranking_is_shown_by_its_places(reports: Mapping[type, Path]) -> None:
+    page = Page(reports[RankedVideo].with_suffix(".html"))
+    head = next(n for n, row in enumerate(page.rows) if row[0] == "Rank")
+    places = [int(row[0]) for row in page.rows[head + 1 : head + 13]]
+    assert places == sorted(places)
+    assert places[0] == 1
+    assert "Day (1)" in page.texts  # what a code stands for
 
 
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
