@@ -60,6 +60,8 @@ def told(file: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise LedgerError(file, _REASONS.get(_code(error), f"SQLite says: {error}")) from error
+    except UnicodeDecodeError as error:  # what SQLite says quotes a damaged page
+        raise LedgerError(file, _REASONS[sqlite3.SQLITE_CORRUPT]) from error
 
 
 @contextmanager

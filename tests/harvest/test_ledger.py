@@ -296,3 +296,10 @@ def test_what_no_harvest_writes_is_damage_and_ends_at_once(tmp_path: Path, damag
                 await harvest.export(tmp_path / "a.jsonl")
 
     shop.run(read)
+
+
+def test_damage_that_sqlite_cannot_even_quote_is_told(tmp_path: Path, read_only: bool) -> None:
+    file = filled(tmp_path / "a.db", 1)
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE", b"CREATE TABL\xd7"))
+    with pytest.raises(LedgerError, match="is damaged"):
+        opened(file, read_only=read_only)
