@@ -75,6 +75,12 @@ class Endpoint:
     doc: str
 
     @property
+    def cost(self) -> str:
+        """What it costs, in words."""
+        price = "One credit" if self.credits == 1 else f"{self.credits} credits"
+        return f"{price} a {'page' if self.pages else 'call'}."
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """The parameters that take several ids."""
         return tuple(one.name for one in self.parameters if one.kind.many)

@@ -44,11 +44,10 @@ def full_doc(told: Endpoint, paging: str) -> str:
     lines = [told.doc, "", "Args:"]
     lines += [f"    {one.name}: {one.doc}" for one in told.parameters]
     lines.append(paging.strip("\n"))
-    price = "One credit" if told.credits == 1 else f"{told.credits} credits"
     lines += [
         "",
         "Cost:",
-        f"    {price} {'a page' if told.pages else 'a call'}.",
+        f"    {told.cost}",
         "",
         "Raises:",
         "    InvalidParameterError: at once, before anything is sent.",

@@ -53,7 +53,7 @@ _GUESSES: Final = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", 
 
 
 @attrs.frozen
-class Column:
+class TableColumn:
     """A column of a table: its field, what kind of field it is, its head, and its width."""
 
     field: str
@@ -160,13 +160,13 @@ def head_of(name: str) -> str:
 
 def fitting(
     heads: Mapping[str, str], fields: Mapping[str, str], rows: Sequence[object], width: int
-) -> list[Column]:
+) -> list[TableColumn]:
     """Make columns for as many fields as so many cells hold; long texts share what is left."""
-    chosen: list[Column] = []
+    chosen: list[TableColumn] = []
     wanted: list[int] = []
     left = width
     for name, head in heads.items():
-        column = Column(name, fields[name], head)
+        column = TableColumn(name, fields[name], head)
         longest = max((cell_len(cell(column, row)) for row in rows), default=0)
         wants = min(max(longest, len(head)), _WIDE)
         least = min(wants, max(_NARROW, len(head))) if column.kind == "text" else wants
@@ -188,7 +188,7 @@ def value_of(row: object, field: str) -> Any:
     return row.get(field) if isinstance(row, Mapping) else getattr(row, field)
 
 
-def cell(column: Column, row: object) -> str:
+def cell(column: TableColumn, row: object) -> str:
     """Write a field of a row as a table has it; nothing where it has no value."""
     match value_of(row, column.field):
         case None:

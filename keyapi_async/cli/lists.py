@@ -33,14 +33,12 @@ def command_of(endpoint: Endpoint) -> Command:
             raise InputError(f"give either {' or '.join(map(dashed, endpoint.one_of))}")
         asyncio.run(_print(endpoint, given, taken(_Written, values)))
 
-    price = "One credit" if endpoint.credits == 1 else f"{endpoint.credits} credits"
     latest = "\n\nFinding the latest period costs up to three calls more."
     return command(
         endpoint.name,
         read,
         parameters=[*of_one_list(endpoint), *options_of(_Written)],
-        doc=f"{endpoint.doc}\n\n{price} a {'page of ten' if endpoint.pages else 'call'}."
-        f"{latest if is_ranking(endpoint) else ''}",
+        doc=f"{endpoint.doc}\n\n{endpoint.cost}{latest if is_ranking(endpoint) else ''}",
         epilog=f"Example:  keyapi-async {endpoint.resource} {endpoint.name} {sample(endpoint)}",
     )
 

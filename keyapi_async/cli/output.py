@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keyapi_async.cli import columns
-from keyapi_async.cli.columns import GAP, Column, value_of
+from keyapi_async.cli.columns import GAP, TableColumn, value_of
 from keyapi_async.cli.options import Format
 from keyapi_async.cli.terminal import console, plain
 from keyapi_async.errors import ResponseError
@@ -78,7 +78,7 @@ class Output:
         return _table_rows(columns.fitting(heads, fields, rows, console(sys.stdout).width))
 
 
-def _table_rows(shown: Sequence[Column]) -> Write:
+def _table_rows(shown: Sequence[TableColumn]) -> Write:
     """Write a table whose columns keep their widths from page to page."""
     screen = console(sys.stdout)
     headed = False

@@ -189,7 +189,7 @@ def test_rows_that_nobody_documents(monkeypatch: pytest.MonkeyPatch, capsys: Cap
     ],
 )
 def test_cells_are_readable(kind: str, value: object, shown: str) -> None:
-    assert columns.cell(columns.Column("x", kind, "x", 9), {"x": value}) == shown
+    assert columns.cell(columns.TableColumn("x", kind, "x", 9), {"x": value}) == shown
 
 
 @pytest.mark.parametrize("width", [1, 40, 80, 120, 300])
