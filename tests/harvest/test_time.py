@@ -124,25 +124,29 @@ async def test_a_kill_in_a_second_reading_keeps_the_first_until_the_new_end(
     assert again[1:] == first[1:]
 
 
+@pytest.mark.parametrize("jump", [-5 * 3600, 7 * 3600, -500_000, 300_000_000])
 @shop.virtually
-async def test_a_clock_that_jumps_back_loses_nothing_and_buys_nothing_twice(
-    tmp_path: Path, clock: Clock
+async def test_a_clock_that_jumps_buys_nothing_twice_and_skips_no_list_for_ever(
+    tmp_path: Path, clock: Clock, jump: int
 ) -> None:
     server = shop.Shop(shop.products(35, 5))
     read = server.client().tiktok.product.iter_creators
+
+    def jumps(_: object) -> None:
+        clock.now += jump
+
     async with Harvest.open(tmp_path / "a.db") as harvest:
-
-        def jump(_: object) -> None:
-            clock.now -= 500_000
-
-        report = await harvest.run(server.ids, read, progress=jump)
-        assert report.elapsed > 0
-        assert await shop.rows_in(harvest) == server.records()
-        status = await harvest.status()
-        assert status.run is not None
-        assert status.run.elapsed >= 0
-        # What seems to come from the future counts as new.
+        for day in (0, 7):
+            clock.now = NOON + day * 86_400
+            report = await harvest.run(server.ids, read, max_age=DAY, progress=jumps)
+            assert (report.requests, report.done) == (5, 2)
+            assert report.elapsed > 0
+            assert await shop.rows_in(harvest) == server.records()
+            status = await harvest.status()
+            assert status.run is not None
+            assert status.run.elapsed >= 0
+        clock.now = NOON + 14 * 86_400
+        await harvest.run(server.ids, read, max_age=DAY)
+        clock.now -= 5 * 3600  # what seems to come from the next hours is new
         assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 0
-        clock.now = NOON + 2 * 86_400
-        assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 5
-        assert await shop.rows_in(harvest) == server.records()
+        assert len([one async for one in harvest.records(dict, snapshots="all")]) == 120
