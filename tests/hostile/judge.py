@@ -1,7 +1,8 @@
-"""Whether a record says what was sent, judged without the package's own readers."""
+"""Whether a record says what was sent, and a screen obeys it; without the package's own code."""
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -111,3 +112,10 @@ def says(kind: str, value: object, sent: object) -> bool:
         blank = isinstance(sent, str) and sent.strip() in {"", "-"} and kind not in _TEXTS
         return sent is None or blank or (kind == "json" and is_json(value, sent))
     return _JUDGES[kind](value, sent)
+
+
+def harmless(shown: str) -> bool:
+    """Tell whether a screen shows it and obeys nothing in it."""
+    commands = {c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
+    assert not commands - {"\u200c", "\u200d", "\n"}, commands
+    return True
