@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyapi_async import (
-    Bookmark,
     DecodeError,
     KeyAPIError,
     Page,
-    RecordStream,
     ResponseError,
 )
 from keyapi_async.records.codec import kinds_of
@@ -25,7 +23,6 @@ from tests.hostile.documents import (
     SCALARS,
     TEXTS,
     Endpoint,
-    Wire,
     any_json,
     literals,
     outcome,
@@ -132,20 +129,6 @@ def test_a_number_that_is_no_id_is_never_one(endpoint: Endpoint, value: bytes) -
 
 
 @every_endpoint
-def test_a_field_left_out_is_none_or_names_itself(endpoint: Endpoint) -> None:
-    async def main() -> None:
-        for name in endpoint.fields:
-            row = literals(endpoint.example)
-            del row[name]
-            found = await outcome(success(row_text(row)), endpoint)
-            judge(found, endpoint, [row_text(row)], name)
-            assert isinstance(found, Page)
-            assert bool(found.rejects) is endpoint.fields[name].required
-
-    virtual.run(main)
-
-
-@every_endpoint
 def test_what_is_no_object_is_no_row(endpoint: Endpoint) -> None:
     values = [value for value in [*SCALARS, *TEXTS, *NESTED] if not value.startswith(b"{")]
     found = read(success(*values), endpoint)
@@ -196,20 +179,3 @@ def test_an_undocumented_number_beyond_64_bits_is_the_nearest_float(
     (new,) = found.records[0].extra.values()
     assert type(new) is float
     assert new == float(value)
-
-
-async def test_a_stream_stands_behind_each_bad_row_and_loses_none() -> None:
-    endpoint = ENDPOINTS[0]
-    good = literals(endpoint.example)
-    texts = [row_text(good | {"user_id": value}) for value in (b'"1"', b"1.5", b"2", b"{}", b'"3"')]
-    api = Wire(success(*texts)).client()
-    stream: RecordStream[Any] = api.iter_records(endpoint.path, {}, endpoint.record)
-    seen: list[object] = []
-    for good_one in (True, False, True, False, True):
-        if good_one:
-            seen.append((await anext(stream)).user_id)
-        else:
-            with pytest.raises(DecodeError, match=r"^user_id: ") as caught:
-                await anext(stream)
-            seen.append(caught.value.bookmark)
-    assert seen == ["1", Bookmark(1, 1), "2", Bookmark(1, 3), "3"]
