@@ -21,8 +21,8 @@ from keyapi_async.sandbox import Fault, Faults, Sandbox
 
 PATH = "/v1/tiktok/product/creators/analytics"
 CONCURRENCY = 8
-RATES = {"429": 0.002, "500": 0.02, "reset": 0.02, "truncate": 0.02, "bad_json": 0.01}
-LOST = {Fault.RESET, Fault.TRUNCATE, Fault.BAD_JSON}
+RATES = {"429": 0.002, "500": 0.02, "reset": 0.02, "truncate": 0.02}
+LOST = {Fault.RESET, Fault.TRUNCATE}
 
 
 async def started(box: Sandbox, file: Path, ids: Sequence[str]) -> Process:
@@ -128,14 +128,14 @@ class Look:
         return times
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.exhaustive)])
 async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(
     tmp_path: Path, kills: int
 ) -> None:
     """The first reading is killed, and those that follow; all the while others look on."""
     dice, file = random.Random(kills), tmp_path / "a.db"
     async with Sandbox(latency=0.05, faults=Faults(rates=RATES)) as box:
-        ids = box.product_ids(40)
+        ids = box.product_ids(24)
         lists = {
             one: [str(row["user_id"]) for row in box.rows(PATH, product_id=one)] for one in ids
         }
@@ -157,12 +157,12 @@ async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(
                 assert known.isdisjoint(pages), "the ledger had it"
                 if not number:
                     told = await ended(await started(box, file, ids))
-                    assert told[:3] == ["40", "0", "0"]
+                    assert told[:3] == ["24", "0", "0"]
                     look.begun = False
                 known, begin = known_pages(file), len(box.requests)
                 process = await started(box, file, ids)
             async with asyncio.timeout(30):  # nobody holds it up
-                assert (await ended(process))[:3] == ["40", "0", "0"]
+                assert (await ended(process))[:3] == ["24", "0", "0"]
         finally:
             look.over.set()
             times = await asyncio.gather(*looks)
