@@ -23,10 +23,6 @@ from keyapi_async.harvest.file import RunLock
 from tests.harvest import shop
 
 COUNT = "SELECT json_array(count(*), min(fetched_at) IS NOT NULL) FROM records"
-MODULE = (
-    "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
-    f"print(db.execute({COUNT!r}).fetchone()[0])"
-)
 OURS = """
 import asyncio, json, sys
 from keyapi_async.harvest import Harvest
@@ -72,7 +68,6 @@ def by_polars(file: Path) -> int:
 
 READERS: dict[str, Callable[[Path], int]] = {
     "ours": other_process(sys.executable, "-c", OURS, "FILE"),
-    "the sqlite3 module": other_process(sys.executable, "-c", MODULE, "FILE"),
     "the sqlite3 command": other_process("sqlite3", "FILE", COUNT),
     "pandas": by_pandas,
     "polars": by_polars,

@@ -172,9 +172,3 @@ def test_a_row_nested_deep_ends_nothing(cls: type, tmp_path: Path) -> None:
     # Inside of a column of its own, where there is no class, a level more fits than in extra.
     assert (found.failed, found.rejects) == (0, 2 if cls is dict else 3)
     assert len(found.view) == len(found.cells) == len(found.lines) == 7 - found.rejects
-
-
-@pytest.mark.parametrize("text", [rb'"\ud800"', rb'"\udc00\ud800"', b'"\xed\xa0\x80"', b'"\xff"'])
-def test_half_a_letter_is_no_answer_and_loses_no_other_row(text: bytes, tmp_path: Path) -> None:
-    row = literals(DOCUMENTED[RECORDS[0]]) | {"region": text}
-    assert given(tmp_path, RECORDS[0], row_text(row)).failed == 1

@@ -129,27 +129,6 @@ def test_a_number_that_is_no_id_is_never_one(endpoint: Endpoint, value: bytes) -
 
 
 @every_endpoint
-def test_what_is_no_object_is_no_row(endpoint: Endpoint) -> None:
-    values = [value for value in [*SCALARS, *TEXTS, *NESTED] if not value.startswith(b"{")]
-    found = read(success(*values), endpoint)
-    assert isinstance(found, Page)
-    errors = [reject.error for reject in found.rejects]
-    assert [error.field for error in errors] == [None] * len(values)
-    assert all(str(error).isprintable() and len(str(error)) < 600 for error in errors)
-
-
-@every_endpoint
-def test_of_a_field_sent_twice_the_last_counts_as_everywhere(endpoint: Endpoint) -> None:
-    """JSON leaves it open; every common reader takes the last one, and so does this."""
-    good = literals(endpoint.example)
-    for name in endpoint.fields:
-        value = good[name]
-        twice = row_text([(name, b'"first"'), *good.items(), (name, b"[]"), (name, value)])
-        once = read(success(row_text(good)), endpoint)
-        assert read(success(twice), endpoint) == once
-
-
-@every_endpoint
 @pytest.mark.parametrize(
     "name", ["", "no_field", "extra", "rank", "list_user_id", "__class__", "\0"]
 )
