@@ -2,11 +2,11 @@
 
 The sandbox serves from a second process, and spoils a share of its answers in every way that leaves
 the rows as they are: refusals, resets, truncations, hangs, answers that are no JSON, odd types and
-so on. One client reads from it by streams with prefetch and by a fan-out at once. The rows are
-compared with the sandbox's by their number and by a checksum that knows no order, the meter with
-the bill. The exit code is 1 where a promise is broken.
+so on. One client reads ten endpoints (paged, single calls, ids in tens) by streams with prefetch
+and by a fan-out at once. The rows are compared with the sandbox's by their number and by a checksum
+that knows no order, the meter with the bill. The exit code is 1 where a promise is broken.
 
-    python -m benchmarks.soak [--pages 200000] [--faults 0.05] [--minutes 10]
+    python -m benchmarks.soak [--pages 300000] [--faults 0.05] [--minutes 30]
 """
 
 import argparse
@@ -16,28 +16,34 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import attrs
 
-from benchmarks.serving import PATH as CREATORS
-from keyapi_async import (
-    Bookmark,
-    KeyAPI,
-    KeyAPIError,
-    ProductCreator,
-    RecordStream,
-    RetryPolicy,
-    fan_out,
-)
+from keyapi_async import Bookmark, KeyAPI, KeyAPIError, RecordStream, RetryPolicy, fan_out
+from keyapi_async.api import endpoints
+from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.records.codec import kinds_of
 from keyapi_async.sandbox import Faults, Sandbox, Service
 from keyapi_async.sandbox.faults import Fault
 
 STREAMS, PREFETCH, CONCURRENCY = 8, 4, 40
-LANES = STREAMS * (PREFETCH + 1) + CONCURRENCY
-"""Requests in flight at most."""
+IN_FLIGHT = STREAMS * (PREFETCH + 1) + CONCURRENCY
+"""Requests at most."""
+
+Key = str | tuple[str, ...]
+Row = dict[str, Any]
+READ = (
+    *("product creators", "product videos", "product reviews", "product livestreams"),
+    *("influencer videos", "shop creators", "shop detail"),
+    *("product detail", "influencer detail", "video products"),  # ids in tens
+)
+KEYS = 1000
+"""Lists of each endpoint, or of those that take ids in tens, a fifth as many, of 25 ids each."""
 
 SPARED = {
     *(Fault.UNAUTHORIZED, Fault.QUOTA, Fault.QUOTA_500),  # they would end the run
@@ -67,6 +73,60 @@ def serve(parent: Connection, rate: float) -> None:
     asyncio.run(main())
 
 
+@attrs.frozen(eq=False)
+class Lists:
+    """The lists of one endpoint that are read.
+
+    Attributes:
+        fields: what the checksum is made of: whatever no fault writes in another way.
+    """
+
+    endpoint: Endpoint
+    keys: Sequence[Key]
+    fields: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """The endpoint's."""
+        return f"{self.endpoint.resource} {self.endpoint.name}"
+
+    def open(self, api: KeyAPI, key: Key, **paging: Any) -> RecordStream[Any]:
+        """Make the stream of a list."""
+        opened = getattr(getattr(api.tiktok, self.endpoint.resource), self.endpoint.method)
+        stream: RecordStream[Any] = opened(**{self.endpoint.key[0]: key}, **paging)
+        return stream
+
+    def checksum(self, value: Callable[[str], object]) -> int:
+        """Give the share of a row, told by its values."""
+        return hash((self.name, *(str(value(name)).strip() for name in self.fields)))
+
+    def rows(self, box: Service, key: Key) -> list[Row]:
+        """List what the sandbox has of a list."""
+        name, path = self.endpoint.key[0], self.endpoint.path
+        if isinstance(key, str):
+            return box.rows(path, **{name: key})
+        tens = (",".join(key[n : n + 10]) for n in range(0, len(key), 10))
+        return [row for ten in tens for row in box.rows(path, **{name: ten})]
+
+
+def _lists(box: Service) -> list[Lists]:
+    known = {f"{one.resource} {one.name}": one for one in endpoints()}
+    some: dict[str, Callable[[int], list[str]]] = {
+        "product": box.product_ids,
+        "user": box.user_ids,
+        "seller": box.seller_ids,
+        "video": box.video_ids,
+    }
+    made = []
+    for endpoint in map(known.__getitem__, READ):
+        name, _, many = endpoint.key[0].partition("_id")
+        ids = some[name](5 * KEYS if many else KEYS)
+        groups = [tuple(ids[n : n + 25]) for n in range(0, len(ids), 25)]
+        fields = [n for n, kind in kinds_of(endpoint.record).items() if kind.passes in {str, int}]
+        made.append(Lists(endpoint, groups if many else ids, fields[:6]))
+    return made
+
+
 @attrs.define
 class Soak:
     """What is read, by whom, and how it goes."""
@@ -75,52 +135,53 @@ class Soak:
     pages: int
     until: float
     box: Service = attrs.field(factory=Service)
-    drawn: list[str] = attrs.field(factory=list)
+    drawn: Counter[tuple[Lists, Key]] = attrs.field(factory=Counter)
     rows: int = 0
     checksum: int = 0
     errors: int = 0
     samples: list[tuple[int, float, int, int]] = attrs.field(factory=list)
 
-    def keys(self) -> Iterator[str]:
-        """Give products until the pages are enough or the time is over; all readers share it."""
-        for product_id in _products(self.box):
+    def keys(self) -> Iterator[tuple[Lists, Key]]:
+        """Give lists until the pages are enough or the time is over; all readers share it."""
+        every = [zip(itertools.repeat(one), itertools.cycle(one.keys)) for one in _lists(self.box)]
+        for drawn in itertools.chain.from_iterable(zip(*every, strict=False)):
             if self.api.credits.spent >= self.pages or time.monotonic() >= self.until:
                 return
-            self.drawn.append(product_id)
-            yield product_id
+            self.drawn[drawn] += 1
+            yield drawn
 
-    def take(self, creator: ProductCreator) -> None:
+    def take(self, lists: Lists, record: object) -> None:
         """Count a row."""
         self.rows += 1
-        self.checksum += hash(
-            (creator.product_id, creator.user_id, creator.nick_name, creator.total_followers_cnt)
-        )
+        self.checksum += lists.checksum(lambda name: getattr(record, name))
 
-    async def by_streams(self, keys: Iterator[str]) -> None:
+    async def by_streams(self, keys: Iterator[tuple[Lists, Key]]) -> None:
         """Read one list after the other; an error is gone on behind."""
-        for key in keys:
-            async with self.api.tiktok.product.iter_creators(key, prefetch=PREFETCH) as stream:
+        for lists, key in keys:
+            single = lists.endpoint.pages is None and isinstance(key, str)
+            ahead = {} if single else {"prefetch": PREFETCH}
+            async with lists.open(self.api, key, **ahead) as stream:
                 while True:
                     try:
-                        async for creator in stream:
-                            self.take(creator)
+                        async for record in stream:
+                            self.take(lists, record)
                         break
                     except KeyAPIError:
                         self.errors += 1
 
-    async def by_fan_out(self, keys: Iterator[str]) -> None:
+    async def by_fan_out(self, keys: Iterator[tuple[Lists, Key]]) -> None:
         """Read many lists at once; those that fail are taken up at their bookmarks."""
-        marks: dict[str, Bookmark | None] = {}
+        marks: dict[tuple[Lists, Key], Bookmark | None] = {}
 
-        def open_stream(key: str) -> RecordStream[ProductCreator]:
-            return self.api.tiktok.product.iter_creators(key, start=marks.get(key))
+        def open_stream(one: tuple[Lists, Key]) -> RecordStream[Any]:
+            return one[0].open(self.api, one[1], start=marks.get(one))
 
         while True:
             async with fan_out(
                 keys, open_stream, concurrency=CONCURRENCY, on_error="collect"
             ) as results:
-                async for _, creator in results:
-                    self.take(creator)
+                async for (lists, _), record in results:
+                    self.take(lists, record)
             self.errors += len(results.failures)
             if not results.failures:
                 return
@@ -159,19 +220,11 @@ class Soak:
     def wanted(self) -> tuple[int, int]:
         """Give the number and the checksum of the rows that the sandbox has for what was drawn."""
         rows = checksum = 0
-        for key in self.drawn:
-            for row in self.box.rows(CREATORS, product_id=key):
-                rows += 1
-                names = ("product_id", "user_id", "nick_name", "total_followers_cnt")
-                checksum += hash(tuple(row[name] for name in names))
+        for (lists, key), times in self.drawn.items():
+            for row in lists.rows(self.box, key):
+                rows += times
+                checksum += times * lists.checksum(row.get)
         return rows, checksum
-
-
-def _products(box: Service) -> Iterator[str]:
-    """List the products of the sandbox, and after them any other ids: they have lists, too."""
-    known = box.product_ids(9_600)
-    yield from known
-    yield from (str(int(max(known)) + number) for number in itertools.count(1))
 
 
 def _resident() -> float:
@@ -203,9 +256,9 @@ async def soak(url: str, key: str, pages: int, minutes: float) -> tuple[Soak, li
         print(f"memory grew by {grown:.1f} MiB after the first quarter")
         if grown > MAY_GROW:
             broken.append(f"memory grew by {grown:.1f} MiB")
-    if any(tasks > idle_tasks + 2 * LANES for _, _, tasks, _ in run.samples):
+    if any(tasks > idle_tasks + 2 * IN_FLIGHT for _, _, tasks, _ in run.samples):
         broken.append("tasks pile up")
-    if any(sockets > idle_sockets + 2 * LANES for *_, sockets in run.samples):
+    if any(sockets > idle_sockets + 2 * IN_FLIGHT for *_, sockets in run.samples):
         broken.append("sockets pile up")
     return run, broken
 
@@ -213,9 +266,9 @@ async def soak(url: str, key: str, pages: int, minutes: float) -> tuple[Soak, li
 def main() -> int:
     """Soak, print what came of it, and say whether every promise was kept."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pages", type=int, default=200_000)
+    parser.add_argument("--pages", type=int, default=300_000)
     parser.add_argument("--faults", type=float, default=0.05, help="share of spoilt answers")
-    parser.add_argument("--minutes", type=float, default=10.0, help="begin no list after that")
+    parser.add_argument("--minutes", type=float, default=30.0, help="begin no list after that")
     args = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -230,7 +283,8 @@ def main() -> int:
     spent, uncertain = run.api.credits.spent, run.api.credits.uncertain
     stats = run.api.stats
     rows, checksum = run.wanted()
-    print(f"{len(run.drawn):,} lists, {stats.requests:,} requests, {faults:,} of them struck")
+    lists = run.drawn.total()
+    print(f"{lists:,} lists, {stats.requests:,} requests, {faults:,} of them struck")
     same = run.checksum == checksum
     print(f"rows {run.rows:,}, the sandbox's {rows:,}, checksums {'equal' if same else 'differ'}")
     print(f"credits {spent:,} spent and {uncertain:,} uncertain, billed {billed:,}")

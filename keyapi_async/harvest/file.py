@@ -185,7 +185,8 @@ def _check(file: Path, db: sqlite3.Connection, size: int) -> None:
             f"was written by {age} keyapi-async: its format is {version}, and this one reads"
             f" {FORMAT}; use that version, or another file",
         )
-    if size and size < _pragma(db, "page_count") * _pragma(db, "page_size"):
+    is_short = size < _pragma(db, "page_count") * _pragma(db, "page_size")
+    if size and is_short and size == bytes_of(file):  # else a run has begun meanwhile
         raise LedgerError(file, _REASONS[sqlite3.SQLITE_CORRUPT])
 
 

@@ -176,12 +176,12 @@ class Ledger:
             insert = "INSERT OR IGNORE INTO known_id VALUES (?)"
             return [one for one in ids if self._db.execute(insert, (one,)).rowcount]
 
-    def finish(self, stale: int | None) -> Progress:
+    def finish(self, max_age: float | None) -> Progress:
         """Commit the lists; failed ones will be tried again.
 
         Args:
-            stale: lists whose last complete reading is older than this Unix time are read again;
-                None for no list.
+            max_age: lists whose last complete reading is more seconds ago are read again; None for
+                no list. So are those from as far in the future: a clock was wrong.
         """
         with self._undone():
             self._db.execute(
@@ -189,8 +189,8 @@ class Ledger:
             )
             self._db.execute(
                 "UPDATE list SET state = ?, reading = reading + 1, page_num = 1"
-                " WHERE state = ? AND read_at < ?",
-                (State.LEFT, State.DONE, stale),
+                " WHERE state = ? AND abs(? - read_at) > ?",
+                (State.LEFT, State.DONE, int(time.time()), max_age),
             )
             done, failed, left = count_lists(self._db)
             self._db.execute("COMMIT")

@@ -1,7 +1,6 @@
 """Plans a run: every key is opened, so checked, and written down before a credit is spent."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -76,8 +75,8 @@ class Plan:
             if self.template is None:
                 return Progress(done=0, failed=0, left=0)
             await self._flush(last=True)
-            stale = None if max_age is None else int(time.time() - max_age.total_seconds())
-            return await self._thread.call(self._ledger.finish, stale)
+            most = None if max_age is None else max_age.total_seconds()
+            return await self._thread.call(self._ledger.finish, most)
         except BaseException:
             await self._thread.call(self._ledger.abandon)
             raise

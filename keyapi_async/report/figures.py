@@ -308,7 +308,7 @@ class Figures(Reading):
 def _number(measure: Field) -> str:
     """Write a measure in SQL; what is too large to be meant is left out, and spoils no sum."""
     name = quoted(measure.name)
-    return f"iif(abs({name}) < 1e100, {name} * 1.0, NULL)"
+    return f"iif(abs({name} * 1.0) < 1e100, {name} * 1.0, NULL)"  # abs(-2**63) is an error
 
 
 def _seconds(day: str) -> float:

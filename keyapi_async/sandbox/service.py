@@ -198,7 +198,7 @@ class Service:
         if self.credits is not None and self.billed + operation.credits > self.credits:
             raise RefusedError(*REFUSALS[Fault.QUOTA])
         if operation.paging == "page_limit":
-            data = _hashtags(int(params["page"]), int(params["limit"]))
+            data = _hashtags(int(params["page"]), int(params["limit"]), fault)
         else:
             found = self._list(operation, params)
             size = int(params.get("page_size", params.get("size", len(found))))
@@ -232,9 +232,12 @@ class Service:
         )
 
 
-def _hashtags(page: int, size: int) -> dict[str, object]:
+def _hashtags(page: int, size: int, fault: Fault | None) -> dict[str, object]:
     """The data of the one path that pages by `page` and `limit`."""
     ranks = range(1, _HASHTAGS + 1)[(page - 1) * size : page * size]
     rows = [{"hashtag_id": f"{7000 + n}", "hashtag_name": f"tag{n}", "rank": n} for n in ranks]
     paging = {"page": page, "size": size, "total": _HASHTAGS, "has_more": page * size < _HASHTAGS}
-    return {"data": {"list": rows, "pagination": paging}}
+    data = misshapen(fault, rows)
+    if data.get("data") is None:
+        return data
+    return {"data": {"list": data["data"], "pagination": paging}}

@@ -14,6 +14,7 @@ from tests.docs.pages import CHINESE, PAGES, README, ROOT, code_of, prose, text_
 
 START = ROOT / "docs" / "start.md"
 COSTS = ROOT / "docs" / "cost.md"
+THREATS = ROOT / "docs" / "threats.md"
 CITED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 LINK = re.compile(r"!?\[[^]]*\]\(([^)#][^)]*)\)")
 
@@ -74,7 +75,10 @@ def test_tests_that_are_named_as_proof_exist() -> None:
     named = set(cited())
     assert len(named) > 20
     for file, test in named:
-        assert f"def {test}" in text_of(ROOT / file), (file, test)
+        assert (f"def {test}(" if test else "") in text_of(ROOT / file), (file, test)
+    _, _, *threats = [line for line in text_of(THREATS).split("\n") if line.startswith("|")]
+    assert threats
+    assert [line for line in threats if not CITED.search(line)] == []
 
 
 def test_the_table_of_costs_is_what_estimate_says(

@@ -18,11 +18,7 @@ from keyapi_async.sandbox.faults import Fault
 from keyapi_async.sandbox.windows import Window
 from tests import virtual
 from tests.faults import (
-    CREATORS,
     ILLS,
-    PREFETCH,
-    READERS,
-    Phase,
     Ring,
     Ward,
     in_pairs,
@@ -30,6 +26,8 @@ from tests.faults import (
     see_credits,
     see_rows,
 )
+from tests.faults.kinds import CREATORS, LIST, Phase
+from tests.faults.readers import PREFETCH, READERS
 from tests.gates import worst_second
 from tests.harvest import shop
 
@@ -48,7 +46,7 @@ def course(fault: Fault, name: str, folder: Path) -> list[object]:
     """Read everything through a fault; give all that happened, and when."""
     random.seed(1)
     folder.mkdir()
-    service = Ward(fault, Phase.MIDDLE.page, 2)
+    service = Ward(fault, LIST.struck(Phase.MIDDLE), 2)
 
     async def main() -> list[object]:
         ring = Ring(service)
@@ -147,7 +145,8 @@ async def leap(after: float) -> None:
 def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
     fault: Fault, after: float, name: str, tmp_path: Path
 ) -> None:
-    service, ill = Ward(fault, Phase.MIDDLE.page, max(1, ILLS[fault].tries - 1)), ILLS[fault]
+    ill = ILLS[fault]
+    service = Ward(fault, LIST.struck(Phase.MIDDLE), max(1, ill.tries - 1))
 
     async def main() -> None:
         ring = Ring(service)
@@ -161,7 +160,7 @@ def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
         await read_all(reader, service, Phase.MIDDLE, 0.0, lambda: None)
         await suspension
         ring.idle()
-        see_rows(reader, fault, Phase.MIDDLE.page)
+        see_rows(reader, service)
         # Whatever was on its way when the machine fell asleep is lost, and may have been billed.
         see_credits(reader, service, ill, cut=True, more=1 + PREFETCH)
         assert asyncio.get_running_loop().time() < HOUR + 60

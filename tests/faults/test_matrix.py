@@ -13,8 +13,6 @@ from tests.faults import (
     FOR_EVER,
     ILLS,
     PATIENCE,
-    READERS,
-    Phase,
     Ring,
     Ward,
     in_pairs,
@@ -23,6 +21,8 @@ from tests.faults import (
     see_errors,
     see_rows,
 )
+from tests.faults.kinds import KINDS, LIST, Phase
+from tests.faults.readers import READERS, HarvestReader
 from tests.harvest import shop
 
 MOMENTS = (0.005, 0.4)
@@ -37,13 +37,17 @@ class Cell(NamedTuple):
     lasts: bool
     moment: float
     reader_name: str
+    kind_name: str
 
 
+SINGLE = {Phase.FIRST, Phase.CANCELLED, Phase.LEFT}
+"""All that can be told apart of a list that is one call; nothing is fetched ahead there."""
 CELLS = [
-    Cell(fault, phase, lasts, moment, reader)
-    for fault, reader, phase, lasts in product(ILLS, READERS, Phase, (False, True))
+    Cell(fault, phase, lasts, moment, reader, kind)
+    for fault, reader, phase, lasts, kind in product(ILLS, READERS, Phase, (False, True), KINDS)
     for moment in (MOMENTS if phase is Phase.CANCELLED else MOMENTS[:1])
     if lasts or ILLS[fault].tries > 1
+    if kind != "single calls" or (phase in SINGLE and "prefetch" not in reader)
 ]
 
 
@@ -53,19 +57,29 @@ def test_the_matrix_knows_every_fault() -> None:
 
 @pytest.mark.parametrize(Cell._fields, in_pairs(CELLS))
 def test_a_fault_costs_no_row_and_no_credit_but_its_own(
-    *, fault: Fault, phase: Phase, lasts: bool, moment: float, reader_name: str, tmp_path: Path
+    *,
+    fault: Fault,
+    phase: Phase,
+    lasts: bool,
+    moment: float,
+    reader_name: str,
+    kind_name: str,
+    tmp_path: Path,
 ) -> None:
-    ill = ILLS[fault]
+    ill, kind = ILLS[fault], KINDS[kind_name]
     times = (ill.tries or FOR_EVER) if lasts else ill.tries - 1
-    service = Ward(fault, phase.page, times)
+    service = Ward(fault, kind.struck(phase), times)
 
     async def main() -> None:
         ring = Ring(service)
-        reader = READERS[reader_name](ring.api, tmp_path)
+        reader = READERS[reader_name](ring.api, tmp_path, kind)
+        if isinstance(reader, HarvestReader):
+            reader.patient = phase is not Phase.FIRST or len(reader.keys) > 1
         reader.pause = {Phase.AHEAD: 30.0, Phase.LEFT: 0.004}.get(phase, 0.0)
         await read_all(reader, service, phase, moment, ring.idle)
-        see_rows(reader, fault, phase.page)
-        see_errors(reader, ill, int(lasts and reader.tells(ill)), exactly=not phase.cut)
+        see_rows(reader, service)
+        told = int(lasts and reader.tells(ill.error))
+        see_errors(reader, service, ill, told, exactly=not phase.cut)
         see_credits(reader, service, ill, cut=phase.cut)
         assert reader.longest <= PATIENCE
         assert phase.cut or times in {service.strikes, FOR_EVER}
@@ -83,13 +97,13 @@ LASTING = [fault for fault, ill in ILLS.items() if ill.tries == ATTEMPTS]
 def test_a_deadline_bounds_a_call_whatever_lasts(
     fault: Fault, name: str, deadline: float, tmp_path: Path
 ) -> None:
-    service, ill = Ward(fault, Phase.MIDDLE.page, ATTEMPTS), ILLS[fault]
+    service, ill = Ward(fault, LIST.struck(Phase.MIDDLE), ATTEMPTS), ILLS[fault]
 
     async def main() -> None:
         ring = Ring(service, deadline=deadline)
         reader = READERS[name](ring.api, tmp_path)
         await read_all(reader, service, Phase.MIDDLE, 0.0, ring.idle)
-        see_rows(reader, fault, Phase.MIDDLE.page)
+        see_rows(reader, service)
         # What a deadline cut short on its way there is uncertain, too.
         see_credits(reader, service, ill, cut=False, more=len(reader.errors))
         assert {type(error) for error in reader.errors} <= {ill.error, DeadlineExceededError}

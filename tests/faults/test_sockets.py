@@ -12,8 +12,6 @@ from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Fault
 from tests.faults import (
     ILLS,
-    READERS,
-    Phase,
     Ward,
     in_pairs,
     in_use,
@@ -23,6 +21,8 @@ from tests.faults import (
     see_rows,
     tasks_but_servers,
 )
+from tests.faults.kinds import LIST, Phase
+from tests.faults.readers import READERS
 
 WIRE = [
     Fault.RESET,
@@ -46,7 +46,7 @@ QUICK = RetryPolicy(attempts=3, initial=0.001)
 async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
     fault: Fault, phase: Phase, name: str, tmp_path: Path
 ) -> None:
-    service, ill = Ward(fault, phase.page, 1), ILLS[fault]
+    service, ill = Ward(fault, LIST.struck(phase), 1), ILLS[fault]
     timeout = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 10.0
     async with Sandbox() as box:
         box.answer = service.answer  # type: ignore[method-assign]
@@ -61,8 +61,8 @@ async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
             reader = READERS[name](api, tmp_path)
             reader.pause = 0.001 if phase is Phase.LEFT else 0.0
             await read_all(reader, service, phase, 0.002, idle)
-            see_rows(reader, fault, phase.page)
-            see_errors(reader, ill, int(ill.tries == 1), exactly=not phase.cut)
+            see_rows(reader, service)
+            see_errors(reader, service, ill, int(ill.tries == 1), exactly=not phase.cut)
             see_credits(reader, service, ill, cut=phase.cut)
             assert reader.longest < 5
         server: Any = getattr(box._runner, "server", None)

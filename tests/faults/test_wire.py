@@ -18,7 +18,9 @@ import trustme
 
 from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, RetryPolicy
 from keyapi_async.sandbox import Sandbox, Service
-from tests.faults import READERS, SICK, WANTED, in_use, tasks_but_servers
+from tests.faults import in_use, tasks_but_servers
+from tests.faults.kinds import LIST, SICK
+from tests.faults.readers import READERS
 from tests.servers import SUCCESS, Raw, http, raw, succeed
 
 QUICK = RetryPolicy(attempts=5, initial=0.001)
@@ -105,7 +107,7 @@ async def test_what_reached_nobody_is_told_costs_nothing_and_is_taken_up_again(
     assert loop.time() - begin < 5
     async with Sandbox() as box, client(box.url) as reader.api:
         assert await reader.read()
-        assert reader.rows == {key: WANTED[key] for key in reader.keys}
+        assert reader.rows == {key: LIST.wanted(key) for key in reader.keys}
         assert box.billed == reader.api.credits.spent
 
 
@@ -157,7 +159,7 @@ async def test_connections_closed_behind_an_answer_send_nothing_twice(prefetch: 
         writer.close()
 
     async with raw(talk) as server, client(server.url) as api:
-        assert await collected(api, prefetch) == WANTED[SICK]
+        assert await collected(api, prefetch) == LIST.wanted(SICK)
         assert set(line.bought.values()) == {1}
         assert len(server.heads) == line.service.billed
         # A request written into a closing connection may have been read, for all one knows.
@@ -183,7 +185,7 @@ async def test_a_kept_connection_that_dies_of_its_second_request_costs_that_one(
             writer.write(answer)
 
     async with raw(talk) as server, client(server.url) as api:
-        assert await collected(api, prefetch) == WANTED[SICK]
+        assert await collected(api, prefetch) == LIST.wanted(SICK)
         assert len(server.heads) == api.stats.requests == line.service.billed
         assert api.credits.spent + api.credits.uncertain == line.service.billed
         assert api.credits.spent >= 5
@@ -231,6 +233,6 @@ async def test_a_late_answer_is_given_to_nobody_else(
         await leaves(api, asked)
         assert (api.credits.spent, api.credits.uncertain) == (1, 1)
         assert not in_use(api)
-        assert await collected(api, prefetch) == WANTED[SICK]
+        assert await collected(api, prefetch) == LIST.wanted(SICK)
         assert len(server.heads) == api.stats.requests == line.service.billed
         assert api.credits.spent + api.credits.uncertain == line.service.billed

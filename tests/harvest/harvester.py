@@ -1,16 +1,20 @@
-"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids."""
+"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids, hours.
+
+Lists whose last complete reading is older than the hours are read again.
+"""
 
 # ruff: noqa: T201  # it tells its parent
 
 import asyncio
 import signal
 import sys
+from datetime import timedelta
 
 from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.harvest import Harvest
 
 
-async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
+async def main(url: str, ledger: str, concurrency: str, ids: str, hours: str) -> None:
     retry = RetryPolicy(attempts=6, initial=0.01, maximum=0.05)
     print("running", flush=True)
     async with (
@@ -20,7 +24,12 @@ async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, harvest.stop)
         read = api.tiktok.product.iter_creators
-        report = await harvest.run(ids.split(","), read, concurrency=int(concurrency))
+        report = await harvest.run(
+            ids.split(","),
+            read,
+            concurrency=int(concurrency),
+            max_age=timedelta(hours=float(hours)),
+        )
     print(report.done, report.failed, report.left, report.pages, report.stopped, flush=True)
 
 

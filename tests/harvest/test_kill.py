@@ -1,26 +1,34 @@
-"""Processes that are killed and signalled in the middle of a harvest, against a real server."""
+"""Processes that are killed and signalled in the middle of a harvest, and all who look on."""
 
 import asyncio
 import random
 import signal
+import sqlite3
+import subprocess
 import sys
+import threading
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
-KILLS = 10
-LOST = {Fault.RESET, Fault.TRUNCATE, Fault.BAD_JSON}
+PATH = "/v1/tiktok/product/creators/analytics"
+CONCURRENCY = 8
+RATES = {"429": 0.002, "500": 0.02, "reset": 0.02, "truncate": 0.02}
+LOST = {Fault.RESET, Fault.TRUNCATE}
 
 
-async def started(box: Sandbox, file: Path, concurrency: int, ids: Sequence[str]) -> Process:
+async def started(box: Sandbox, file: Path, ids: Sequence[str]) -> Process:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.harvest.harvester"),
-        *(box.url, str(file), str(concurrency), ",".join(ids)),
+        *(box.url, str(file), str(CONCURRENCY), ",".join(ids), "24"),
         cwd=Path(__file__).parents[2],
         stdout=PIPE,
     )
@@ -35,36 +43,138 @@ async def ended(process: Process) -> list[str]:
     return out.decode().split()
 
 
-async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(tmp_path: Path) -> None:
-    concurrency = 8
-    dice = random.Random(4)
-    file = tmp_path / "a.db"
-    rates = {"429": 0.002, "500": 0.02, "reset": 0.02, "truncate": 0.02, "bad_json": 0.01}
-    async with Sandbox(latency=0.05, faults=Faults(rates=rates)) as box:
-        ids = box.product_ids(120)
-        path = "/v1/tiktok/product/creators/analytics"
-        lists = [box.rows(path, product_id=one) for one in ids]
-        least = sum(len(rows) // 10 + 1 for rows in lists)
-        for _ in range(KILLS):
-            process = await started(box, file, concurrency, ids)
-            await asyncio.sleep(dice.uniform(0, 0.3))
-            process.kill()
-            assert await process.wait() == -signal.SIGKILL, "it was done before it was killed"
-        for _ in range(5):  # a list may fail in a run, and be taken up by the next
-            done, failed, left, *_ = await ended(await started(box, file, 64, ids))
-            if failed == "0":
-                break
-        assert (done, left) == ("120", "0")
+Lists: TypeAlias = Mapping[str, Sequence[str]]
+SHOWN = """
+SELECT list_product_id, user_id,
+    (strftime('%s') - strftime('%s', fetched_at) + 86400) / 172800 FROM records
+"""
+"""List, row, and how many readings ago it came, as each is two days older than the next."""
+
+
+def see_whole(rows: Sequence[tuple[str, str, int]], lists: Lists, *, begun: bool) -> None:
+    """See that each list is of one whole reading; of the first one, that it is whole pages."""
+    found = {one: list(many) for one, many in groupby(rows, lambda row: row[0])}
+    assert begun or found.keys() == lists.keys()
+    for one, many in found.items():
+        ids = [user_id for _, user_id, _ in many]
+        assert len({reading for *_, reading in many}) == 1
+        assert ids == lists[one] or (begun and len(ids) % 10 == 0 and ids == lists[one][: len(ids)])
+
+
+def known_pages(file: Path) -> set[tuple[str, str]]:
+    """List the pages of the readings under way; where none is, let two days go by."""
+    with closing(sqlite3.connect(file)) as db, db:
+        if db.execute("SELECT min(state) FROM list").fetchone() == (1,):
+            db.execute("UPDATE list SET read_at = read_at - 172800")
+            db.execute("UPDATE page SET fetched_at = fetched_at - 172800")
+            return set()
+        return set(
+            db.execute(
+                "SELECT list_product_id, CAST(page.page_num AS TEXT) FROM list"
+                " JOIN page ON page.list = list.id AND page.reading = list.reading"
+            )
+        )
+
+
+class Look:
+    """What readers do, over and over."""
+
+    def __init__(self, file: Path, lists: Lists) -> None:
+        self.file = file
+        self.lists = lists
+        self.begun = True
+        """Whether the first reading is under way."""
+        self.over = threading.Event()
+
+    def by_sqlite(self) -> None:
+        with closing(sqlite3.connect(self.file)) as db:
+            begun = self.begun
+            see_whole(db.execute(SHOWN).fetchall(), self.lists, begun=begun)
+
+    def by_a_long_transaction(self) -> None:
+        with closing(sqlite3.connect(self.file)) as db, db:
+            db.execute("BEGIN")
+            begun = self.begun
+            first = db.execute(SHOWN).fetchall()
+            see_whole(first, self.lists, begun=begun)
+            self.over.wait(0.3)
+            assert len(db.execute(SHOWN).fetchall()) == len(first)
+
+    def by_ours(self) -> None:
+        async def main() -> None:
+            begun = self.begun
+            async with Harvest.open(self.file, read_only=True) as harvest:
+                status = await harvest.status()
+                rows = [
+                    (row["product_id"], row["user_id"], 0) async for row in harvest.records(dict)
+                ]
+                see_whole(rows, self.lists, begun=begun)
+                done = await harvest.export(self.file.with_suffix(".csv"))
+                assert done.rows >= len(rows)
+                assert (await harvest.status()).pages >= status.pages
+
+        asyncio.run(main())
+
+    def by_status(self) -> None:
+        watch = (sys.executable, "-m", "keyapi_async", "status", str(self.file), "--watch")
+        told = subprocess.run(watch, check=False, capture_output=True, timeout=60)  # noqa: S603
+        assert told.returncode == 0, told.stderr.decode()
+
+    def until_it_is_over(self, look: Callable[["Look"], None]) -> int:
+        times = 0
+        while not self.over.is_set():
+            look(self)
+            times += 1
+        return times
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.exhaustive)])
+async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(
+    tmp_path: Path, kills: int
+) -> None:
+    """The first reading is killed, and those that follow; all the while others look on."""
+    dice, file = random.Random(kills), tmp_path / "a.db"
+    async with Sandbox(latency=0.05, faults=Faults(rates=RATES)) as box:
+        ids = box.product_ids(24)
+        lists = {
+            one: [str(row["user_id"]) for row in box.rows(PATH, product_id=one)] for one in ids
+        }
+        look = Look(file, {one: rows for one, rows in lists.items() if rows})
+        known: set[tuple[str, str]] = set()
+        begin = 0
+        process = await started(box, file, ids)
+        while len(box.requests) < 30:
+            await asyncio.sleep(0.001)
+        eyes = [Look.by_sqlite, Look.by_a_long_transaction, Look.by_ours, Look.by_status]
+        looks = [asyncio.create_task(asyncio.to_thread(look.until_it_is_over, eye)) for eye in eyes]
+        try:
+            for number in range(kills):
+                await asyncio.sleep(dice.uniform(0, 0.8))
+                process.kill()
+                await process.wait()
+                asked = box.requests[begin:]
+                pages = {(one.params["product_id"], one.params["page_num"]) for one in asked}
+                assert known.isdisjoint(pages), "the ledger had it"
+                if not number:
+                    told = await ended(await started(box, file, ids))
+                    assert told[:3] == ["24", "0", "0"]
+                    look.begun = False
+                known, begin = known_pages(file), len(box.requests)
+                process = await started(box, file, ids)
+            async with asyncio.timeout(30):  # nobody holds it up
+                assert (await ended(process))[:3] == ["24", "0", "0"]
+        finally:
+            look.over.set()
+            times = await asyncio.gather(*looks)
+        assert min(times) > 0
         billed = box.billed
-        assert (await ended(await started(box, file, 64, ids)))[3] == "0"
+        assert (await ended(await started(box, file, ids)))[3] == "0"
         assert box.billed == billed
         lost = sum(asked.billed and asked.fault in LOST for asked in box.requests)
-    async with Harvest.open(file) as harvest:
-        assert [row async for row in harvest.records(dict)] == [
-            row for rows in lists for row in rows
-        ]
-        assert (await harvest.status()).pages == least
-    assert billed <= least + lost + KILLS * concurrency
+    look.by_sqlite()
+    async with Harvest.open(file, read_only=True) as harvest:
+        pages_kept = (await harvest.status()).pages
+    assert pages_kept <= billed <= pages_kept + lost + kills * CONCURRENCY
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -73,7 +183,7 @@ async def test_a_signal_keeps_even_the_pages_in_flight(
 ) -> None:
     async with Sandbox(latency=0.03) as box:
         ids = box.product_ids(60)
-        process = await started(box, tmp_path / "a.db", 8, ids)
+        process = await started(box, tmp_path / "a.db", ids)
         while len(box.requests) < 40:
             await asyncio.sleep(0.001)
         process.send_signal(number)

@@ -6,21 +6,17 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
-import orjson
 import pytest
 
 from keyapi_async import (
     InfluencerRankField,
     KeyAPI,
-    PageLimit,
     RankType,
     RecordStream,
     SortType,
 )
 from keyapi_async.api import endpoints
-from keyapi_async.call.wire import Answer, Request
 from keyapi_async.harvest import Harvest, HarvestReport
 from keyapi_async.sandbox import Service
 from tests import virtual
@@ -140,42 +136,3 @@ def test_options_and_shared_parameters_go_along(tmp_path: Path) -> None:
     assert creators[0].done == 3
     for asked in service.requests:
         assert (asked.params["sort_type"], asked.page_size) == ("0", 7)
-
-
-class Trending:
-    """Lists by page and limit, which say themselves where they end."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-
-    async def send(self, request: Request, within: float) -> Answer:
-        query = dict(parse_qsl(request.query))
-        self.asked.append((query["page"], query["limit"]))
-        page, size = int(query["page"]), int(query["limit"])
-        rows = [{"tag": f"#{n}", "views": n} for n in range((page - 1) * size, page * size)]
-        data = {"list": rows, "pagination": {"has_more": page < 3}}
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
-
-    async def close(self) -> None:
-        return
-
-
-@shop.virtually
-async def test_lists_by_page_and_limit_of_any_path(tmp_path: Path) -> None:
-    server = Trending()
-    api = virtual.client(server, qps=1e5)
-    async with Harvest.open(tmp_path / "a.db") as harvest:
-        report = await harvest.run(
-            ["US", "MY"],
-            lambda region: api.iter_records(
-                "/v1/tiktok/trending/hashtags",
-                {"region": region},
-                rows="data.list",
-                pages=PageLimit(),
-                page_size=50,
-            ),
-        )
-        assert (report.done, report.pages, report.rows) == (2, 6, 300)
-        assert [one async for one in harvest.values("views")] == list(range(150))
-        assert [one async for one in harvest.values("list_region")] == ["US", "MY"]
-    assert set(server.asked) == {("1", "50"), ("2", "50"), ("3", "50")}

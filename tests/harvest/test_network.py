@@ -8,26 +8,11 @@ from pathlib import Path
 import pytest
 
 from keyapi_async import RetryPolicy
-from keyapi_async.errors import AttemptTimeoutError, TransportError
+from keyapi_async.errors import TransportError
 from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
-from tests import virtual
 from tests.harvest import shop
 
 ONCE = RetryPolicy(attempts=1)
-
-
-class Nowhere:
-    """An address where nobody answers."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    async def send(self, request: object, within: float) -> AttemptTimeoutError:
-        self.asked += 1
-        return AttemptTimeoutError("no whole answer within 30 s")
-
-    async def close(self) -> None:
-        return
 
 
 @pytest.mark.parametrize("lists", [2, 1000])
@@ -52,16 +37,6 @@ async def test_without_a_network_a_run_ends_with_one_clear_sentence(
         assert (report.stopped, report.failed, report.left, report.spent) == (1, 0, lists, 0)
         server.offline = False
         assert (await harvest.run(server.ids, read)).done == lists
-
-
-@shop.virtually
-async def test_an_address_where_nobody_answers_ends_a_run_too(tmp_path: Path) -> None:
-    nowhere = Nowhere()
-    api = virtual.client(nowhere, qps=1e5, retry=ONCE)
-    async with Harvest.open(tmp_path / "a.db") as harvest:
-        with pytest.raises(HarvestStoppedError, match=r"no connection .*no whole answer"):
-            await harvest.run(range(100), api.tiktok.product.iter_creators, concurrency=2)
-    assert nowhere.asked <= 4
 
 
 @shop.virtually

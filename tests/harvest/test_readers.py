@@ -17,15 +17,12 @@ import pandas as pd  # type: ignore[import-untyped]  # it has no types
 import polars as pl
 import pytest
 
+import keyapi_async.harvest.file
 from keyapi_async.harvest import Harvest, LedgerError, Progress
 from keyapi_async.harvest.file import RunLock
 from tests.harvest import shop
 
 COUNT = "SELECT json_array(count(*), min(fetched_at) IS NOT NULL) FROM records"
-MODULE = (
-    "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
-    f"print(db.execute({COUNT!r}).fetchone()[0])"
-)
 OURS = """
 import asyncio, json, sys
 from keyapi_async.harvest import Harvest
@@ -71,7 +68,6 @@ def by_polars(file: Path) -> int:
 
 READERS: dict[str, Callable[[Path], int]] = {
     "ours": other_process(sys.executable, "-c", OURS, "FILE"),
-    "the sqlite3 module": other_process(sys.executable, "-c", MODULE, "FILE"),
     "the sqlite3 command": other_process("sqlite3", "FILE", COUNT),
     "pandas": by_pandas,
     "polars": by_polars,
@@ -151,6 +147,32 @@ async def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path
         os.seteuid(user)
         folder.chmod(0o755)
     assert list(folder.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@shop.virtually
+async def test_a_run_that_writes_while_a_ledger_is_opened_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, read_only: bool
+) -> None:
+    file = tmp_path / "a.db"
+    server = shop.Shop(shop.products(35))
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+    measure = keyapi_async.harvest.file._size
+    with contextlib.ExitStack() as opened:
+
+        def measured(path: Path) -> int:
+            size = measure(path)
+            db = opened.enter_context(contextlib.closing(sqlite3.connect(path)))
+            with db:
+                db.execute("CREATE TABLE IF NOT EXISTS more (blob)")
+                db.execute("INSERT INTO more VALUES (zeroblob(100000))")
+            return size
+
+        monkeypatch.setattr("keyapi_async.harvest.file._size", measured)
+        async with Harvest.open(file, read_only=read_only) as harvest:
+            monkeypatch.undo()
+            assert len(await shop.rows_in(harvest)) == 35
 
 
 def test_who_looks_whether_a_run_is_under_way_keeps_none_from_beginning(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """When a page came, lists that are read again, and a clock that is wrong."""
 
-import asyncio
 import csv
 import json
 import sqlite3
@@ -8,7 +7,6 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
@@ -88,61 +86,29 @@ async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
     assert cells == [f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in typed]
 
 
+@pytest.mark.parametrize("jump", [-5 * 3600, 7 * 3600, -500_000, 300_000_000])
 @shop.virtually
-async def test_a_kill_in_a_second_reading_keeps_the_first_until_the_new_end(
-    tmp_path: Path, clock: Clock
-) -> None:
-    server = shop.Shop(shop.products(35))
-    file = tmp_path / "a.db"
-
-    async def seen() -> list[Any]:
-        async with Harvest.open(file, read_only=True) as harvest:
-            return await shop.rows_in(harvest)
-
-    read = server.client().tiktok.product.iter_creators
-    async with Harvest.open(file) as harvest:
-        await harvest.run(server.ids, read)
-    first = await seen()
-    server.strange = {("100", 0): shop.creator("100", 0) | {"total_followers_cnt": 77}}
-    clock.now += 90_000
-    async with Harvest.open(file) as harvest:
-        work = asyncio.create_task(harvest.run(server.ids, read, max_age=DAY))
-        while (await harvest.status()).pages < 6:
-            await asyncio.sleep(0.01)
-        killed = shop.killed(file, tmp_path / "killed.db")
-        work.cancel()
-        await asyncio.wait((work,))
-    file, billed = killed, server.billed
-    assert await seen() == first
-    assert times_in(file) == {"2026-01-01T12:00:00Z": 35}
-    assert times_in(file, "snapshots")["2026-01-02T13:00:00Z"] == 20
-    async with Harvest.open(file) as harvest:
-        report = await harvest.run(server.ids, read, max_age=DAY)
-        assert (report.requests, server.billed) == (2, billed + 2)
-    again = await seen()
-    assert again[0]["total_followers_cnt"] == 77
-    assert again[1:] == first[1:]
-
-
-@shop.virtually
-async def test_a_clock_that_jumps_back_loses_nothing_and_buys_nothing_twice(
-    tmp_path: Path, clock: Clock
+async def test_a_clock_that_jumps_buys_nothing_twice_and_skips_no_list_for_ever(
+    tmp_path: Path, clock: Clock, jump: int
 ) -> None:
     server = shop.Shop(shop.products(35, 5))
     read = server.client().tiktok.product.iter_creators
+
+    def jumps(_: object) -> None:
+        clock.now += jump
+
     async with Harvest.open(tmp_path / "a.db") as harvest:
-
-        def jump(_: object) -> None:
-            clock.now -= 500_000
-
-        report = await harvest.run(server.ids, read, progress=jump)
-        assert report.elapsed > 0
-        assert await shop.rows_in(harvest) == server.records()
-        status = await harvest.status()
-        assert status.run is not None
-        assert status.run.elapsed >= 0
-        # What seems to come from the future counts as new.
+        for day in (0, 7):
+            clock.now = NOON + day * 86_400
+            report = await harvest.run(server.ids, read, max_age=DAY, progress=jumps)
+            assert (report.requests, report.done) == (5, 2)
+            assert report.elapsed > 0
+            assert await shop.rows_in(harvest) == server.records()
+            status = await harvest.status()
+            assert status.run is not None
+            assert status.run.elapsed >= 0
+        clock.now = NOON + 14 * 86_400
+        await harvest.run(server.ids, read, max_age=DAY)
+        clock.now -= 5 * 3600  # what seems to come from the next hours is new
         assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 0
-        clock.now = NOON + 2 * 86_400
-        assert (await harvest.run(server.ids, read, max_age=DAY)).requests == 5
-        assert await shop.rows_in(harvest) == server.records()
+        assert len([one async for one in harvest.records(dict, snapshots="all")]) == 120

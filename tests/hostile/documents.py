@@ -1,28 +1,18 @@
 """Answers made from the documented API, and what breaks them: as the bytes that travel."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    InfluencerLivestream,
-    KeyAPI,
-    KeyAPIError,
-    Page,
-    ProductCreator,
-    RankedInfluencer,
-    RecordStream,
-    RetryPolicy,
-    Video,
-    VideoProduct,
-)
+from keyapi_async import KeyAPI, KeyAPIError, Page, ProductCreator, RecordStream, RetryPolicy
 from keyapi_async.call.wire import Answer, Request
+from keyapi_async.records.codec import kinds_of
+from keyapi_async.records.fields import Kind
 from tests import virtual
-from tests.rows import DECLARED, DOCUMENTED, fields_of
+from tests.rows import DECLARED, DOCUMENTED, RECORDS, STRICT
 
 Row: TypeAlias = dict[str, Any]
 Literals: TypeAlias = Mapping[str, bytes]
@@ -31,62 +21,33 @@ Literals: TypeAlias = Mapping[str, bytes]
 
 @attrs.frozen(eq=False)
 class Endpoint:
-    """An endpoint as it is documented, and the record that its rows become."""
+    """An endpoint, and the record that its rows become.
+
+    Attributes:
+        example: a row with every documented field.
+        fields: one of each kind, and all that are required.
+        strict: whether a value that does not fit makes its row invalid.
+    """
 
     record: type
     path: str
-    fields: Mapping[str, Mapping[str, Any]]
     example: Row
+    fields: Mapping[str, Kind]
+    strict: bool
 
     def __str__(self) -> str:
         return self.record.__name__
 
 
 def _endpoint(record: type) -> Endpoint:
-    declared = [one for one in DECLARED[record] if one.resource != "search"]
-    fields = {name: about for one in declared for name, about in fields_of(one.path).items()}
-    return Endpoint(record, declared[0].path, fields, DOCUMENTED[record])
+    kinds = kinds_of(record)
+    first = {kind: name for name, kind in reversed(kinds.items())}
+    fields = {n: kind for n, kind in kinds.items() if kind.required or first[kind] == n}
+    return Endpoint(record, DECLARED[record][0].path, DOCUMENTED[record], fields, record in STRICT)
 
 
-_FIRST = (ProductCreator, Video, RankedInfluencer, InfluencerLivestream, VideoProduct)
-ENDPOINTS = [_endpoint(one) for one in _FIRST]
-"""Documented shapes, all kinds of field among them: a misfit in a row is an error."""
-
-# Valid rows.
-
-_NUMBERS: Mapping[str, st.SearchStrategy[Any]] = {
-    "integer": st.integers(0, 2**53),
-    "number": st.integers(0, 2**53) | st.floats(0, 1e9).filter(lambda x: not x.is_integer()),
-}
-_SHAPES: Sequence[tuple[str, st.SearchStrategy[str]]] = [
-    (r"\d+", st.integers(0, 10**10).map(str)),
-    (r"true|false", st.sampled_from(("true", "false"))),
-    (r"[\d,:-]+", st.lists(st.from_regex(r"[1-9](-[1-9]){0,2}:[1-9]", fullmatch=True), max_size=9)
-        .map(",".join)),
-    (r"(?s).*", st.text(st.characters(codec="utf-8"), max_size=9)),
-]  # fmt: skip
-"""What a documented text looks like, told by its example."""
-
-
-def values_of(endpoint: Endpoint, name: str) -> st.SearchStrategy[Any]:
-    """Give values of a field as the documentation has them."""
-    about, example = endpoint.fields[name], endpoint.example[name]
-    if about["x-kind"] == "json":
-        return st.sampled_from(("[]", "[7122344901288068123]", '{"a":[null,1.5]}', "7", "[=]"))
-    if "x-names" in about and about["type"] == "integer":
-        return st.sampled_from([int(code) for code in about["x-names"]])
-    if name.endswith("_time"):
-        times = st.integers(0, 10**10)
-        return times.map(str) if about["type"] == "string" else times
-    if about["type"] != "string":
-        return _NUMBERS[about["type"]]
-    return next(values for shape, values in _SHAPES if re.fullmatch(shape, example))
-
-
-def rows_of(endpoint: Endpoint) -> st.SearchStrategy[Row]:
-    """Give whole rows as the documentation has them."""
-    return st.fixed_dictionaries({name: values_of(endpoint, name) for name in endpoint.fields})
-
+ENDPOINTS = [_endpoint(one) for one in sorted(RECORDS, key=lambda one: one is not ProductCreator)]
+"""All shapes, the best documented first."""
 
 # What breaks them. A value is the text that stands in the JSON.
 

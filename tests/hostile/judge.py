@@ -1,16 +1,17 @@
-"""Whether a record says what was sent, judged without the package's own readers."""
+"""Whether a record says what was sent, and a screen obeys it; without the package's own code."""
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import attrs
 
-from keyapi_async import CategoryRank, SalesFlag
+from keyapi_async import CategoryRank
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
@@ -42,8 +43,19 @@ def _is_amount(value: float, sent: object) -> bool:
     return told is not None and value == float(told)
 
 
-def _is_time(value: datetime, sent: object) -> bool:
+def _is_moment(value: datetime, sent: object) -> bool:
     return number(sent) == Decimal((value - _EPOCH) // timedelta(seconds=1))
+
+
+def _is_moment_ms(value: datetime, sent: object) -> bool:
+    return number(sent) == Decimal((value - _EPOCH) // timedelta(milliseconds=1))
+
+
+def _is_date(value: date, sent: object) -> bool:
+    return not isinstance(sent, bool) and str(sent).strip() in {
+        value.isoformat(),
+        value.isoformat().replace("-", ""),
+    }
 
 
 def _is_flag(value: bool, sent: object) -> bool:
@@ -52,12 +64,22 @@ def _is_flag(value: bool, sent: object) -> bool:
     return isinstance(sent, (int, str)) and _WORDS.get(str(sent).strip().lower()) is value
 
 
-def says_json(value: object, sent: object) -> bool:
-    """Tell whether a field of JSON in a text has what the text says, or else the text."""
-    if value == sent or (
-        type(value) is float and number(sent) is not None and value == float(str(sent))
-    ):
-        return True  # a bare number beyond 64 bits is a float to every fast reader of JSON
+def narrowed(value: Any) -> Any:
+    """Give what a reader of JSON keeps of whole numbers beyond 64 bits: a float, by its type."""
+    if isinstance(value, dict):
+        return {name: narrowed(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [narrowed(one) for one in value]
+    return value if type(value) is not int or -(2**63) <= value < 2**64 else float(value)
+
+
+def is_json(value: object, sent: object) -> bool:
+    """Tell whether a value is what was sent, or what the JSON in a text says."""
+    if value == sent:
+        return True
+    with suppress(RecursionError):
+        if value == narrowed(sent):
+            return True
     with suppress(RecursionError, TypeError, ValueError):
         return bool(value == json.loads(sent, strict=False))  # type: ignore[arg-type]  # a text
     return False
@@ -70,19 +92,30 @@ def _is_list(value: tuple[CategoryRank, ...], sent: object) -> bool:
     return isinstance(sent, str) and "".join(sent.split()) == written
 
 
-_JUDGES: Mapping[type, Callable[[Any, object], bool]] = {
-    str: _is_text,
-    int: _is_count,
-    float: _is_amount,
-    bool: _is_flag,
-    datetime: _is_time,
-    SalesFlag: _is_count,
-    tuple: _is_list,
+_JUDGES: Mapping[str, Callable[[Any, object], bool]] = {
+    **dict.fromkeys(("id", "text", "url"), _is_text),
+    **dict.fromkeys(("count", "choice"), _is_count),
+    **dict.fromkeys(("amount", "rate"), _is_amount),
+    "moment": _is_moment,
+    "moment_ms": _is_moment_ms,
+    "date": _is_date,
+    "flag": _is_flag,
+    "json": is_json,
+    "categories": _is_list,
 }
+_TEXTS = {"id", "text", "url", "json", "categories"}
 
 
-def says(value: object, sent: object) -> bool:
-    """Tell whether a field of a record has what was sent; nothing is what is blank or null."""
+def says(kind: str, value: object, sent: object) -> bool:
+    """Tell whether a field of a record has what was sent; blank numbers and times are nothing."""
     if value is None:
-        return sent is None or (isinstance(sent, str) and not sent.strip())
-    return _JUDGES[type(value)](value, sent)
+        blank = isinstance(sent, str) and sent.strip() in {"", "-"} and kind not in _TEXTS
+        return sent is None or blank or (kind == "json" and is_json(value, sent))
+    return _JUDGES[kind](value, sent)
+
+
+def harmless(shown: str) -> bool:
+    """Tell whether a screen shows it and obeys nothing in it."""
+    commands = {c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
+    assert not commands - {"\u200c", "\u200d", "\n"}, commands
+    return True

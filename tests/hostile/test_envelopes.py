@@ -33,6 +33,7 @@ from tests.hostile.documents import (
     row_text,
     success,
 )
+from tests.hostile.judge import narrowed
 from tests.rows import steady
 
 ENDPOINT = ENDPOINTS[0]
@@ -176,16 +177,7 @@ def test_any_object_under_any_status_has_a_meaning(parts: dict[str, bytes], stat
     if isinstance(found, Envelope):
         assert status < 300
         assert code_of(parts["code"]) in {0, 200}
-        assert json.dumps(found.data) == json.dumps(_narrowed(plainly(parts.get("data", b"null"))))
-
-
-def _narrowed(value: Any) -> Any:
-    """Give what a reader of JSON keeps of whole numbers beyond 64 bits: a float, by its type."""
-    if isinstance(value, dict):
-        return {name: _narrowed(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_narrowed(one) for one in value]
-    return value if type(value) is not int or -(2**63) <= value < 2**64 else float(value)
+        assert json.dumps(found.data) == json.dumps(narrowed(plainly(parts.get("data", b"null"))))
 
 
 @given(st.data())

@@ -1,7 +1,12 @@
-"""What a ledger gives back: the same values from each format, and a CSV that no cell commands."""
+"""What a ledger gives back: the same values from each format, and nothing that is obeyed.
+
+No cell of a CSV whose formulas are escaped is one, and the report is a page without any foreign
+markup (`Page` refuses others).
+"""
 
 import json
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,8 @@ from keyapi_async.records.codec import kinds_of
 from tests.csvs import read_csv
 from tests.harvest import shop
 from tests.hostile.documents import EVIL, literals, row_text
+from tests.hostile.judge import harmless
+from tests.report.page import Page
 from tests.rows import DOCUMENTED, RECORDS, Row
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -39,6 +46,7 @@ class Given:
     typed: list[Row]
     failed: int
     rejects: int
+    page: Page
 
 
 def given(folder: Path, cls: type, *rows: bytes) -> Given:
@@ -54,6 +62,7 @@ def given(folder: Path, cls: type, *rows: bytes) -> Given:
             for name in ("a.csv", "a.jsonl", "a.parquet"):
                 await harvest.export(folder / name)
             await harvest.export(folder / "escaped.csv", escape_formulas=True)
+            await harvest.write_report(folder / "a.html")
             return report
 
     report = shop.run(main)
@@ -71,6 +80,7 @@ def given(folder: Path, cls: type, *rows: bytes) -> Given:
         pq.read_table(folder / "a.parquet").to_pylist(),
         report.failed,
         report.rejects,
+        Page(folder / "a.html"),
     )
 
 
@@ -91,6 +101,7 @@ def sent(cls: type, text: str, **more: Any) -> bytes:
 @every_shape
 def test_each_text_comes_back_from_every_format(cls: type, tmp_path: Path) -> None:
     found = given(tmp_path, cls, *(sent(cls, text) for text in TEXTS))
+    assert harmless(found.page.source)
     for name in texts_of(cls):
         for rows in (found.view, found.cells, found.lines, found.typed):
             assert [row[name] for row in rows] == TEXTS
@@ -120,6 +131,7 @@ def test_an_unknown_field_is_data_and_forges_nothing(cls: type, tmp_path: Path) 
     assert {name: told[name] for name in (*new, *ours)} == new | ours
     assert json.loads(typed["extra"]) == json.loads(cells["extra"])
     assert {name: line[name] for name in new} == new
+    assert harmless(found.page.source)
 
 
 @pytest.mark.parametrize(
@@ -145,16 +157,18 @@ def first_count(cls: type) -> str:
     return next((name for name, kind in kinds_of(cls).items() if kind.name == "count"), "")
 
 
-@pytest.mark.parametrize("levels", [253, 254, 1000])
-def test_a_row_nested_deep_ends_nothing(levels: int, tmp_path: Path) -> None:
-    cls = RECORDS[0]
-    deep = literals(DOCUMENTED[cls]) | {"new": b"[" * levels + b"]" * levels}
-    found = given(tmp_path, cls, sent(cls, "x"), row_text(deep), b"5", sent(cls, "y"))
-    assert (found.failed, found.rejects) == (0, 1 if levels <= 253 else 2)
-    assert len(found.view) == len(found.cells) == len(found.lines) == 4 - found.rejects
-
-
-@pytest.mark.parametrize("text", [rb'"\ud800"', rb'"\udc00\ud800"', b'"\xed\xa0\x80"', b'"\xff"'])
-def test_half_a_letter_is_no_answer_and_loses_no_other_row(text: bytes, tmp_path: Path) -> None:
-    row = literals(DOCUMENTED[RECORDS[0]]) | {"region": text}
-    assert given(tmp_path, RECORDS[0], row_text(row)).failed == 1
+@every_shape
+def test_a_row_nested_deep_ends_nothing(cls: type, tmp_path: Path) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)  # some libraries of other tests raise it
+    deep = [
+        row_text(literals(DOCUMENTED.get(cls, {})) | {"new": b"[" * levels + b"]" * levels})
+        for levels in (252, 253, 254, 1000)
+    ]
+    try:
+        found = given(tmp_path, cls, sent(cls, "x"), *deep, b"5", sent(cls, "y"))
+    finally:
+        sys.setrecursionlimit(before)
+    # Inside of a column of its own, where there is no class, a level more fits than in extra.
+    assert (found.failed, found.rejects) == (0, 2 if cls is dict else 3)
+    assert len(found.view) == len(found.cells) == len(found.lines) == 7 - found.rejects

@@ -7,7 +7,6 @@ import pickle
 import sqlite3
 import sys
 import traceback
-import unicodedata
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from keyapi_async.records.converter import reader_of
 from tests import virtual
 from tests.harvest import shop
 from tests.hostile.documents import ENDPOINTS, EVIL, Wire, literals, page_of, row_text, success
+from tests.hostile.judge import harmless
 from tests.rows import DOCUMENTED, RECORDS, steady
 
 every_evil = pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL)
@@ -35,13 +35,6 @@ every_shape = pytest.mark.parametrize("cls", [*RECORDS, dict], ids=lambda cls: c
 texts = st.text(st.characters(codec="utf-8")) | st.lists(st.sampled_from([*EVIL.values()])).map(
     "".join
 )
-
-
-def harmless(shown: str) -> bool:
-    """Tell whether a terminal shows it and obeys nothing in it."""
-    commands = {c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
-    assert not commands - {"\u200c", "\u200d", "\n"}, commands
-    return True
 
 
 def whole_story(error: BaseException) -> list[str]:

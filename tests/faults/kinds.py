@@ -1,0 +1,184 @@
+"""The kinds of stream, and the lists of the sandbox that are read with each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import orjson
+
+from keyapi_async import KeyAPI, PageLimit, Product, ProductCreator, RecordStream, Shop
+from keyapi_async.sandbox import Service
+
+Key = str | tuple[str, ...]
+CREATORS = "/v1/tiktok/product/creators/analytics"
+PRODUCTS = "/v1/tiktok/product/detail/analytics"
+SHOPS = "/v1/tiktok/shop/detail/analytics"
+HASHTAGS = "/v1/tiktok/trending/hashtags"
+SHORT, SICK, OTHER = "1729973449587838580", "1729687131622926179", "1729250063695775978"
+
+_service = Service()
+
+
+class Phase(StrEnum):
+    """When a fault strikes."""
+
+    FIRST = "the first page"
+    MIDDLE = "a middle page"
+    LAST = "the last page"
+    AHEAD = "a page that nobody waits for yet"
+    CANCELLED = "a page whose reader is cancelled"
+    LEFT = "a page whose reader leaves"
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reader goes away while the page is under way."""
+        return self in {Phase.CANCELLED, Phase.LEFT}
+
+
+@attrs.frozen
+class Call:
+    """One call that a list takes: what it asks for, and the ids of the rows that come."""
+
+    asks: Mapping[str, str]
+    ids: Sequence[str]
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """A kind of stream.
+
+    Attributes:
+        open: makes the stream of a key.
+        calls: the lists by their keys, each as the calls that it takes.
+        sick: the key of the list that goes wrong.
+        record: what its rows become.
+        identity: the field that tells a row from others.
+        told_by: the field of a row that tells its list.
+        price: credits of a call.
+    """
+
+    open: Callable[..., RecordStream[Any]]
+    calls: Mapping[Any, Sequence[Call]]
+    sick: Key
+    record: type
+    identity: str
+    told_by: str
+    price: int = 1
+
+    @property
+    def paged(self) -> bool:
+        """Whether a list ends where a call brings nothing."""
+        return any("page" in name for call in self.calls[self.sick] for name in call.asks)
+
+    def struck(self, phase: Phase) -> Call:
+        """Give the call that goes wrong."""
+        calls = self.calls[self.sick]
+        places = {Phase.FIRST: 0, Phase.LAST: len(calls) - 1}
+        return calls[places.get(phase, (len(calls) - 1) // 2)]
+
+    def bought(self, key: Key, empty: Call | None = None) -> list[Call]:
+        """List the calls that a list takes, where one of them may bring nothing."""
+        found: list[Call] = []
+        for call in self.calls[key]:
+            found.append(call)
+            if call is empty:
+                found[-1] = Call(call.asks, ())
+                if self.paged:
+                    break
+        return found
+
+    def wanted(self, key: Key, empty: Call | None = None) -> list[str]:
+        """List the ids of the rows of a list, where a call may bring nothing."""
+        return [one for call in self.bought(key, empty) for one in call.ids]
+
+    def id_of(self, row: Any) -> str:
+        """Tell which row it is."""
+        return str(_value(row, self.identity))
+
+    def key_of(self, row: Any) -> Key:
+        """Tell which list it is of."""
+        told = str(_value(row, self.told_by))
+        key: Key
+        for key in self.calls:
+            if told == key or told in self.wanted(key):
+                return key
+        raise AssertionError(f"{told} is of no list")
+
+
+def _value(row: Any, name: str) -> object:
+    return row[name] if isinstance(row, dict) else getattr(row, name)
+
+
+def _in_tens(rows: Sequence[Mapping[str, Any]], identity: str) -> list[list[str]]:
+    """Cut a list into pages: the last is not full."""
+    ids = [str(row[identity]) for row in rows]
+    return [ids[place : place + 10] for place in range(0, len(ids) + 1, 10)]
+
+
+def _creators(key: str) -> list[Call]:
+    pages = _in_tens(_service.rows(CREATORS, product_id=key), "user_id")
+    return [
+        Call({"product_id": key, "page_num": f"{number}"}, ids)
+        for number, ids in enumerate(pages, 1)
+    ]
+
+
+def _products(key: tuple[str, ...]) -> list[Call]:
+    asked = [",".join(key[place : place + 10]) for place in range(0, len(key), 10)]
+    return [
+        Call(
+            {"product_ids": ids},
+            [str(row["product_id"]) for row in _service.rows(PRODUCTS, product_ids=ids)],
+        )
+        for ids in asked
+    ]
+
+
+def _shop(key: str) -> list[Call]:
+    rows = _service.rows(SHOPS, seller_id=key)
+    return [Call({"seller_id": key}, [str(row["seller_id"]) for row in rows])]
+
+
+def _hashtags() -> list[Call]:
+    asked = [("page", "1"), ("limit", "100")]
+    reply = _service.answer(HASHTAGS, asked, f"Bearer {_service.api_key}", 0.0)
+    pages = _in_tens(orjson.loads(reply.body)["data"]["list"], "hashtag_id")
+    return [Call({"page": f"{number}"}, ids) for number, ids in enumerate(pages, 1)]
+
+
+def _trending(api: KeyAPI, _: Key, **paging: Any) -> RecordStream[Any]:
+    return api.iter_records(HASHTAGS, rows="data.list", pages=PageLimit(), **paging)
+
+
+_IDS = _service.product_ids(45)
+_GROUPS = (tuple(_IDS[:10]), tuple(_IDS[10:20]), tuple(_IDS[20:]))
+_SELLERS = _service.seller_ids(3)
+_LISTS = {key: _creators(key) for key in (SHORT, SICK, OTHER)}
+
+LIST = Kind(
+    open=lambda api, key, **paging: api.tiktok.product.iter_creators(key, **paging),
+    calls=_LISTS, sick=SICK, record=ProductCreator, identity="user_id", told_by="product_id",
+)  # fmt: skip
+KINDS: Mapping[str, Kind] = {
+    "list": LIST,
+    "any path": attrs.evolve(
+        LIST,
+        open=lambda api, key, **paging: api.iter_records(CREATORS, {"product_id": key}, **paging),
+        record=dict,
+    ),
+    "single calls": Kind(
+        open=lambda api, key, **paging: api.tiktok.shop.iter_detail(key, **paging),
+        calls={key: _shop(key) for key in _SELLERS},
+        sick=_SELLERS[1], record=Shop, identity="seller_id", told_by="seller_id",
+    ),
+    "ids in tens": Kind(
+        open=lambda api, key, **paging: api.tiktok.product.iter_detail(key, **paging),
+        calls={key: _products(key) for key in _GROUPS},
+        sick=_GROUPS[2], record=Product, identity="product_id", told_by="product_id",
+    ),
+    "page and limit": Kind(
+        open=_trending, calls={"": _hashtags()}, sick="", record=dict,
+        identity="hashtag_id", told_by="hashtag_id", price=2,
+    ),
+}  # fmt: skip
