@@ -13,7 +13,7 @@ import pytest
 from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
-KILLS = 10
+KILLS = 5
 LOST = {Fault.RESET, Fault.TRUNCATE, Fault.BAD_JSON}
 
 
@@ -41,7 +41,7 @@ async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(tmp_path: Path
     file = tmp_path / "a.db"
     rates = {"429": 0.002, "500": 0.02, "reset": 0.02, "truncate": 0.02, "bad_json": 0.01}
     async with Sandbox(latency=0.05, faults=Faults(rates=rates)) as box:
-        ids = box.product_ids(120)
+        ids = box.product_ids(60)
         path = "/v1/tiktok/product/creators/analytics"
         lists = [box.rows(path, product_id=one) for one in ids]
         least = sum(len(rows) // 10 + 1 for rows in lists)
@@ -54,7 +54,7 @@ async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(tmp_path: Path
             done, failed, left, *_ = await ended(await started(box, file, 64, ids))
             if failed == "0":
                 break
-        assert (done, left) == ("120", "0")
+        assert (done, left) == ("60", "0")
         billed = box.billed
         assert (await ended(await started(box, file, 64, ids)))[3] == "0"
         assert box.billed == billed
