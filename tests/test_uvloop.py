@@ -35,6 +35,7 @@ async def everything(folder: Path) -> None:
                 report = await harvest.run(ids, api.tiktok.product.iter_creators)
             assert (report.failed, report.rows) == (0, sum(len(lists[one]) for one in ids))
             box.faults = Faults(script=["hang"])
+            query: dict[str, str | float | None]
             query = {"product_id": ids[0], "page_num": 1, "page_size": 10}
             with pytest.raises(KeyAPIError, match=r"0\.05 s"):
                 await api.with_options(retry=lambda *_: None, timeout=0.05).get(CREATORS, query)
