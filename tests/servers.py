@@ -75,8 +75,10 @@ def served(box: Sandbox) -> Iterator[Sandbox]:
         loop = runner.get_loop()
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
-        asyncio.run_coroutine_threadsafe(box.start(), loop).result()
-        yield box
-        asyncio.run_coroutine_threadsafe(box.stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        try:
+            asyncio.run_coroutine_threadsafe(box.start(), loop).result()
+            yield box
+            asyncio.run_coroutine_threadsafe(box.stop(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()

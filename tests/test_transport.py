@@ -81,7 +81,8 @@ async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> 
     assert "Cookie" not in headers
 
 
-async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back() -> None:
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back(*, own: bool) -> None:
     turns = iter([SUCCESS, b""])
 
     async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
@@ -90,15 +91,21 @@ async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back() -> 
         else:
             writer.close()
 
-    async with raw(talk) as server, client(server.url) as api:
-        await api.get(PATH)
-        error = await failing(api)
-        assert isinstance(error, ConnectionFailedError)
-        assert error.sent
-        assert len(server.heads) == api.stats.requests == 2
-        assert (api.credits.spent, api.credits.uncertain) == (1, 1)
-        await api.get(PATH)
-        assert len(server.heads) == api.stats.requests == 3
+    async with aiohttp.ClientSession() as theirs:
+        session = None if own else theirs
+        async with raw(talk) as server, client(server.url, session=session) as api:
+            await api.get(PATH)
+            error = await failing(api)
+            assert isinstance(error, ConnectionFailedError)
+            assert error.sent
+            assert len(server.heads) == api.stats.requests == 2
+            assert (api.credits.spent, api.credits.uncertain) == (1, 1)
+            await api.get(PATH)
+            assert len(server.heads) == api.stats.requests == 3
+        async with client("http://127.0.0.1:9", session=session) as api:  # nobody listens there
+            error = await failing(api)
+            assert isinstance(error, ConnectionFailedError)
+            assert not error.sent
 
 
 async def test_redirects_are_never_followed_and_the_key_goes_nowhere_else() -> None:

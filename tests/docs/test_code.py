@@ -13,7 +13,6 @@ import re
 import shlex
 import sys
 import textwrap
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import FunctionType
@@ -29,10 +28,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from keyapi_async import KeyAPI
 from keyapi_async.api.declaration import declared_in
+from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
 from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, README, ROOT, Block, code_of, text_of
 from tests.docs.serving import answers
 from tests.redis_server import RedisServer
+from tests.servers import served
 
 GIVEN = "api: KeyAPI, product_id: str, product_ids: list[str]"
 MYPY = """
@@ -198,26 +199,25 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in dict.fromkeys(shown)]
 
 
-async def command(*words: str) -> None:
-    words, file = (words[:-2], Path(words[-1])) if ">" in words else (words, None)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "keyapi_async", *words, stdout=PIPE, stderr=PIPE
-    )
-    out, errors = await process.communicate()
-    assert process.returncode == 0, (words, errors)
-    assert out or errors, words
-    if file:
-        file.write_bytes(out)
-
-
-async def test_commands_run(box: Sandbox, tmp_path: Path) -> None:
-    (tmp_path / "products.txt").write_text("\n".join(short_lists(box)))
-    first = [words for words in commands() if words[0] == "harvest" or ">" in words]
-    for words in sorted(first, key=lambda words: ">" not in words):  # those make files of ids
-        await command(*words)
-    others = [words for words in commands() if words not in first]
-    assert len(others) > 5
-    await asyncio.gather(*(command(*words) for words in others))
+def test_commands_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: `tests/cli/test_process.py` starts some in one of their own."""
+    monkeypatch.chdir(tmp_path)
+    with served(Sandbox()) as box:
+        monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
+        monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
+        Path("products.txt").write_text("\n".join(short_lists(box)))
+        every = commands()
+        assert len(every) > 5
+        for words in sorted(every, key=lambda words: (">" not in words, words[0] != "harvest")):
+            into = words.index(">") if ">" in words else len(words)
+            code = run_command(words[:into])
+            said = capsys.readouterr()
+            assert code == 0, (words, said.err)
+            assert said.out or said.err, words
+            for file in words[into + 1 :]:  # of ids, for the commands after it
+                Path(file).write_text(said.out)
 
 
 def test_mypy_accepts_it_all(tmp_path: Path) -> None:

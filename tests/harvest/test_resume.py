@@ -19,7 +19,7 @@ interruptions = st.lists(
 )
 
 
-@settings(steady, max_examples=60)
+@settings(steady, max_examples=40)
 @given(
     lengths=st.lists(st.integers(0, 35), min_size=1, max_size=8),
     interruptions=interruptions,
