@@ -1,12 +1,6 @@
-"""What goes over the wire, and what an answer means: the table, and no answer without a meaning."""
+"""What an answer means: the table, and no answer without a meaning."""
 
-import copy
-import pickle
-import re
-import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import format_datetime
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +13,6 @@ from keyapi_async import (
     APIError,
     AuthenticationError,
     BadRequestError,
-    ConfigurationError,
     Envelope,
     KeyAPIError,
     NotFoundError,
@@ -28,7 +21,6 @@ from keyapi_async import (
     RateLimitError,
     ResponseError,
     ServerError,
-    __version__,
 )
 from keyapi_async.call.wire import (
     Answer,
@@ -36,7 +28,6 @@ from keyapi_async.call.wire import (
     classify,
     query_of,
     readable,
-    retry_after,
 )
 from keyapi_async.jsontext import JSON
 from keyapi_async.secret import Secret
@@ -52,71 +43,6 @@ def answer(status: int, document: object, headers: Mapping[str, str] | None = No
 
 def meaning(status: int, document: object, headers: Mapping[str, str] | None = None) -> Any:
     return classify(answer(status, document, headers))
-
-
-# The key.
-
-
-def test_the_key_travels_in_the_headers_alone() -> None:
-    assert Secret(f" {KEY}\t").headers() == {
-        "Authorization": f"Bearer {KEY}",
-        "Accept": "application/json",
-        "User-Agent": f"keyapi-async/{__version__}",
-    }
-
-
-def test_the_key_shows_itself_to_nobody() -> None:
-    secret = Secret(KEY)
-    shown = [
-        repr(secret),
-        str(secret),
-        f"{secret}",
-        f"{secret!r}",
-        repr([secret]),
-        repr({1: secret}),
-    ]
-    assert all("secret" not in text.replace("Secret", "") for text in shown)
-    assert not hasattr(secret, "__dict__")
-    assert secret != Secret(KEY)
-
-
-def test_a_fingerprint_is_the_keys_own_and_does_not_show_it() -> None:
-    assert Secret(KEY).fingerprint() == Secret(f" {KEY} ").fingerprint()
-    assert Secret(KEY).fingerprint() != Secret(KEY + "x").fingerprint()
-    assert re.fullmatch(r"[0-9a-f]{32}", Secret(KEY).fingerprint())
-
-
-@pytest.mark.parametrize("copying", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_the_key_is_not_pickled(copying: Any) -> None:
-    with pytest.raises(TypeError, match="an API key is not pickled") as caught:
-        copying(Secret(KEY))
-    assert KEY not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", [None, "", "  ", "\t", 5, b"key", ["key"]])
-def test_a_missing_key_is_refused(key: Any) -> None:
-    with pytest.raises(ConfigurationError, match="no API key: pass api_key=, or set KEYAPI_TOKEN"):
-        Secret(key).check()
-
-
-@pytest.mark.parametrize(
-    "key", ["secret\n", "\nsecret", "se\r\nX: cret", "se\0cret", "sécret", "\ud800"]
-)
-def test_a_key_that_would_break_the_header_is_refused_unseen(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="a line break, or is no plain text") as caught:
-        Secret(key).check()
-    assert "cret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["Bearer a-key", "bearer a-key"])
-def test_a_key_that_brings_its_bearer_is_refused_without_showing_it(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="goes without 'Bearer'") as caught:
-        Secret(key).check()
-    assert "a-key" not in str(caught.value)
-
-
-def test_a_good_key_is_taken() -> None:
-    Secret(KEY).check()
 
 
 @pytest.mark.parametrize(
@@ -450,77 +376,3 @@ def test_a_page_is_read_without_its_tags_scripts_and_styles() -> None:
     assert readable("<SCRIPT>if (a < b) {}</SCRIPT >a<br>b<!-- c -->\n\n d") == "a b d"
     assert readable("a<style>" + "p{} " * 2000 + "</style>") == "a"
     assert readable("x" * 10_000) == "x" * 4096
-
-
-# Retry-After.
-
-
-@pytest.fixture(params=["UTC", "Asia/Tokyo"])
-def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", request.param)
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("_somewhere")
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("0", 0.0),
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("1.5", 1.5),
-        ("999999999", 999999999.0),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
-        ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0),
-        ("Sun Nov  6 08:49:37 1994", 10.0),
-        ("Sun, 06 Nov 1994 09:49:37 +0100", 10.0),
-        ("Sun, 06 Nov 1994 08:49:37 -0000", 10.0),
-        ("Sun, 06 Nov 1994 08:49:20 GMT", 0.0),
-        ("Sun, 99 Nov 1994 08:49:20 GMT", None),
-        ("Sun, 06 Nov 99999 08:49:20 GMT", None),
-        ("", None),
-        ("-5", None),
-        ("1e3", None),
-        ("inf", None),
-        ("nan", None),
-        ("soon", None),
-        ("\uff11", None),
-        ("9" * 50, 1e50),
-    ],
-)
-def test_retry_after_is_seconds_or_one_of_the_three_dates(
-    value: str | None, seconds: float | None
-) -> None:
-    """Wherever this machine is: a date without a zone is GMT."""
-    now = datetime(1994, 11, 6, 8, 49, 27, tzinfo=UTC).timestamp()
-    assert retry_after(value, now) == seconds
-
-
-@given(st.text() | st.text("0123456789 :,-+GMTSunNov"), st.floats(0, 4e9))
-@steady
-def test_any_retry_after_is_seconds_or_nothing(value: str, now: float) -> None:
-    wait = retry_after(value, now)
-    assert wait is None or wait >= 0
-
-
-@given(
-    st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
-    st.integers(0, 4 * 10**9),
-    st.integers(-12, 14),
-)
-@steady
-def test_a_date_is_as_far_away_as_it_is(date: datetime, now: int, hours: int) -> None:
-    zoned = date.replace(tzinfo=timezone(timedelta(hours=hours)), microsecond=0)
-    for value in (format_datetime(zoned), format_datetime(zoned.astimezone(UTC), usegmt=True)):
-        assert retry_after(value, float(now)) == max(0.0, zoned.timestamp() - now)
-
-
-def test_an_error_carries_how_long_to_wait() -> None:
-    found = meaning(429, {"code": 429, "message": "qps limit exceeded"}, {"Retry-After": "3"})
-    assert found.retry_after == 3.0
-    assert "retry after 3.0" in str(found)
-    assert meaning(503, b"", {"Retry-After": "soon"}).retry_after is None

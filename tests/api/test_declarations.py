@@ -196,38 +196,35 @@ def test_signature_and_help_show_every_option(told: Endpoint) -> None:
 
 
 @every_endpoint
-def test_every_endpoint_on_the_wire(told: Endpoint) -> None:
+@virtual.clock
+async def test_every_endpoint_on_the_wire(told: Endpoint) -> None:
     rows = answer_of(told.path)["data"]
     if told.record is dict:
         rows = [{"a": 1}]
     given, query = given_to(told, everything=True)
     paging = {"page_num": "1", "page_size": "10"} if told.pages else {}
-
-    async def main() -> None:
-        wire = Wire(bring(*rows))
-        api = virtual.client(wire)
-        page = await page_of(api, told, **given)
-        assert wire.asked == [(told.path, query | paging)]
-        assert (page.rejects, page.is_last, page.request_id) == ((), True, "r-1")
-        stream = stream_of(api, told, **given)
-        assert len(wire.asked) == 1
-        records = [await anext(stream)]
-        saved = json.loads(json.dumps(attrs.asdict(stream.bookmark)))
-        resumed = stream_of(api, told, start=Bookmark(**saved), **given)
-        records += await resumed.collect()
-        assert tuple(records) == page.records
-        assert (api.credits.spent, len(wire.asked)) == (3 * told.credits, 3)
-        assert [getattr(one, "rank", n) for n, one in enumerate(records, 1)] == [
-            *range(1, len(rows) + 1)
-        ]
-        for record, row in zip(records, rows, strict=True):
-            back = record if told.record is dict else unstructure(record)
-            assert as_json(back) == as_json(row)
-        changed = given | {given_name(told): "7" if told.resource != "category" else "id-ID"}
-        with pytest.raises(InvalidParameterError, match="belongs to another list"):
-            stream_of(api, told, start=stream.bookmark, **changed)
-
-    virtual.run(main)
+    wire = Wire(bring(*rows))
+    api = virtual.client(wire)
+    page = await page_of(api, told, **given)
+    assert wire.asked == [(told.path, query | paging)]
+    assert (page.rejects, page.is_last, page.request_id) == ((), True, "r-1")
+    stream = stream_of(api, told, **given)
+    assert len(wire.asked) == 1
+    records = [await anext(stream)]
+    saved = json.loads(json.dumps(attrs.asdict(stream.bookmark)))
+    resumed = stream_of(api, told, start=Bookmark(**saved), **given)
+    records += await resumed.collect()
+    assert tuple(records) == page.records
+    assert (api.credits.spent, len(wire.asked)) == (3 * told.credits, 3)
+    assert [getattr(one, "rank", n) for n, one in enumerate(records, 1)] == [
+        *range(1, len(rows) + 1)
+    ]
+    for record, row in zip(records, rows, strict=True):
+        back = record if told.record is dict else unstructure(record)
+        assert as_json(back) == as_json(row)
+    changed = given | {given_name(told): "7" if told.resource != "category" else "id-ID"}
+    with pytest.raises(InvalidParameterError, match="belongs to another list"):
+        stream_of(api, told, start=stream.bookmark, **changed)
 
 
 def given_name(told: Endpoint) -> str:
@@ -250,78 +247,70 @@ def as_json(row: Row) -> Row:
 
 
 @every_endpoint
-def test_a_row_of_ids_alone_and_one_with_unknown_fields(told: Endpoint) -> None:
+@virtual.clock
+async def test_a_row_of_ids_alone_and_one_with_unknown_fields(told: Endpoint) -> None:
     ids = {} if told.record is dict else {
         name: "7" for name, kind in kinds_of(told.record).items() if kind.required
     }  # fmt: skip
     rows = [ids | {"no_field": [1]}, ids] if ids else [{"no_field": [1]}]
-
-    async def main() -> None:
-        api = virtual.client(Wire(bring(*rows)))
-        records = await stream_of(api, told, **given_to(told)[0]).collect()
-        if told.record is dict:
-            assert records == rows
-            return
-        assert [one.extra for one in records] == [{"no_field": [1]}, {}][: len(rows)]
-        assert [unstructure(one) for one in records] == rows
-        if ids:
-            (name, *_) = ids
-            api = virtual.client(Wire(bring({**ids, name: None})))
-            with pytest.raises(DecodeError, match=f"^{name}: None is required"):
-                await stream_of(api, told, **given_to(told)[0]).collect()
-
-    virtual.run(main)
+    api = virtual.client(Wire(bring(*rows)))
+    records = await stream_of(api, told, **given_to(told)[0]).collect()
+    if told.record is dict:
+        assert records == rows
+        return
+    assert [one.extra for one in records] == [{"no_field": [1]}, {}][: len(rows)]
+    assert [unstructure(one) for one in records] == rows
+    if ids:
+        (name, *_) = ids
+        api = virtual.client(Wire(bring({**ids, name: None})))
+        with pytest.raises(DecodeError, match=f"^{name}: None is required"):
+            await stream_of(api, told, **given_to(told)[0]).collect()
 
 
 @every_endpoint
-def test_what_means_nothing_is_refused(told: Endpoint) -> None:
+@virtual.clock
+async def test_what_means_nothing_is_refused(told: Endpoint) -> None:
     given, _ = given_to(told)
     api = virtual.client(Wire())
     more: Row = {"start": None, "limit": 5, "prefetch": 1, "until": Until.EMPTY_PAGE,
                  "skip_invalid": True}  # fmt: skip
-
-    async def main() -> None:
-        for name, value in more.items():
-            with pytest.raises(InvalidParameterError, match=rf"^{name}=.*(single page|rejects)"):
-                await page_of(api, told, **given, **{name: value})
-        for call in (stream_of, page_of):
-            unknown: list[Row] = [{"page_nr": 1}, {"self": 1}]
-            for wrong in unknown:
-                with pytest.raises(TypeError):
-                    await call(api, told, **given, **wrong)
-        if told.pages is None:
-            idle: list[Row] = [{"page_num": 2}, {"page_size": 5}, {"page_num": True}]
-            idle.append({"prefetch": 1})
-            for wrong in idle:
-                with pytest.raises(InvalidParameterError, match=r"has no pages|is a single call"):
-                    stream_of(api, told, **given, **wrong)
-        else:
-            with pytest.raises(InvalidParameterError, match=f"1 to {told.pages.maximum}"):
-                stream_of(api, told, **given, page_num=told.pages.maximum + 1)
-        for name in {one.name for one in told.parameters if one.required}:
-            with pytest.raises(TypeError, match=name):
-                stream_of(api, told, **{key: given[key] for key in given if key != name})
-
-    virtual.run(main)
+    for name, value in more.items():
+        with pytest.raises(InvalidParameterError, match=rf"^{name}=.*(single page|rejects)"):
+            await page_of(api, told, **given, **{name: value})
+    for call in (stream_of, page_of):
+        unknown: list[Row] = [{"page_nr": 1}, {"self": 1}]
+        for wrong in unknown:
+            with pytest.raises(TypeError):
+                await call(api, told, **given, **wrong)
+    if told.pages is None:
+        idle: list[Row] = [{"page_num": 2}, {"page_size": 5}, {"page_num": True}]
+        idle.append({"prefetch": 1})
+        for wrong in idle:
+            with pytest.raises(InvalidParameterError, match=r"has no pages|is a single call"):
+                stream_of(api, told, **given, **wrong)
+    else:
+        with pytest.raises(InvalidParameterError, match=f"1 to {told.pages.maximum}"):
+            stream_of(api, told, **given, page_num=told.pages.maximum + 1)
+    for name in {one.name for one in told.parameters if one.required}:
+        with pytest.raises(TypeError, match=name):
+            stream_of(api, told, **{key: given[key] for key in given if key != name})
 
 
-def test_ids_go_by_tens_and_once() -> None:
-    async def main() -> None:
-        for told in (one for one in ENDPOINTS if one.ids):
-            name = told.ids[0]
-            wire = Wire(bring())
-            api = virtual.client(wire)
-            ids = [*range(25), 3, "4"]
-            assert await stream_of(api, told, **{name: iter(ids)}, prefetch=1).collect() == []
-            groups = [query[name].split(",") for _, query in wire.asked]
-            assert groups == [[*map(str, range(n, min(n + 10, 25)))] for n in (0, 10, 20)]
-            assert await stream_of(api, told, **{name: []}).collect() == []
-            for many in (range(11), ()):
-                with pytest.raises(InvalidParameterError, match="1 to 10 ids for one page"):
-                    await page_of(api, told, **{name: many})
-            assert (await page_of(api, told, **{name: range(10)})).records == ()
-
-    virtual.run(main)
+@virtual.clock
+async def test_ids_go_by_tens_and_once() -> None:
+    for told in (one for one in ENDPOINTS if one.ids):
+        name = told.ids[0]
+        wire = Wire(bring())
+        api = virtual.client(wire)
+        ids = [*range(25), 3, "4"]
+        assert await stream_of(api, told, **{name: iter(ids)}, prefetch=1).collect() == []
+        groups = [query[name].split(",") for _, query in wire.asked]
+        assert groups == [[*map(str, range(n, min(n + 10, 25)))] for n in (0, 10, 20)]
+        assert await stream_of(api, told, **{name: []}).collect() == []
+        for many in (range(11), ()):
+            with pytest.raises(InvalidParameterError, match="1 to 10 ids for one page"):
+                await page_of(api, told, **{name: many})
+        assert (await page_of(api, told, **{name: range(10)})).records == ()
 
 
 def test_positional_arguments_are_checked_as_python_does() -> None:
@@ -348,93 +337,78 @@ def test_a_listing_tells_keys_from_options() -> None:
 
 
 @pytest.mark.parametrize("resource", ["product", "influencer", "video", "shop"])
-def test_the_latest_ranking_is_found_for_three_credits_at_most(resource: str) -> None:
+@virtual.clock
+async def test_the_latest_ranking_is_found_for_three_credits_at_most(resource: str) -> None:
     told = next(one for one in ENDPOINTS if (one.resource, one.name) == (resource, "ranking"))
     given, _ = given_to(told)
     del given["date"], given["rank_type"]
     row = answer_of(told.path)["data"][0]
     week = RankType.WEEK.latest()
     periods = [week, RankType.WEEK.latest(week), RankType.WEEK.latest(RankType.WEEK.latest(week))]
-
-    async def main() -> None:
-        cases = [([bring(row)], 1, week), ([bring(), bring({})], 2, periods[1]),
-                 ([bring()], 3, None)]  # fmt: skip
-        for answers, price, found in cases:
-            wire = Wire(*answers)
-            api = virtual.client(wire)
-            latest = getattr(api.tiktok, resource).latest_ranking_date
-            assert await latest(rank_type=2, **given) == found
-            assert api.credits.spent == price
-            assert [query["date"] for _, query in wire.asked] == [*map(str, periods[:price])]
-        with pytest.raises(InvalidParameterError, match="rank_type="):
-            await latest(rank_type=4, **given)
-
-    virtual.run(main)
+    cases = [([bring(row)], 1, week), ([bring(), bring({})], 2, periods[1]),
+             ([bring()], 3, None)]  # fmt: skip
+    for answers, price, found in cases:
+        wire = Wire(*answers)
+        api = virtual.client(wire)
+        latest = getattr(api.tiktok, resource).latest_ranking_date
+        assert await latest(rank_type=2, **given) == found
+        assert api.credits.spent == price
+        assert [query["date"] for _, query in wire.asked] == [*map(str, periods[:price])]
+    with pytest.raises(InvalidParameterError, match="rank_type="):
+        await latest(rank_type=4, **given)
 
 
 # What a call costs, what an error says, and other endpoints.
 
 
-def test_an_invalid_row_says_the_truth_of_the_attempts() -> None:
+@virtual.clock
+async def test_an_invalid_row_says_the_truth_of_the_attempts() -> None:
     busy = Answer(500, {}, b'{"code":500,"message":"Internal server error"}')
     good = answer_of(CREATORS.path)["data"][0]
-
-    async def main() -> None:
-        wire = Wire(busy, busy, bring(good, good | {"user_id": 1.5}))
-        api = virtual.client(wire, retry=RetryPolicy(attempts=3))
-        stream = api.tiktok.product.iter_creators("1")
+    wire = Wire(busy, busy, bring(good, good | {"user_id": 1.5}))
+    api = virtual.client(wire, retry=RetryPolicy(attempts=3))
+    stream = api.tiktok.product.iter_creators("1")
+    await anext(stream)
+    with pytest.raises(DecodeError, match=r"^user_id: 1\.5 is required") as caught:
         await anext(stream)
-        with pytest.raises(DecodeError, match=r"^user_id: 1\.5 is required") as caught:
-            await anext(stream)
-        error = caught.value
-        assert (error.attempts, error.page_num, error.request_id) == (3, 1, "r-1")
-        assert (error.path, error.params["product_id"]) == (CREATORS.path, "1")
-        assert error.bookmark == attrs.evolve(stream.bookmark, offset=1)
-
-    virtual.run(main)
+    error = caught.value
+    assert (error.attempts, error.page_num, error.request_id) == (3, 1, "r-1")
+    assert (error.path, error.params["product_id"]) == (CREATORS.path, "1")
+    assert error.bookmark == attrs.evolve(stream.bookmark, offset=1)
 
 
-def test_prices_are_known_or_told() -> None:
-    async def main() -> None:
-        for path, price in (("shop/products", 2), ("trending/videos", 2), ("video/captions", 1)):
-            api = virtual.client(Wire(bring({})))
-            await api.get(f"/v1/tiktok/{path}")
-            assert api.credits.spent == price
-            await api.iter_records(f"/v1/tiktok/{path}").collect()
-            assert api.credits.spent == 2 * price
-            await api.get(f"/v1/tiktok/{path}", credits=5)
-            assert api.credits.spent == 2 * price + 5
-
-    virtual.run(main)
+@virtual.clock
+async def test_prices_are_known_or_told() -> None:
+    for path, price in (("shop/products", 2), ("trending/videos", 2), ("video/captions", 1)):
+        api = virtual.client(Wire(bring({})))
+        await api.get(f"/v1/tiktok/{path}")
+        assert api.credits.spent == price
+        await api.iter_records(f"/v1/tiktok/{path}").collect()
+        assert api.credits.spent == 2 * price
+        await api.get(f"/v1/tiktok/{path}", credits=5)
+        assert api.credits.spent == 2 * price + 5
 
 
-def test_lists_by_page_and_limit_end_where_the_api_says_so() -> None:
-    async def main() -> None:
-        answers = [
-            {"code": 0, "data": {"pagination": {"has_more": more}, "list": [{"n": n}] * 2}}
-            for n, more in enumerate((True, True, False))
-        ]
-        wire = Wire(*answers)
-        api = virtual.client(wire)
-        rows = await api.iter_records(
-            "/v1/tiktok/trending/hashtags", rows="data.list", pages=PageLimit(), page_size=2
-        ).collect()
-        assert rows == [{"n": n} for n in (0, 0, 1, 1, 2, 2)]
-        assert [query for _, query in wire.asked] == [
-            {"page": str(n), "limit": "2"} for n in (1, 2, 3)
-        ]
-        assert api.credits.spent == 6
-
-    virtual.run(main)
+@virtual.clock
+async def test_lists_by_page_and_limit_end_where_the_api_says_so() -> None:
+    answers = [
+        {"code": 0, "data": {"pagination": {"has_more": more}, "list": [{"n": n}] * 2}}
+        for n, more in enumerate((True, True, False))
+    ]
+    wire = Wire(*answers)
+    api = virtual.client(wire)
+    rows = await api.iter_records(
+        "/v1/tiktok/trending/hashtags", rows="data.list", pages=PageLimit(), page_size=2
+    ).collect()
+    assert rows == [{"n": n} for n in (0, 0, 1, 1, 2, 2)]
+    assert [query for _, query in wire.asked] == [{"page": str(n), "limit": "2"} for n in (1, 2, 3)]
+    assert api.credits.spent == 6
 
 
-def test_raw_control_characters_in_texts_are_read() -> None:
+@virtual.clock
+async def test_raw_control_characters_in_texts_are_read() -> None:
     row = b'{"product_id":"1","desc_detail":"[\\"a\tb\\"]","product_name":"x\ny"}'
     body = b'{"code":0,"data":[%s]}' % row
-
-    async def main() -> None:
-        page = await virtual.client(Wire(body)).tiktok.product.detail(1)
-        assert page.records[0].product_name == "x\ny"
-        assert page.records[0].desc_detail == ["a\tb"]
-
-    virtual.run(main)
+    page = await virtual.client(Wire(body)).tiktok.product.detail(1)
+    assert page.records[0].product_name == "x\ny"
+    assert page.records[0].desc_detail == ["a\tb"]

@@ -1,0 +1,187 @@
+"""What a server allows, judged by its answers: a function of times and events."""
+
+from itertools import pairwise
+
+import pytest
+
+from keyapi_async.limiter.estimate import RateEstimate, State
+
+# What is known of a limit: pure
+
+
+def busy(estimate: RateEstimate, seconds: float, begin: float = 0.0) -> float:
+    """Let demand go on for a while; give the time after it."""
+    now = begin
+    while now < begin + seconds:
+        now += 0.1
+        estimate.granted(now, waited=True)
+    return now
+
+
+def served(estimate: RateEstimate, qps: float, seconds: float, begin: float = 0.0) -> float:
+    """Let so many be asked for and served; give the time after them."""
+    for n in range(int(qps * seconds)):
+        estimate.granted(begin + n / qps, waited=True)
+        estimate.succeeded(begin + n / qps)
+    return begin + seconds
+
+
+def test_one_decrease_an_episode() -> None:
+    estimate = RateEstimate(50)
+    served(estimate, 32, 1)
+    assert estimate.refused(sent=1.0, now=1.1)
+    once = estimate.state.limit
+    assert once < 50
+    assert not estimate.refused(sent=1.05, now=1.2)
+    assert not estimate.refused(sent=1.1, now=1.2)
+    assert estimate.state.limit == once
+    assert estimate.refused(sent=4.0, now=4.1)
+
+
+def test_where_few_were_sent_a_429_spaces_them_and_only_the_next_one_lowers_the_limit() -> None:
+    estimate = RateEstimate(50)
+    estimate.succeeded(0.9)
+    assert estimate.refused(sent=1.0, now=1.1)
+    assert estimate.state.spaced
+    assert estimate.state.limit == estimate.slots == 50
+    assert estimate.refused(sent=2.2, now=2.3)
+    assert estimate.state.limit == pytest.approx(0.94 * 50)
+    assert estimate.state.rate == pytest.approx(0.85 * 0.94 * 50)
+
+
+def test_a_stray_429_where_they_are_spaced_slows_them_for_a_moment_and_lowers_no_limit() -> None:
+    estimate = RateEstimate(50)
+    assert estimate.refused(sent=1.0, now=1.1)
+    now = served(estimate, 32, 4, begin=2.0)
+    assert estimate.refused(sent=now, now=now)
+    assert estimate.state.limit == 50
+    assert estimate.state.rate == pytest.approx(0.85 * 50)
+
+
+def test_429s_in_quick_succession_lower_the_limit_by_ever_more() -> None:
+    estimate = RateEstimate(50)
+    limits = []
+    for n in range(8):
+        estimate.refused(sent=n + 0.1, now=n + 0.2)
+        limits.append(estimate.state.limit)
+    cuts = [1 - later / sooner for sooner, later in pairwise(limits)]
+    assert cuts == pytest.approx([0.06, 0.12, 0.2, 0.2, 0.2, 0.2, 0.2])
+
+
+def test_under_demand_what_was_reached_becomes_the_limit() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 32, 3)
+    estimate.refused(sent=now, now=now + 0.01)
+    assert estimate.state.limit == pytest.approx(0.97 * 32)
+    assert estimate.slots == 32
+
+
+def test_a_429_at_the_beginning_does_not_make_what_was_reached_so_far_the_limit() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 90, 0.3)
+    estimate.refused(sent=now, now=now + 0.05)
+    assert estimate.state.limit == pytest.approx(0.97 * 50)
+
+
+def test_the_rate_rises_again_only_under_demand() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 32, 3)
+    estimate.refused(sent=now, now=now)
+    low = estimate.state.rate
+    for second in range(20):
+        estimate.granted(now + second + 1.0, waited=False)
+    assert estimate.state.rate == low
+    busy(estimate, 1.1, begin=now + 20)
+    assert low < estimate.state.rate < 0.95 * estimate.state.limit
+    busy(estimate, 10, begin=now + 22)
+    assert estimate.state.rate == pytest.approx(0.95 * estimate.state.limit)
+
+
+def test_the_limit_rises_after_quiet_and_never_above_what_was_told() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 49, 3)
+    estimate.refused(sent=now - 2.5, now=now)
+    estimate.refused(sent=now + 0.1, now=now + 0.1)
+    low = estimate.state.limit
+    now = busy(estimate, 28, begin=now)
+    assert estimate.state.limit == low < 50
+    now = busy(estimate, 4, begin=now)
+    assert estimate.state.limit == pytest.approx(min(50, 1.05 * low))
+    busy(estimate, 900, begin=now)
+    assert estimate.state.limit == 50
+    assert estimate.state.rate == pytest.approx(0.95 * 50)
+
+
+def test_each_429_doubles_the_quiet_that_is_waited_for_up_to_ten_minutes() -> None:
+    estimate = RateEstimate(50)
+    now = 0.0
+    for quiet in (30, 60, 120, 240, 480, 600, 600):
+        now = served(estimate, round(0.7 * estimate.state.limit), 3, begin=now)
+        estimate.refused(sent=now, now=now)
+        low = estimate.state.limit
+        now = busy(estimate, quiet - 3, begin=now)
+        assert estimate.state.limit == low
+        now = busy(estimate, 5, begin=now)
+        assert estimate.state.limit > low
+
+
+def test_a_rise_that_was_too_much_is_taken_back() -> None:
+    estimate = RateEstimate(50)
+    now = served(estimate, 32, 3)
+    estimate.refused(sent=now, now=now)
+    low = estimate.state.limit
+    while estimate.state.limit == low:
+        now = served(estimate, 27, 1 / 27, begin=now)
+    estimate.refused(sent=now, now=now)
+    assert estimate.state.limit == low
+
+
+@pytest.mark.parametrize(("qps", "least"), [(50.0, 5.0), (None, 0.5)])
+def test_the_limit_never_falls_below_its_floor(qps: float | None, least: float) -> None:
+    estimate = RateEstimate(qps)
+    for n in range(100):
+        estimate.refused(sent=n + 0.5, now=n + 1.0)
+    assert estimate.state.limit == least
+    assert estimate.state.rate > 0
+
+
+def test_an_unknown_limit_is_sought_by_half_a_second_until_the_first_429() -> None:
+    estimate = RateEstimate(None)
+    now = 0.0
+    estimate.granted(now, waited=False)
+    for number in range(1, 6):
+        now = busy(estimate, 1.1 * number + 0.05 - now, begin=now)
+        assert estimate.state.limit == pytest.approx(5 * 1.5**number)
+    estimate.refused(sent=now, now=now + 0.1)
+    found = estimate.state.limit
+    busy(estimate, 1.5, begin=now)
+    assert estimate.state.limit == found
+
+
+def test_permits_are_no_longer_spaced_after_a_minute_and_then_for_twice_as_long() -> None:
+    estimate = RateEstimate(50)
+    now = 0.0
+    for minutes in (1, 2, 4, 8, 10, 10):
+        estimate.refused(sent=now + 0.01, now=now + 0.01)
+        now = busy(estimate, 60 * minutes - 2, begin=now)
+        assert estimate.state.spaced
+        now = busy(estimate, 4, begin=now)
+        assert not estimate.state.spaced
+
+
+def test_what_one_process_has_found_out_another_goes_on_from() -> None:
+    one, other = RateEstimate(50), RateEstimate(50)
+    now = served(one, 32, 3)
+    one.refused(sent=now, now=now)
+    other.take_over(State.read(one.state.text(), now + 1.0))
+    assert other.state == one.state
+    assert not other.refused(sent=now - 0.1, now=now + 1.0)
+    back = State.read(one.state.text(), now - 1.0)
+    assert back.throttled == back.changed == now - 1.0
+
+
+def test_where_others_sent_some_their_successes_count() -> None:
+    estimate = RateEstimate(50)
+    busy(estimate, 3)
+    estimate.refused(sent=3.0, now=3.1, successes=[n / 32 for n in range(96)])
+    assert estimate.state.limit == pytest.approx(0.97 * 32)

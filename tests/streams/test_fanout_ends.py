@@ -1,0 +1,380 @@
+"""How a fan-out ends, and what is left to go on from."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyapi_async import (
+    AuthenticationError,
+    Bookmark,
+    CreditBudgetError,
+    DecodeError,
+    Failure,
+    InvalidParameterError,
+    KeyAPIError,
+    NotFoundError,
+    QuotaExceededError,
+    RecordStream,
+    ServerError,
+    fan_out,
+)
+from keyapi_async.call.wire import Answer, Request
+from keyapi_async.streams.listing import Listing
+from tests import virtual
+from tests.streams.keyed import PATH, Keyed, Row, client, gather, wanted
+
+
+@virtual.clock
+async def test_the_first_error_is_raised_after_the_rows_that_were_fetched() -> None:
+    server = Keyed(30)
+    server.faults = {(3, 2): 404}
+    got: dict[int, list[Any]] = {}
+    async with fan_out(range(8), server.opener(client(server)), concurrency=8) as results:
+        with pytest.raises(NotFoundError) as caught:
+            await gather(results, got)
+        assert server.open == 0
+        assert sum(map(len, got.values())) == server.served
+        assert caught.value.bookmark == Bookmark(2)
+        for key, mark in results.unfinished.items():
+            behind = (mark.page_num - 1) * 10 + mark.offset
+            assert got.get(key, []) == wanted({key: 30})[key][:behind]
+        with pytest.raises(NotFoundError):
+            await anext(results)
+    assert set(results.unfinished) == set(range(8)) - {k for k, v in got.items() if len(v) == 30}
+
+
+@virtual.clock
+async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
+    lengths = dict.fromkeys(range(10), 25)
+    server = Keyed(lengths)
+    server.faults = {(3, 2): 404, (7, 1): 500}
+    got: dict[int, list[Any]] = {}
+    api = client(server)
+
+    def open_stream(key: int) -> RecordStream[Row]:
+        if key == 5:
+            raise InvalidParameterError("key", key, "another")
+        return server.opener(api)(key)  # type: ignore[no-any-return]
+
+    async with fan_out(lengths, open_stream, concurrency=3, on_error="collect") as results:
+        await gather(results, got)
+    failures = {failure.key: failure for failure in results.failures}
+    assert isinstance(failures[3], Failure)
+    assert (failures[3].bookmark, failures[7].bookmark) == (Bookmark(2), Bookmark(1))
+    assert failures[5].bookmark is None
+    assert [type(failures[key].error) for key in (3, 5, 7)] == [
+        NotFoundError,
+        InvalidParameterError,
+        ServerError,
+    ]
+    assert results.unfinished == {}
+    rows = wanted(lengths)
+    rows[3] = rows[3][:10]
+    del rows[5], rows[7]
+    assert got == rows
+    again = api.iter_records(PATH, {"key": 3}, start=failures[3].bookmark)
+    assert [row["id"] for row in await again.collect()] == wanted(lengths)[3][10:]
+
+
+@pytest.mark.parametrize("on_error", ["raise", "collect"])
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, AuthenticationError), (402, QuotaExceededError)]
+)
+def test_a_hopeless_error_ends_the_run_and_says_where_each_stream_stood(
+    on_error: Any, status: int, error: type[KeyAPIError]
+) -> None:
+    server = Keyed(50)
+    server.faults = {(2, 3): status}
+
+    async def main() -> None:
+        got: dict[int, list[Any]] = {}
+        api = client(server, qps=40)
+        opener = server.opener(api)
+        async with fan_out(range(100), opener, concurrency=6, on_error=on_error) as results:
+            with pytest.raises(error):
+                await gather(results, got)
+        assert sum(map(len, got.values())) == server.served == api.stats.records
+        assert results.failures == []
+        again = server.opener(client(server))
+        for key, mark in results.unfinished.items():
+            rest = await again(key).collect() if mark is None else await _rest(server, key, mark)
+            assert got.get(key, []) + [row["id"] for row in rest] == wanted({key: 50})[key]
+
+    async def _rest(server: Keyed, key: int, mark: Bookmark) -> list[Row]:
+        return await server.opener(client(server), start=mark)(key).collect()  # type: ignore[no-any-return]
+
+    virtual.run(main)
+
+
+@virtual.clock
+async def test_a_budget_ends_the_run_with_all_it_paid_for() -> None:
+    server = Keyed(1000)
+    got: dict[int, list[Any]] = {}
+    api = client(server, max_credits=37)
+    opener = server.opener(api)
+    async with fan_out(range(9), opener, concurrency=5, on_error="collect") as results:
+        with pytest.raises(CreditBudgetError):
+            await gather(results, got)
+    assert len(server.asked) == 37
+    assert sum(map(len, got.values())) == 370
+    assert len(results.unfinished) == 5
+
+
+@virtual.clock
+async def test_a_row_that_is_no_record_is_a_failure_of_its_list() -> None:
+    @attrs.frozen
+    class Strict:
+        id: int
+
+    server = Keyed(5)
+    api = client(server)
+
+    def open_stream(key: int) -> RecordStream[Strict]:
+        return api.iter_records(PATH, {"key": key}, Strict)
+
+    async with fan_out([1], open_stream, on_error="collect") as results:
+        assert [pair async for pair in results] == []
+    (failure,) = results.failures
+    assert isinstance(failure.error, DecodeError)
+    assert failure.bookmark == Bookmark(1, 0)
+
+
+@virtual.clock
+async def test_an_error_of_the_keys_or_of_the_opener_ends_the_run() -> None:
+    server = Keyed(5)
+
+    def keys() -> Iterator[int]:
+        yield 1
+        raise LookupError("no more keys")
+
+    opener = server.opener(client(server))
+    got: dict[int, list[Any]] = {}
+    async with fan_out(keys(), opener, on_error="collect") as results:
+        with pytest.raises(LookupError):
+            await gather(results, got)
+    assert got == wanted({1: 5})
+
+    def broken(key: int) -> RecordStream[Row]:
+        raise ZeroDivisionError
+
+    async with fan_out([1], broken, on_error="collect") as failing:
+        with pytest.raises(ZeroDivisionError):
+            await anext(failing)
+
+
+@pytest.mark.parametrize("way", ["break", "exception", "cancel"])
+@virtual.clock
+async def test_leaving_the_block_leaves_nothing_running(way: str) -> None:
+    server = Keyed(1000, latency=1.0)
+
+    async def read() -> None:
+        opener = server.opener(client(server), prefetch=4)
+        async with fan_out(range(100), opener, concurrency=10) as results:
+            async for _ in results:
+                if server.open < 10:
+                    continue
+                if way == "exception":
+                    raise ZeroDivisionError
+                if way == "break":
+                    break
+                await asyncio.sleep(1e6)
+
+    task = asyncio.create_task(read())
+    if way == "cancel":
+        await asyncio.sleep(30)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert server.open == 0
+
+
+@virtual.clock
+async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
+    server = Keyed(50)
+    got: dict[int, list[Any]] = {}
+    async with fan_out(range(100), server.opener(client(server)), concurrency=6) as results:
+        for _ in range(30):
+            key, row = await anext(results)
+            got.setdefault(key, []).append(row["id"])
+        asked = len(server.asked)
+        assert server.open
+        results.stop()
+        results.stop()
+        await gather(results, got)
+        assert len(server.asked) == asked
+        assert sum(map(len, got.values())) == server.served
+        for key, mark in results.unfinished.items():
+            assert len(got.get(key, [])) == (mark.page_num - 1) * 10 + mark.offset
+
+
+class Slow:
+    """A stream whose end takes its time, as that of a harvest's list may, which commits first."""
+
+    bookmark = run_begin = Bookmark(1)
+
+    async def next_run(self) -> list[int]:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.5)
+        return []
+
+    async def aclose(self) -> None:
+        pass
+
+
+@virtual.clock
+async def test_a_second_cancellation_does_not_leave_the_block_before_all_has_ended() -> None:
+    closed: list[bool] = []
+
+    async def keys() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield len(closed)
+        finally:
+            closed.append(True)
+
+    async def read() -> None:
+        async with fan_out(keys(), lambda _: Slow(), concurrency=3) as results:
+            await anext(results)
+
+    task = asyncio.create_task(read())
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        task.cancel()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("taken", range(1, 21))
+@virtual.clock
+async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
+    """The first part ends with a full page, and some rows are invalid."""
+    rows: list[list[object]] = [
+        [
+            7,
+            *({"id": f"0.{n}"} for n in range(1, 5)),
+            None,
+            *({"id": f"0.{n}"} for n in range(6, 10)),
+        ],
+        [{"id": f"1.{n}"} for n in range(10)],
+        ["x", {"id": "2.1"}, "y", {"id": "2.3"}, {"id": "2.4"}],
+    ]
+
+    class Parts(Keyed):
+        async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+            query = dict(parse_qsl(request.query))
+            data = rows[int(query["part"])] if query["page_num"] == "1" else []
+            return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+
+    server = Parts(0)
+    whole = [row["id"] for part in rows for row in part if isinstance(row, dict)]
+    api = client(server)
+
+    def open_stream(_: int, start: Bookmark | None = None) -> RecordStream[Row]:
+        return RecordStream(
+            api._caller,
+            Listing(
+                name="parts",
+                path=PATH,
+                into=dict,
+                queries=tuple(f"part={n}" for n in range(3)),
+            ),
+            start=start,
+            skip_invalid=True,
+        )
+
+    got: list[object] = []
+    async with fan_out([1], open_stream) as results:
+        async for _, row in results:
+            got.append(row["id"])
+            if len(got) == taken:
+                break
+    rest = open_stream(1, results.unfinished[1])
+    assert got + [row["id"] async for row in rest] == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 35), max_size=12),
+    concurrency=st.integers(1, 6),
+    buffer=st.none() | st.integers(1, 80),
+    prefetch=st.integers(0, 3),
+    connections=st.integers(1, 4),
+    budget=st.none() | st.integers(0, 40),
+    faults=st.dictionaries(
+        st.tuples(st.integers(0, 11), st.integers(1, 4)),
+        st.sampled_from([500, 429, 404, 401, 402]),
+        max_size=4,
+    ),
+    pauses=st.lists(st.floats(0, 0.5), max_size=20),
+    leave_after=st.none() | st.integers(0, 150),
+    on_error=st.sampled_from(["raise", "collect"]),
+)
+@virtual.clock
+async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR0917  # all are drawn
+    lengths: list[int],
+    concurrency: int,
+    buffer: int | None,
+    prefetch: int,
+    connections: int,
+    budget: int | None,
+    faults: dict[tuple[int, int], int],
+    pauses: list[float],
+    leave_after: int | None,
+    on_error: Any,
+) -> None:
+    """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
+    server = Keyed(dict(enumerate(lengths)))
+    server.faults = dict(faults)
+    api = client(server, max_connections=connections, max_credits=budget)
+    got: dict[int, list[Any]] = {key: [] for key in range(len(lengths))}
+    opened = []
+    opener = server.opener(api, prefetch=prefetch)
+
+    def open_stream(key: int) -> Any:
+        opened.append(key)
+        return opener(key)
+
+    count = 0
+    async with fan_out(
+        range(len(lengths)),
+        open_stream,
+        concurrency=concurrency,
+        buffer=buffer,
+        on_error=on_error,
+    ) as results:
+        try:
+            async for key, row in results:
+                got[key].append(row["id"])
+                count += 1
+                if count < len(pauses):
+                    await asyncio.sleep(pauses[count])
+                if count == leave_after:
+                    break
+        except KeyAPIError:
+            assert sum(map(len, got.values())) <= server.served
+    assert server.open == 0
+    assert server.most_open <= min(connections, concurrency * (prefetch + 1))
+    if budget is not None:
+        assert len(server.asked) - len(faults) <= budget
+        assert api.credits.spent + api.credits.uncertain <= budget
+    marks: dict[int, Bookmark | None] = dict(results.unfinished)
+    failed = {failure.key: failure.bookmark for failure in results.failures}
+    assert not marks.keys() & failed.keys()
+    marks.update(failed)
+    server.faults.clear()
+    fresh = client(server)
+    for key in range(len(lengths)):
+        if key in marks or key not in opened:
+            stream = server.opener(fresh, start=marks.get(key))(key)
+            got[key] += [row["id"] for row in await stream.collect()]
+    assert got == wanted(dict(enumerate(lengths)))
