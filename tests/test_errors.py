@@ -14,7 +14,6 @@ from keyapi_async import (
     APIError,
     AttemptTimeoutError,
     Bookmark,
-    ConfigurationError,
     DecodeError,
     InvalidParameterError,
     KeyAPIError,
@@ -249,12 +248,3 @@ def test_printable_text_is_one_line_and_cut(text: str, most: int) -> None:
         assert safe == text
     if len(text) > most:
         assert safe.endswith("…")
-
-
-def test_a_deadline_is_a_timeout_and_a_refusal_a_value_error() -> None:
-    with pytest.raises(TimeoutError):
-        raise keyapi_async.DeadlineExceededError("x")
-    with pytest.raises(ValueError, match="is not accepted"):
-        raise InvalidParameterError("a", 1, "b")
-    with pytest.raises(ConfigurationError):
-        raise keyapi_async.UsageError("x")

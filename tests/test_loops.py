@@ -83,30 +83,6 @@ async def test_a_block_ends_at_its_time_and_the_task_goes_on_as_if_never_cancell
     assert loop.time() == pytest.approx(63.0)
 
 
-@pytest.mark.parametrize("end", [None, 3.0])
-@virtual.clock
-async def test_a_block_that_is_done_in_time_is_left_alone_then_and_later(end: float | None) -> None:
-    limit = limit_of(end)
-    with limit:
-        await asyncio.sleep(1)
-    await asyncio.sleep(60)
-    assert not limit.expired
-
-
-@pytest.mark.parametrize(("before", "after"), [(9.0, 4.0), (2.0, 9.0), (None, 4.0)])
-@virtual.clock
-async def test_a_limit_that_is_moved_counts_where_it_was_moved_to(
-    before: float | None, after: float
-) -> None:
-    limit = limit_of(before)
-    with limit:
-        await asyncio.sleep(1)
-        limit.move(after)
-        await asyncio.sleep(60)
-    assert limit.expired
-    assert asyncio.get_running_loop().time() == pytest.approx(after)
-
-
 @virtual.clock
 async def test_what_is_told_to_end_ends_at_once_and_only_once() -> None:
     loop = asyncio.get_running_loop()

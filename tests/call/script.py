@@ -1,7 +1,7 @@
 """A transport in memory that answers as a script says."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import orjson
 
@@ -10,7 +10,6 @@ from keyapi_async import (
     ConnectionFailedError,
     KeyAPI,
     KeyAPIError,
-    RetryPolicy,
 )
 from keyapi_async.call.wire import Answer, Request
 
@@ -41,15 +40,15 @@ class Script:
         self.answers = list(answers)
         self.latency = latency
         self.sent: list[float] = []
-        self.open = 0
+        self.flying: list[Request] = []
         self.most_open = 0
         self.closed = False
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         loop = asyncio.get_running_loop()
         self.sent.append(loop.time())
-        self.open += 1
-        self.most_open = max(self.most_open, self.open)
+        self.flying.append(request)
+        self.most_open = max(self.most_open, len(self.flying))
         answer = self.answers.pop(0) if self.answers else OK
         latency, answer = (
             (answer, OK) if isinstance(answer, (int, float)) else (self.latency, answer)
@@ -58,23 +57,16 @@ class Script:
             await asyncio.sleep(min(latency, within))
             return AttemptTimeoutError("late") if latency > within else answer
         finally:
-            self.open -= 1
+            self.flying.remove(request)
 
     async def close(self) -> None:
         self.closed = True
 
 
-def calm(attempts: int = 5) -> Callable[[int, KeyAPIError], float | None]:
-    """The policy without its dice: the whole bound is waited."""
-    policy = RetryPolicy(attempts=attempts)
-
-    def retry(attempt: int, failure: KeyAPIError) -> float | None:
-        wait = policy(attempt, failure)
-        after = getattr(failure, "retry_after", None)
-        return wait if wait is None or after is not None else 0.5 * 2 ** (attempt - 1)
-
-    return retry
-
-
 def credits_of(api: KeyAPI) -> tuple[int, int]:
     return api.credits.spent, api.credits.uncertain
+
+
+def doubled(attempt: int, failure: KeyAPIError) -> float | None:
+    """Wait half a second, then twice as long each time, four times: a policy without dice."""
+    return 0.5 * 2 ** (attempt - 1) if attempt < 5 else None

@@ -14,8 +14,6 @@ from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 from tests.call.script import OK, PATH, Script
 
-# Closing, loops, connections
-
 
 @virtual.clock
 async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
@@ -128,5 +126,5 @@ async def test_a_cancelled_call_costs_at_most_its_own_uncertain_credit(after: fl
     await blocker
     assert api.credits.spent == 1
     assert api.credits.uncertain == len(script.sent) - 1 <= 1
-    assert script.open == 0
+    assert not script.flying
     assert (await api.get(PATH)).code == 0

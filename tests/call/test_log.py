@@ -9,16 +9,11 @@ import pytest
 from keyapi_async import (
     AuthenticationError,
     DeadlineExceededError,
-    Limiter,
-    Permit,
-    QpsLimiter,
     QuotaExceededError,
 )
 from keyapi_async.call.wire import Answer
 from tests import virtual
-from tests.call.script import OK, PATH, Script, calm, no
-
-# Logs
+from tests.call.script import OK, PATH, Script, doubled, no
 
 
 @virtual.clock
@@ -47,28 +42,12 @@ async def test_a_page_number_cannot_forge_a_line_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, "keyapi_async")
-    api = virtual.client(Script(no(500)), retry=calm())
+    api = virtual.client(Script(no(500)), retry=doubled)
     await api.get(PATH, {"page_num": "3\nWARNING out of credits" + "!" * 99})
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 3
     assert all("page 3" in line for line in told)
     assert not any("\n" in line or "!" * 99 in line for line in told)
-
-
-@virtual.clock
-async def test_a_gate_of_the_users_own_making_grants_every_permit_itself() -> None:
-    class Counted(QpsLimiter):
-        asked = 0
-
-        async def acquire(self) -> Permit:
-            self.asked += 1
-            return await super().acquire()
-
-    gate = Counted(100)
-    api = virtual.client(Script(), limiter=gate)
-    for _ in range(3):
-        await api.get(PATH)
-    assert gate.asked == 3
 
 
 @virtual.clock
@@ -114,7 +93,3 @@ async def test_a_cancelled_attempt_has_its_line_too(caplog: pytest.LogCaptureFix
     task.cancel()
     await asyncio.wait((task,))
     assert caplog.messages == ["GET /v1/thing page -: cancelled, 1000 ms"]
-
-
-def test_the_default_gate_is_the_clients_own() -> None:
-    assert isinstance(QpsLimiter(), Limiter)

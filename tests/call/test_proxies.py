@@ -44,13 +44,16 @@ async def test_no_proxy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not await proxied(monkeypatch, HTTPS_PROXY="{proxy}")
 
 
-async def test_a_given_proxy_is_used_with_its_password() -> None:
+async def test_a_given_proxy_is_used_with_its_password_which_no_error_shows() -> None:
     async with raw(succeed) as proxy:
         url = proxy.url.replace("http://", "http://me:secret@")
         async with client("http://127.0.0.1:9", proxy=url) as api:
             await api.get(PATH)
-            assert "secret" not in repr(api._caller.core._transport)
     assert b"Proxy-Authorization: Basic" in proxy.heads[0]
+    async with client("http://127.0.0.1:9", proxy=url) as api:
+        error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert "secret" not in f"{error} {error!r} {vars(error)}"
 
 
 async def test_a_proxy_of_the_environment_may_lack_its_scheme(

@@ -1,4 +1,4 @@
-"""Retry-After."""
+"""How long a server asks to wait: seconds, or one of the three forms of an HTTP date."""
 
 import time
 from collections.abc import Iterator
@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyapi_async.call.wire import (
-    retry_after,
-)
+from keyapi_async.call.wire import retry_after
 from tests.rows import steady
-
-# Retry-After.
 
 
 @pytest.fixture(params=["UTC", "Asia/Tokyo"])
@@ -79,10 +75,3 @@ def test_a_date_is_as_far_away_as_it_is(date: datetime, now: int, hours: int) ->
     zoned = date.replace(tzinfo=timezone(timedelta(hours=hours)), microsecond=0)
     for value in (format_datetime(zoned), format_datetime(zoned.astimezone(UTC), usegmt=True)):
         assert retry_after(value, float(now)) == max(0.0, zoned.timestamp() - now)
-
-
-def test_an_error_carries_how_long_to_wait() -> None:
-    found = meaning(429, {"code": 429, "message": "qps limit exceeded"}, {"Retry-After": "3"})
-    assert found.retry_after == 3.0
-    assert "retry after 3.0" in str(found)
-    assert meaning(503, b"", {"Retry-After": "soon"}).retry_after is None
