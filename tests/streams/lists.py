@@ -1,46 +1,58 @@
 """Servers of numbered rows in memory, and streams over them."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import orjson
 
-from keyapi_async import (
-    KeyAPI,
-    KeyAPIError,
-    RecordStream,
-    RetryPolicy,
-    Until,
-)
+from keyapi_async import FanOut, KeyAPI, KeyAPIError, RecordStream, RetryPolicy, Until
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.streams.listing import Listing, PageNum
 from tests import virtual
 
 PATH = "/v1/list"
+ONCE = RetryPolicy(attempts=1)
+
+Row: TypeAlias = dict[str, object]
 
 
 class Lists:
-    """A server of lists of numbered rows in memory: ``{"id": "p.n"}`` for row n of part p."""
+    """A server of lists of numbered rows in memory: ``{"id": "p.n"}`` for row n of list p.
 
-    def __init__(self, lengths: Sequence[int], latency: float = 0.01) -> None:
+    ``faults`` strike the requests in their order, ``faults_at`` one page of a list once; each
+    answer takes its latency, more or less by ``spread``.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int] | Mapping[int, int] | int,
+        latency: float = 0.01,
+        spread: float = 0.0,
+    ) -> None:
         self.lengths = lengths
         self.latency = latency
+        self.spread = spread
         self.asked: list[tuple[int, int]] = []
         self.open = 0
         self.most_open = 0
+        self.served = 0
         self.rows: dict[tuple[int, int], list[Any]] = {}
         self.faults: list[KeyAPIError | int | None] = []
+        self.faults_at: dict[tuple[int, int], int] = {}
+        self.dice = random.Random(0)
 
     def page(self, part: int, page_num: int, page_size: int) -> list[Any]:
         if (part, page_num) in self.rows:
             return self.rows[part, page_num]
+        length = self.lengths if isinstance(self.lengths, int) else self.lengths[part]
         first = (page_num - 1) * page_size
-        last = min(first + page_size, self.lengths[part])
-        return [{"id": f"{part}.{row}"} for row in range(first, last)]
+        return [{"id": f"{part}.{row}"} for row in range(first, min(first + page_size, length))]
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        assert not request.query.startswith("&")
         query = dict(parse_qsl(request.query))
         part, page_num = int(query.get("part", 0)), int(query["page_num"])
         self.open += 1
@@ -48,57 +60,20 @@ class Lists:
         self.asked.append((part, page_num))
         fault = self.faults.pop(0) if self.faults else None
         try:
-            await asyncio.sleep(self.latency)
+            await asyncio.sleep(self.latency * self.dice.uniform(1 - self.spread, 1 + self.spread))
         finally:
             self.open -= 1
+        fault = self.faults_at.pop((part, page_num), fault)
         if isinstance(fault, KeyAPIError):
             return fault
         if fault is not None:
             return Answer(fault, {}, b'{"code": %d, "message": "no", "data": null}' % fault)
         data = self.page(part, page_num, int(query["page_size"]))
+        self.served += len(data)
         return Answer(200, {}, orjson.dumps({"code": 0, "message": "", "data": data}))
 
     async def close(self) -> None:
         pass
-
-
-def stream(
-    lists: Lists, api: KeyAPI | None = None, **paging: Any
-) -> RecordStream[dict[str, object]]:
-    """Open the list, or, where there are several, all of them as the parts of one."""
-    api = api or virtual.client(lists, retry=RetryPolicy(attempts=1))
-    if len(lists.lengths) == 1:
-        return api.iter_records(PATH, **paging)
-    return RecordStream(api._caller, parts_of(lists), **paging)
-
-
-def parts_of(lists: Lists, pages: PageNum | None = PageNum()) -> Listing[dict[str, object]]:  # noqa: B008  # it is frozen
-    """Say what is walked where each list is a part."""
-    queries = tuple(f"part={part}" for part in range(len(lists.lengths)))
-    return Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
-
-
-async def read_on(rows: RecordStream[dict[str, object]], seen: list[object]) -> None:
-    """Read to the end or to an error, and keep what came before it."""
-    async for row in rows:
-        seen.append(row["id"])  # noqa: PERF401  # a comprehension would lose it with the error
-
-
-def ids(rows: Sequence[dict[str, object]]) -> list[object]:
-    return [row["id"] for row in rows]
-
-
-def all_ids(lengths: Sequence[int]) -> list[str]:
-    return [f"{part}.{row}" for part, length in enumerate(lengths) for row in range(length)]
-
-
-def least_pages(length: int, page_size: int, until: Until = Until.SHORT_PAGE) -> int:
-    if until is Until.SHORT_PAGE:
-        return length // page_size + 1
-    return -(-length // page_size) + 1
-
-
-# Other ways of paging
 
 
 class Limited(Lists):
@@ -111,9 +86,10 @@ class Limited(Lists):
         assert query.keys() == {"page", "limit"}
         page_num, size = int(query["page"]), int(query["limit"])
         self.asked.append((0, page_num))
-        data: dict[str, Any] = {"list": self.page(0, page_num, size)}
+        rows = self.page(0, page_num, size)
+        data: dict[str, Any] = {"list": rows}
         if self.says:
-            data["pagination"] = {"has_more": page_num * size < self.lengths[0]}
+            data["pagination"] = {"has_more": self.page(0, page_num + 1, size) != []}
         return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
 
 
@@ -125,5 +101,59 @@ class Whole(Lists):
         assert query.keys() <= {"part"}
         part = int(query.get("part", 0))
         self.asked.append((part, 1))
-        data = self.page(part, 1, 1000)
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": self.page(part, 1, 1000)}))
+
+
+def client(lists: Lists, **options: Any) -> KeyAPI:
+    return virtual.client(lists, **{"retry": ONCE, "qps": 1e5, **options})
+
+
+def stream(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
+    """Open the only list."""
+    return (api or virtual.client(lists, retry=ONCE)).iter_records(PATH, **paging)
+
+
+def parts(
+    lists: Lists,
+    api: KeyAPI | None = None,
+    *,
+    pages: PageNum | None = PageNum(),  # noqa: B008  # it is frozen
+    **paging: Any,
+) -> RecordStream[Row]:
+    """Open several lists as the parts of one, as endpoints do that take many ids."""
+    assert not isinstance(lists.lengths, int)
+    queries = tuple(f"part={part}" for part in range(len(lists.lengths)))
+    listing = Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
+    # The endpoints alone make such streams, of records of theirs, and out of this.
+    caller = (api or virtual.client(lists, retry=ONCE))._caller
+    return RecordStream(caller, listing, **paging)
+
+
+async def read_on(rows: RecordStream[Row], seen: list[object]) -> None:
+    """Read to the end or to an error, and keep what came before it."""
+    async for row in rows:
+        seen.append(row["id"])  # noqa: PERF401  # a comprehension would lose it with the error
+
+
+async def gather(results: FanOut[int, Row], into: dict[int, list[Any]]) -> None:
+    """Read a fan-out to the end or to an error, and keep what came before it."""
+    async for key, row in results:
+        into.setdefault(key, []).append(row["id"])
+
+
+def ids(rows: Sequence[Row]) -> list[object]:
+    return [row["id"] for row in rows]
+
+
+def ids_of(part: int, length: int) -> list[str]:
+    return [f"{part}.{row}" for row in range(length)]
+
+
+def all_ids(lengths: Sequence[int]) -> list[str]:
+    return [one for part, length in enumerate(lengths) for one in ids_of(part, length)]
+
+
+def least_pages(length: int, page_size: int, until: Until = Until.SHORT_PAGE) -> int:
+    if until is Until.SHORT_PAGE:
+        return length // page_size + 1
+    return -(-length // page_size) + 1

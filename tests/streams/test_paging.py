@@ -9,32 +9,22 @@ from keyapi_async import (
     Bookmark,
     InvalidParameterError,
     PaginationError,
-    RecordStream,
     Until,
 )
 from keyapi_async.streams.listing import PageLimit, PageNum
 from tests import virtual
-from tests.streams.lists import PATH, Limited, Lists, Whole, all_ids, ids, parts_of, read_on, stream
-
-
-def test_a_bookmark_of_another_page_size_or_a_place_that_cannot_be_is_refused() -> None:
-    api = virtual.client(Lists([5]))
-    cases: list[tuple[Any, str]] = [
-        (Bookmark(1, 0, 5), "start"),
-        (Bookmark(0), "start.page_num"),
-        (Bookmark(100_002), "start.page_num"),
-        (Bookmark(1, 11), "start.offset"),
-        (Bookmark(1, -1), "start.offset"),
-        (Bookmark(1, 0, 10, 1), "start.part"),
-        (3, "start"),
-        ("3", "start"),
-        (True, "start"),
-        ({"page_num": 3}, "start"),
-    ]
-    for start, name in cases:
-        with pytest.raises(InvalidParameterError) as caught:
-            api.iter_records(PATH, start=start)
-        assert caught.value.parameter == name
+from tests.streams.lists import (
+    PATH,
+    Limited,
+    Lists,
+    Whole,
+    all_ids,
+    ids,
+    ids_of,
+    parts,
+    read_on,
+    stream,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,22 +32,16 @@ def test_a_bookmark_of_another_page_size_or_a_place_that_cannot_be_is_refused() 
     [
         ({"page_size": 0}, "page_size"),
         ({"page_size": 11}, "page_size"),
-        ({"page_size": "10"}, "page_size"),
         ({"page_num": 0}, "page_num"),
         ({"page_num": 100_001}, "page_num"),
-        ({"page_num": "3"}, "page_num"),
-        ({"page_num": True}, "page_num"),
-        ({"page_num": 1.0}, "page_num"),
         ({"page_num": 2, "start": Bookmark(2)}, "page_num"),
         ({"limit": -1}, "limit"),
-        ({"limit": 1.5}, "limit"),
         ({"prefetch": -1}, "prefetch"),
-        ({"prefetch": None}, "prefetch"),
+        ({"prefetch": 100_001}, "prefetch"),
         ({"until": "short"}, "until"),
         ({"skip_invalid": 1}, "skip_invalid"),
         ({"pages": PageLimit(), "page_size": 101}, "page_size"),
         ({"pages": PageLimit(maximum=5), "page_num": 6}, "page_num"),
-        ({"pages": 3}, "pages"),
         ({"pages": PageNum}, "pages"),
         ({"pages": None, "page_num": 2}, "page_num"),
         ({"pages": None, "page_size": 5}, "page_size"),
@@ -66,7 +50,14 @@ def test_a_bookmark_of_another_page_size_or_a_place_that_cannot_be_is_refused() 
         ({"rows": "list"}, "rows"),
         ({"rows": None}, "rows"),
         ({"credits": -1}, "credits"),
-        ({"credits": True}, "credits"),
+        ({"start": Bookmark(1, 0, 5)}, "start"),
+        ({"start": Bookmark(0)}, "start.page_num"),
+        ({"start": Bookmark(100_002)}, "start.page_num"),
+        ({"start": Bookmark(1, 11)}, "start.offset"),
+        ({"start": Bookmark(1, -1)}, "start.offset"),
+        ({"start": Bookmark(1, 0, 10, 1)}, "start.part"),
+        ({"start": 3}, "start"),
+        ({"start": {"page_num": 3}}, "start"),
     ],
 )
 def test_paging_parameters_are_checked_at_once(paging: dict[str, Any], name: str) -> None:
@@ -78,15 +69,14 @@ def test_paging_parameters_are_checked_at_once(paging: dict[str, Any], name: str
 @pytest.mark.parametrize(
     ("length", "says", "pages"), [(40, True, 2), (40, False, 3), (45, True, 3), (45, False, 3)]
 )
-def test_page_and_limit_end_where_the_answer_says_so(length: int, says: bool, pages: int) -> None:
+@virtual.clock
+async def test_page_and_limit_end_where_the_answer_says_so(
+    length: int, says: bool, pages: int
+) -> None:
     lists = Limited([length])
     lists.says = says
-
-    async def main() -> list[dict[str, object]]:
-        rows = stream(lists, pages=PageLimit(), page_size=20, rows="data.list")
-        return await rows.collect()
-
-    assert ids(virtual.run(main)) == all_ids([length])
+    rows = stream(lists, pages=PageLimit(), page_size=20, rows="data.list")
+    assert ids(await rows.collect()) == all_ids([length])
     assert len(lists.asked) == pages
 
 
@@ -116,41 +106,28 @@ async def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: 
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
-def test_parts_without_pages_are_a_call_each(prefetch: int) -> None:
-    lists = Whole([10, 0, 3, 10])
-
-    async def main() -> list[dict[str, object]]:
-        api = virtual.client(lists)
-        rows = RecordStream(api._caller, parts_of(lists, None), prefetch=prefetch)
-        return await rows.collect()
-
-    assert ids(virtual.run(main)) == all_ids(lists.lengths)
-    assert lists.asked == [(part, 1) for part in range(4)]
-
-
-def test_a_listing_of_nothing_asks_for_nothing() -> None:
-    lists = Whole([])
-
-    async def main() -> list[dict[str, object]]:
-        return await RecordStream(virtual.client(lists)._caller, parts_of(lists)).collect()
-
-    assert virtual.run(main) == []
-    assert lists.asked == []
+@pytest.mark.parametrize("lengths", [[10, 0, 3, 10], []])
+@virtual.clock
+async def test_parts_without_pages_are_a_call_each(lengths: list[int], prefetch: int) -> None:
+    lists = Whole(lengths)
+    rows = await parts(lists, pages=None, prefetch=prefetch).collect()
+    assert ids(rows) == all_ids(lengths)
+    assert lists.asked == [(part, 1) for part in range(len(lengths))]
 
 
 @pytest.mark.parametrize("pages", [PageNum(), None])
 @virtual.clock
 async def test_another_stream_walks_other_queries_in_the_same_way(pages: PageNum | None) -> None:
     lists: Lists = Whole([3, 4]) if pages is None else Lists([8, 9])
-    api = virtual.client(lists)
+    wanted = ids_of(1, 4 if pages is None else 9)
     paging: dict[str, Any] = {} if pages is None else {"page_size": 7}
-    first = RecordStream(api._caller, parts_of(lists, pages), until=Until.EMPTY_PAGE, **paging)
+    first = parts(lists, pages=pages, until=Until.EMPTY_PAGE, **paging)
     other = first.another(("part=1",), into=dict)
     assert (other.page_size, other.until) == (first.page_size, Until.EMPTY_PAGE)
     assert other.listing == attrs.evolve(first.listing, queries=("part=1",))
-    assert ids(await other.collect()) == all_ids(lists.lengths)[lists.lengths[0] :]
+    assert ids(await other.collect()) == wanted
     mark = attrs.evolve(other.bookmark, page_num=1, offset=2)
     rest = first.another(("part=1",), start=mark, into=dict)
-    assert ids(await rest.collect()) == all_ids(lists.lengths)[lists.lengths[0] + 2 :]
+    assert ids(await rest.collect()) == wanted[2:]
     with pytest.raises(InvalidParameterError, match="another list"):
         first.another(("part=0",), start=mark, into=dict)

@@ -3,30 +3,20 @@
 import asyncio
 import contextlib
 import gc
-import json
-from collections.abc import AsyncIterator
-from typing import Any
 
-import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from keyapi_async import (
     Bookmark,
-    KeyAPIError,
-    RetryPolicy,
     ServerError,
-    Until,
     UsageError,
 )
-from keyapi_async.errors import ConnectionFailedError
 from tests import virtual
 from tests.streams.lists import (
     Lists,
     all_ids,
     ids,
-    least_pages,
+    parts,
     read_on,
     stream,
 )
@@ -79,8 +69,7 @@ async def test_pages_behind_the_end_are_left_as_soon_as_it_is_known() -> None:
 @virtual.clock
 async def test_parts_that_begin_are_certain_and_prefetch_wastes_nothing_on_them() -> None:
     lists = Lists([3] * 12)
-    rows = await stream(lists, prefetch=4).collect()
-    assert ids(rows) == all_ids(lists.lengths)
+    assert ids(await parts(lists, prefetch=4).collect()) == all_ids([3] * 12)
     assert sorted(lists.asked) == [(part, 1) for part in range(12)]
     assert lists.most_open == 4
 
@@ -91,8 +80,7 @@ async def test_prefetch_wastes_nothing_between_parts_and_at_most_n_at_the_end(
     prefetch: int,
 ) -> None:
     lists = Lists([25] * 9)
-    rows = await stream(lists, prefetch=prefetch).collect()
-    assert ids(rows) == all_ids(lists.lengths)
+    assert ids(await parts(lists, prefetch=prefetch).collect()) == all_ids([25] * 9)
     assert len(lists.asked) <= 27 + prefetch
     assert all(part == 8 for part, page in lists.asked if page > 3)
 
@@ -195,91 +183,3 @@ async def test_a_stream_closed_while_another_task_waits_for_a_page_tells_it() ->
     with pytest.raises(UsageError, match="closed"):
         await waiter
     assert lists.open == 0
-
-
-async def read_with_breaks(
-    lists: Lists, plan: list[int], paging: dict[str, Any]
-) -> AsyncIterator[dict[str, object]]:
-    """Read a list through cancellations, errors, breaks and resumptions, as the plan has it."""
-    api = virtual.client(lists, retry=RetryPolicy(attempts=1))
-    rows = stream(lists, api, **paging)
-    steps = iter(plan)
-    while True:
-        step = next(steps, 0)
-        if step == 1:  # leave, and begin again at the bookmark
-            await rows.aclose()
-            mark = json.loads(json.dumps(attrs.asdict(rows.bookmark)))
-            rows = stream(lists, api, **{**paging, "start": Bookmark(**mark)})
-        reader = asyncio.ensure_future(anext(rows, None))
-        if step > 1:  # cancel the reader after a while
-            await asyncio.wait((reader,), timeout=step * 0.002)
-            reader.cancel()
-        try:
-            row = await reader
-        except (KeyAPIError, asyncio.CancelledError):
-            continue
-        if row is None:
-            await rows.aclose()
-            return
-        yield row
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    lengths=st.lists(st.integers(0, 45), min_size=1, max_size=4),
-    page_size=st.integers(1, 10),
-    prefetch=st.integers(0, 5),
-    until=st.sampled_from(Until),
-    faults=st.lists(st.sampled_from([None, None, 500, 429, 404, "lost"]), max_size=30),
-    plan=st.lists(st.integers(0, 9), max_size=60),
-)
-def test_every_row_once_and_in_order_whatever_happens(  # noqa: PLR0917  # all are drawn
-    lengths: list[int],
-    page_size: int,
-    prefetch: int,
-    until: Until,
-    faults: list[Any],
-    plan: list[int],
-) -> None:
-    """Any length, page size, prefetch, fault script, cancellation and resumption."""
-    lists = Lists(lengths)
-    lists.faults = [ConnectionFailedError("x") if f == "lost" else f for f in faults]
-    paging = {"page_size": page_size, "prefetch": prefetch, "until": until}
-
-    async def main() -> list[object]:
-        return [row["id"] async for row in read_with_breaks(lists, plan, paging)]
-
-    assert virtual.run(main) == all_ids(lengths)
-    assert lists.open == 0
-    assert lists.most_open <= prefetch + 1
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    length=st.integers(0, 120),
-    page_size=st.integers(1, 10),
-    prefetch=st.integers(0, 9),
-    limit=st.none() | st.integers(0, 130),
-    until=st.sampled_from(Until),
-)
-def test_no_request_past_what_the_rules_allow(
-    length: int, page_size: int, prefetch: int, limit: int | None, until: Until
-) -> None:
-    lists = Lists([length])
-
-    async def main() -> int:
-        paging: dict[str, Any] = {
-            "page_size": page_size,
-            "prefetch": prefetch,
-            "limit": limit,
-            "until": until,
-        }
-        return len(await stream(lists, **paging).collect())
-
-    rows = virtual.run(main)
-    assert rows == (length if limit is None else min(limit, length))
-    least = least_pages(length, page_size, until)
-    if limit is not None and limit <= length:
-        least = -(-limit // page_size)
-        assert len(lists.asked) == least
-    assert least <= len(lists.asked) <= least + prefetch
