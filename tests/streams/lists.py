@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -108,6 +108,11 @@ def client(lists: Lists, **options: Any) -> KeyAPI:
     return virtual.client(lists, **{"retry": ONCE, "qps": 1e5, **options})
 
 
+def opener(api: KeyAPI, **paging: Any) -> Callable[[int], RecordStream[Row]]:
+    """Open the list of a key."""
+    return lambda key: api.iter_records(PATH, {"part": key}, **paging)
+
+
 def stream(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
     """Open the only list."""
     return (api or virtual.client(lists, retry=ONCE)).iter_records(PATH, **paging)
@@ -147,6 +152,10 @@ def ids(rows: Sequence[Row]) -> list[object]:
 
 def ids_of(part: int, length: int) -> list[str]:
     return [f"{part}.{row}" for row in range(length)]
+
+
+def wanted(lengths: Mapping[int, int]) -> dict[int, list[str]]:
+    return {key: ids_of(key, length) for key, length in lengths.items()}
 
 
 def all_ids(lengths: Sequence[int]) -> list[str]:

@@ -15,16 +15,16 @@ from keyapi_async import (
     fan_out,
 )
 from tests import virtual
-from tests.streams.keyed import Keyed, client, gather, wanted
+from tests.streams.lists import Lists, client, gather, opener, wanted
 
 
 @virtual.clock
 async def test_every_row_of_every_key_once_and_in_order() -> None:
     lengths = {key: (key * 37) % 45 for key in range(40)}
-    server = Keyed(lengths)
+    server = Lists(lengths, 0.05, 0.5)
     api = client(server)
     got: dict[int, list[Any]] = {}
-    async with fan_out(lengths, server.opener(api), concurrency=8) as results:
+    async with fan_out(lengths, opener(api), concurrency=8) as results:
         await gather(results, got)
     assert got == {key: rows for key, rows in wanted(lengths).items() if rows}
     assert results.unfinished == {}
@@ -35,7 +35,7 @@ async def test_every_row_of_every_key_once_and_in_order() -> None:
 
 @virtual.clock
 async def test_keys_may_come_from_an_async_iterable_and_are_drawn_as_needed() -> None:
-    server = Keyed(15)
+    server = Lists(15, 0.05, 0.5)
     drawn = []
 
     async def keys() -> AsyncIterator[int]:
@@ -44,7 +44,7 @@ async def test_keys_may_come_from_an_async_iterable_and_are_drawn_as_needed() ->
             await asyncio.sleep(0)
             yield key
 
-    async with fan_out(keys(), server.opener(client(server)), concurrency=4) as results:
+    async with fan_out(keys(), opener(client(server)), concurrency=4) as results:
         seen = 0
         async for _ in results:
             seen += 1
@@ -56,24 +56,23 @@ async def test_keys_may_come_from_an_async_iterable_and_are_drawn_as_needed() ->
 @virtual.clock
 async def test_the_run_ends_where_an_async_iterable_of_keys_does() -> None:
     lengths = {1: 15, 2: 0, 3: 7}
-    server = Keyed(lengths)
 
     async def keys() -> AsyncIterator[int]:
         for key in lengths:
             await asyncio.sleep(1)
             yield key
 
-    got: dict[int, list[Any]] = {}
-    async with fan_out(keys(), server.opener(client(server)), concurrency=2) as results:
+    got: dict[int, list[Any]] = {2: []}
+    api = client(Lists(lengths))
+    async with fan_out(keys(), opener(api), concurrency=2) as results:
         await gather(results, got)
-    assert got == {key: rows for key, rows in wanted(lengths).items() if rows}
-    assert results.unfinished == {}
+    assert (got, results.unfinished) == (wanted(lengths), {})
 
 
 @virtual.clock
 async def test_nothing_is_asked_before_the_first_record_is() -> None:
-    server = Keyed(5)
-    async with fan_out([1, 2], server.opener(client(server))) as results:
+    server = Lists(5, 0.05, 0.5)
+    async with fan_out([1, 2], opener(client(server))) as results:
         await asyncio.sleep(5)
         assert server.asked == []
         await anext(results)
@@ -81,9 +80,9 @@ async def test_nothing_is_asked_before_the_first_record_is() -> None:
 
 @virtual.clock
 async def test_a_consumer_that_stops_reading_stops_the_requests() -> None:
-    server = Keyed(1000)
-    opener = server.opener(client(server))
-    async with fan_out(range(50), opener, concurrency=10, buffer=60) as results:
+    server = Lists(1000, 0.05, 0.5)
+    opens = opener(client(server))
+    async with fan_out(range(50), opens, concurrency=10, buffer=60) as results:
         await anext(results)
         await asyncio.sleep(1000)
         assert len(server.asked) == 6
@@ -95,10 +94,10 @@ async def test_a_consumer_that_stops_reading_stops_the_requests() -> None:
 
 @virtual.clock
 async def test_no_stream_starves() -> None:
-    server = Keyed(400, latency=0.01)
+    server = Lists(400, 0.01, 0.5)
     counts: Counter[int] = Counter()
-    opener = server.opener(client(server, qps=50))
-    async with fan_out(range(8), opener, concurrency=8) as results:
+    opens = opener(client(server, qps=50))
+    async with fan_out(range(8), opens, concurrency=8) as results:
         async for key, _ in results:
             counts[key] += 1
             if sum(counts.values()) == 1600:
@@ -108,8 +107,8 @@ async def test_no_stream_starves() -> None:
 
 @virtual.clock
 async def test_it_is_used_inside_its_block_and_once() -> None:
-    server = Keyed(5)
-    results = fan_out([1], server.opener(client(server)))
+    server = Lists(5, 0.05, 0.5)
+    results = fan_out([1], opener(client(server)))
     with pytest.raises(UsageError, match="inside"):
         await anext(results)
     async with results:
@@ -135,8 +134,8 @@ async def test_it_is_used_inside_its_block_and_once() -> None:
     ],
 )
 def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any], name: str) -> None:
-    server = Keyed(5)
-    given: dict[str, Any] = {"keys": [1], "open_stream": server.opener(client(server)), **arguments}
+    server = Lists(5, 0.05, 0.5)
+    given: dict[str, Any] = {"keys": [1], "open_stream": opener(client(server)), **arguments}
     with pytest.raises(InvalidParameterError) as caught:
         fan_out(given.pop("keys"), given.pop("open_stream"), **given)
     assert caught.value.parameter == name
@@ -144,7 +143,7 @@ def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any], name: str)
 
 @virtual.clock
 async def test_a_function_of_a_single_page_is_refused_by_name() -> None:
-    single_page: Any = client(Keyed(5)).tiktok.product.creators
+    single_page: Any = client(Lists(5, 0.05, 0.5)).tiktok.product.creators
     async with fan_out(["1", "2"], single_page, on_error="collect") as results:
         with pytest.raises(InvalidParameterError, match="such as an iter_") as caught:
             await anext(results)
@@ -154,19 +153,19 @@ async def test_a_function_of_a_single_page_is_refused_by_name() -> None:
 
 @virtual.clock
 async def test_many_thousand_keys_cost_the_memory_of_the_streams_that_are_open() -> None:
-    server = Keyed(1)
-    api = client(server, qps=1e9)
+    server = Lists(1, 0.05, 0.5)
     rows, sizes = 0, []
-    async with fan_out(range(27_000), server.opener(api), concurrency=64) as results:
+    opens = opener(client(server, qps=1e9))
+    async with fan_out(range(8_000), opens, concurrency=64) as results:
         async for _ in results:
             rows += 1
             server.asked.clear()
-            if rows == 20_000:
+            if rows == 3_000:
                 tracemalloc.start()
-            if rows in {22_000, 26_000}:
+            if rows in {4_000, 7_000}:
                 gc.collect()
                 sizes.append(tracemalloc.get_traced_memory()[0])
-            if rows == 26_000:
+            if rows == 7_000:
                 tracemalloc.stop()
-    assert sizes[1] - sizes[0] < 100_000
-    assert rows == 27_000
+    assert sizes[1] - sizes[0] < 75_000  # 25 bytes a key
+    assert rows == 8_000

@@ -3,10 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
-from urllib.parse import parse_qsl
 
-import attrs
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,18 +22,16 @@ from keyapi_async import (
     ServerError,
     fan_out,
 )
-from keyapi_async.call.wire import Answer, Request
-from keyapi_async.streams.listing import Listing
 from tests import virtual
-from tests.streams.keyed import PATH, Keyed, Row, client, gather, wanted
+from tests.streams.lists import PATH, Lists, Row, client, gather, ids, ids_of, opener, parts, wanted
 
 
 @virtual.clock
 async def test_the_first_error_is_raised_after_the_rows_that_were_fetched() -> None:
-    server = Keyed(30)
-    server.faults = {(3, 2): 404}
+    server = Lists(30, 0.05, 0.5)
+    server.faults_at = {(3, 2): 404}
     got: dict[int, list[Any]] = {}
-    async with fan_out(range(8), server.opener(client(server)), concurrency=8) as results:
+    async with fan_out(range(8), opener(client(server)), concurrency=8) as results:
         with pytest.raises(NotFoundError) as caught:
             await gather(results, got)
         assert server.open == 0
@@ -53,15 +48,15 @@ async def test_the_first_error_is_raised_after_the_rows_that_were_fetched() -> N
 @virtual.clock
 async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
     lengths = dict.fromkeys(range(10), 25)
-    server = Keyed(lengths)
-    server.faults = {(3, 2): 404, (7, 1): 500}
+    server = Lists(lengths, 0.05, 0.5)
+    server.faults_at = {(3, 2): 404, (7, 1): 500}
     got: dict[int, list[Any]] = {}
     api = client(server)
 
     def open_stream(key: int) -> RecordStream[Row]:
         if key == 5:
             raise InvalidParameterError("key", key, "another")
-        return server.opener(api)(key)  # type: ignore[no-any-return]
+        return opener(api)(key)  # type: ignore[no-any-return]
 
     async with fan_out(lengths, open_stream, concurrency=3, on_error="collect") as results:
         await gather(results, got)
@@ -79,7 +74,7 @@ async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> 
     rows[3] = rows[3][:10]
     del rows[5], rows[7]
     assert got == rows
-    again = api.iter_records(PATH, {"key": 3}, start=failures[3].bookmark)
+    again = api.iter_records(PATH, {"part": 3}, start=failures[3].bookmark)
     assert [row["id"] for row in await again.collect()] == wanted(lengths)[3][10:]
 
 
@@ -87,39 +82,31 @@ async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> 
 @pytest.mark.parametrize(
     ("status", "error"), [(401, AuthenticationError), (402, QuotaExceededError)]
 )
-def test_a_hopeless_error_ends_the_run_and_says_where_each_stream_stood(
+@virtual.clock
+async def test_a_hopeless_error_ends_the_run_and_says_where_each_stream_stood(
     on_error: Any, status: int, error: type[KeyAPIError]
 ) -> None:
-    server = Keyed(50)
-    server.faults = {(2, 3): status}
-
-    async def main() -> None:
-        got: dict[int, list[Any]] = {}
-        api = client(server, qps=40)
-        opener = server.opener(api)
-        async with fan_out(range(100), opener, concurrency=6, on_error=on_error) as results:
-            with pytest.raises(error):
-                await gather(results, got)
-        assert sum(map(len, got.values())) == server.served == api.stats.records
-        assert results.failures == []
-        again = server.opener(client(server))
-        for key, mark in results.unfinished.items():
-            rest = await again(key).collect() if mark is None else await _rest(server, key, mark)
-            assert got.get(key, []) + [row["id"] for row in rest] == wanted({key: 50})[key]
-
-    async def _rest(server: Keyed, key: int, mark: Bookmark) -> list[Row]:
-        return await server.opener(client(server), start=mark)(key).collect()  # type: ignore[no-any-return]
-
-    virtual.run(main)
+    server = Lists(50, 0.05, 0.5)
+    server.faults_at = {(2, 3): status}
+    got: dict[int, list[Any]] = {}
+    api = client(server, qps=40)
+    async with fan_out(range(100), opener(api), concurrency=6, on_error=on_error) as results:
+        with pytest.raises(error):
+            await gather(results, got)
+    assert sum(map(len, got.values())) == server.served == api.stats.records
+    assert results.failures == []
+    for key, mark in results.unfinished.items():
+        rest = await opener(client(server), start=mark)(key).collect()
+        assert got.get(key, []) + ids(rest) == ids_of(key, 50)
 
 
 @virtual.clock
 async def test_a_budget_ends_the_run_with_all_it_paid_for() -> None:
-    server = Keyed(1000)
+    server = Lists(1000, 0.05, 0.5)
     got: dict[int, list[Any]] = {}
     api = client(server, max_credits=37)
-    opener = server.opener(api)
-    async with fan_out(range(9), opener, concurrency=5, on_error="collect") as results:
+    opens = opener(api)
+    async with fan_out(range(9), opens, concurrency=5, on_error="collect") as results:
         with pytest.raises(CreditBudgetError):
             await gather(results, got)
     assert len(server.asked) == 37
@@ -128,18 +115,10 @@ async def test_a_budget_ends_the_run_with_all_it_paid_for() -> None:
 
 
 @virtual.clock
-async def test_a_row_that_is_no_record_is_a_failure_of_its_list() -> None:
-    @attrs.frozen
-    class Strict:
-        id: int
-
-    server = Keyed(5)
-    api = client(server)
-
-    def open_stream(key: int) -> RecordStream[Strict]:
-        return api.iter_records(PATH, {"key": key}, Strict)
-
-    async with fan_out([1], open_stream, on_error="collect") as results:
+async def test_an_invalid_row_is_a_failure_of_its_list() -> None:
+    server = Lists(5, 0.05, 0.5)
+    server.rows[1, 1] = ["text"]
+    async with fan_out([1], opener(client(server)), on_error="collect") as results:
         assert [pair async for pair in results] == []
     (failure,) = results.failures
     assert isinstance(failure.error, DecodeError)
@@ -148,15 +127,15 @@ async def test_a_row_that_is_no_record_is_a_failure_of_its_list() -> None:
 
 @virtual.clock
 async def test_an_error_of_the_keys_or_of_the_opener_ends_the_run() -> None:
-    server = Keyed(5)
+    server = Lists(5, 0.05, 0.5)
 
     def keys() -> Iterator[int]:
         yield 1
         raise LookupError("no more keys")
 
-    opener = server.opener(client(server))
+    opens = opener(client(server))
     got: dict[int, list[Any]] = {}
-    async with fan_out(keys(), opener, on_error="collect") as results:
+    async with fan_out(keys(), opens, on_error="collect") as results:
         with pytest.raises(LookupError):
             await gather(results, got)
     assert got == wanted({1: 5})
@@ -172,11 +151,11 @@ async def test_an_error_of_the_keys_or_of_the_opener_ends_the_run() -> None:
 @pytest.mark.parametrize("way", ["break", "exception", "cancel"])
 @virtual.clock
 async def test_leaving_the_block_leaves_nothing_running(way: str) -> None:
-    server = Keyed(1000, latency=1.0)
+    server = Lists(1000, 1.0, 0.5)
 
     async def read() -> None:
-        opener = server.opener(client(server), prefetch=4)
-        async with fan_out(range(100), opener, concurrency=10) as results:
+        opens = opener(client(server), prefetch=4)
+        async with fan_out(range(100), opens, concurrency=10) as results:
             async for _ in results:
                 if server.open < 10:
                     continue
@@ -196,9 +175,9 @@ async def test_leaving_the_block_leaves_nothing_running(way: str) -> None:
 
 @virtual.clock
 async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
-    server = Keyed(50)
+    server = Lists(50, 0.05, 0.5)
     got: dict[int, list[Any]] = {}
-    async with fan_out(range(100), server.opener(client(server)), concurrency=6) as results:
+    async with fan_out(range(100), opener(client(server)), concurrency=6) as results:
         for _ in range(30):
             key, row = await anext(results)
             got.setdefault(key, []).append(row["id"])
@@ -258,48 +237,20 @@ async def test_a_second_cancellation_does_not_leave_the_block_before_all_has_end
 @virtual.clock
 async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
     """The first part ends with a full page, and some rows are invalid."""
-    rows: list[list[object]] = [
-        [
-            7,
-            *({"id": f"0.{n}"} for n in range(1, 5)),
-            None,
-            *({"id": f"0.{n}"} for n in range(6, 10)),
-        ],
-        [{"id": f"1.{n}"} for n in range(10)],
-        ["x", {"id": "2.1"}, "y", {"id": "2.3"}, {"id": "2.4"}],
-    ]
-
-    class Parts(Keyed):
-        async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-            query = dict(parse_qsl(request.query))
-            data = rows[int(query["part"])] if query["page_num"] == "1" else []
-            return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
-
-    server = Parts(0)
-    whole = [row["id"] for part in rows for row in part if isinstance(row, dict)]
+    server = Lists([10, 10, 5], 0.05, 0.5)
+    for part, row in ((0, 0), (0, 5), (2, 0), (2, 2)):
+        rows = server.rows.setdefault((part, 1), server.page(part, 1, 10))
+        rows[row] = "invalid"
     api = client(server)
-
-    def open_stream(_: int, start: Bookmark | None = None) -> RecordStream[Row]:
-        return RecordStream(
-            api._caller,
-            Listing(
-                name="parts",
-                path=PATH,
-                into=dict,
-                queries=tuple(f"part={n}" for n in range(3)),
-            ),
-            start=start,
-            skip_invalid=True,
-        )
-
+    whole = ids(await parts(server, api, skip_invalid=True).collect())
     got: list[object] = []
-    async with fan_out([1], open_stream) as results:
+    async with fan_out([1], lambda _: parts(server, api, skip_invalid=True)) as results:
         async for _, row in results:
             got.append(row["id"])
             if len(got) == taken:
                 break
-    rest = open_stream(1, results.unfinished[1])
-    assert got + [row["id"] async for row in rest] == whole
+    rest = parts(server, api, skip_invalid=True, start=results.unfinished[1])
+    assert got + ids(await rest.collect()) == whole
 
 
 @settings(max_examples=100, deadline=None)
@@ -333,16 +284,16 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     on_error: Any,
 ) -> None:
     """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
-    server = Keyed(dict(enumerate(lengths)))
-    server.faults = dict(faults)
+    server = Lists(lengths, 0.05, 0.5)
+    server.faults_at = dict(faults)
     api = client(server, max_connections=connections, max_credits=budget)
     got: dict[int, list[Any]] = {key: [] for key in range(len(lengths))}
     opened = []
-    opener = server.opener(api, prefetch=prefetch)
+    opens = opener(api, prefetch=prefetch)
 
     def open_stream(key: int) -> Any:
         opened.append(key)
-        return opener(key)
+        return opens(key)
 
     count = 0
     async with fan_out(
@@ -371,10 +322,10 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     failed = {failure.key: failure.bookmark for failure in results.failures}
     assert not marks.keys() & failed.keys()
     marks.update(failed)
-    server.faults.clear()
+    server.faults_at.clear()
     fresh = client(server)
     for key in range(len(lengths)):
         if key in marks or key not in opened:
-            stream = server.opener(fresh, start=marks.get(key))(key)
-            got[key] += [row["id"] for row in await stream.collect()]
+            stream = opener(fresh, start=marks.get(key))(key)
+            got[key] += ids(await stream.collect())
     assert got == wanted(dict(enumerate(lengths)))
