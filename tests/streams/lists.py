@@ -70,7 +70,7 @@ class Lists:
             return Answer(fault, {}, b'{"code": %d, "message": "no", "data": null}' % fault)
         data = self.page(part, page_num, int(query["page_size"]))
         self.served += len(data)
-        return Answer(200, {}, orjson.dumps({"code": 0, "message": "", "data": data}))
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": data, "requestId": "r-1"}))
 
     async def close(self) -> None:
         pass

@@ -16,6 +16,7 @@ from keyapi_async import (
     InvalidParameterError,
     PaginationError,
     ResponseError,
+    RetryPolicy,
     ServerError,
     Until,
     UsageError,
@@ -28,6 +29,7 @@ from tests.streams.lists import (
     PATH,
     Lists,
     all_ids,
+    client,
     ids,
     least_pages,
     parts,
@@ -258,14 +260,15 @@ async def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_fai
 async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_going_on() -> None:
     lists = Lists([12])
     lists.rows[0, 1] = ["text", *({"id": f"0.{n}"} for n in range(1, 9)), 7]
-    rows = stream(lists)
+    lists.faults = [500]
+    rows = stream(lists, client(lists, retry=RetryPolicy(attempts=2)))
     with pytest.raises(DecodeError) as caught:
         await anext(rows)
     error = caught.value
     assert (error.bookmark, error.page_num, error.value) == (Bookmark(1, 0), 1, "text")
-    assert error.path == PATH
-    assert rows.bookmark == Bookmark(1, 1)
-    assert rows.rejected == 1
+    assert (error.path, error.params) == (PATH, {"page_num": "1", "page_size": "10"})
+    assert (error.attempts, error.status, error.request_id) == (2, 200, "r-1")
+    assert (rows.bookmark, rows.rejected) == (Bookmark(1, 1), 1)
     assert ids([await anext(rows) for _ in range(8)]) == all_ids([9])[1:]
     with pytest.raises(DecodeError) as caught:
         await anext(rows)
@@ -298,7 +301,7 @@ async def test_pages_have_their_rejects_and_never_raise_them() -> None:
     assert (len(first.records), len(first.rejects), first.is_last) == (9, 1, False)
     assert first.rejects[0].row is None
     assert isinstance(first.rejects[0].error, DecodeError)
-    assert (first.page_num, first.page_size, first.request_id) == (1, 10, None)
+    assert (first.page_num, first.page_size, first.request_id) == (1, 10, "r-1")
     assert ids(last.records) == ["0.10", "0.11"]
     assert (last.rejects, last.page_num, last.is_last) == ((), 2, True)
 
