@@ -69,22 +69,12 @@ async def test_key_and_address_come_from_the_environment(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "url",
     [
-        "http://api.keyapi.ai",
-        "http://127.0.0.1.evil.com",
-        "http://127.0.0.1@evil.com",
-        "http://0.0.0.0:80",
-        "http://10.0.0.1",
-        "ftp://localhost",
-        "https://user:pass@host",
-        "https://host/?a=1",
-        "https://host/#x",
-        "https://",
-        "nonsense",
-        "//host",
-        "https://host:99999",
-        7,
+        "http://api.keyapi.ai", "http://127.0.0.1.evil.com", "http://127.0.0.1@evil.com",
+        "http://0.0.0.0:80", "http://10.0.0.1", "ftp://localhost", "https://user:pass@host",
+        "https://host/?a=1", "https://host/#x", "https://", "nonsense", "//host",
+        "https://host:99999", 7,
     ],
-)
+)  # fmt: skip
 def test_a_base_url_that_would_show_the_key_is_refused(url: Any) -> None:
     with pytest.raises(ConfigurationError, match="base_url") as caught:
         KeyAPI(KEY, base_url=url, proxy="")

@@ -44,7 +44,7 @@ from tests.gates import worst_second
 from tests.harvest import shop
 from tests.redis_server import RedisServer
 from tests.servers import served
-from tests.test_declarations import given_to, stream_of
+from tests.api.test_declarations import given_to, stream_of
 
 TODAY = date(2026, 1, 20)
 SECRET = "a-key-that-must-not-be-seen"

@@ -12,15 +12,7 @@ from urllib.parse import parse_qsl
 import attrs
 import pytest
 
-from keyapi_async import (
-    Bookmark,
-    InvalidParameterError,
-    KeyAPI,
-    Page,
-    RankType,
-    Until,
-    unstructure,
-)
+from keyapi_async import Bookmark, InvalidParameterError, KeyAPI, Page, RankType, Until, unstructure
 from keyapi_async.api import endpoints
 from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.api.params import ParamKind

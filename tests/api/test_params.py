@@ -11,23 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    InvalidParameterError,
-    KeyAPI,
-    RankType,
-    SortType,
-    Until,
-)
+from keyapi_async import InvalidParameterError, KeyAPI, RankType, SortType, Until
 from keyapi_async.api import declaration, params
 from keyapi_async.api.params import ParamKind
 from tests.rows import Number, steady
-
-
-class Shouting:
-    """Shows itself in a way that no log should obey."""
-
-    def __repr__(self) -> str:
-        return "a\nb\x1b[31m"
+from tests.test_errors import Loud
 
 
 class Word(str, enum.Enum):  # noqa: UP042  # whose str() is not its text
@@ -43,7 +31,7 @@ HOSTILE: Mapping[str, Any] = {
     "minus": -1, "vast": 10**5000, "decimal": Decimal(1), "complex": 1j, "empty": "", "blank": " ",
     "words": "no, thanks", "line break": "1\n", "other digits": "\uff11", "surrogate": "\ud800",
     "nul": "1\0", "endless": "1" * 10_000, "bytes": b"1", "bytearray": bytearray(b"12"),
-    "memoryview": memoryview(b"12"), "object": object(), "shouting": Shouting(), "function": len,
+    "memoryview": memoryview(b"12"), "object": object(), "shouting": Loud(), "function": len,
     "class": int, "enum class": SortType, "list": [None], "deep": [[[[[[[[1]]]]]]]],
     "vast inside": [10**5000], "set": {b"1"}, "dict": {"1": 1}, "date": date(2025, 10, 28),
     "until": Until.SHORT_PAGE,

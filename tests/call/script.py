@@ -5,12 +5,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    ConnectionFailedError,
-    KeyAPI,
-    KeyAPIError,
-)
+from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, KeyAPIError
 from keyapi_async.call.wire import Answer, Request
 
 PATH = "/v1/thing"

@@ -8,10 +8,7 @@ import aiohttp
 import pytest
 import trustme
 
-from keyapi_async import (
-    ConfigurationError,
-    ConnectionFailedError,
-)
+from keyapi_async import ConfigurationError, ConnectionFailedError
 from tests.call.test_transport import PATH, client, failing
 from tests.servers import Raw, raw, succeed
 

@@ -9,11 +9,7 @@ from typing import Any
 
 import pytest
 
-from keyapi_async import (
-    InvalidParameterError,
-    UsageError,
-    fan_out,
-)
+from keyapi_async import InvalidParameterError, UsageError, fan_out
 from tests import virtual
 from tests.streams.lists import Lists, client, gather, opener, wanted
 

@@ -239,8 +239,8 @@ async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) 
     """The first part ends with a full page, and some rows are invalid."""
     server = Lists([10, 10, 5], 0.05, 0.5)
     for part, row in ((0, 0), (0, 5), (2, 0), (2, 2)):
-        rows = server.rows.setdefault((part, 1), server.page(part, 1, 10))
-        rows[row] = "invalid"
+        page = server.rows.setdefault((part, 1), server.page(part, 1, 10))
+        page[row] = "invalid"
     api = client(server)
     whole = ids(await parts(server, api, skip_invalid=True).collect())
     got: list[object] = []

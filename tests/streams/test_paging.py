@@ -5,12 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from keyapi_async import (
-    Bookmark,
-    InvalidParameterError,
-    PaginationError,
-    Until,
-)
+from keyapi_async import Bookmark, InvalidParameterError, PaginationError, Until
 from keyapi_async.streams.listing import PageLimit, PageNum
 from tests import virtual
 from tests.streams.lists import (

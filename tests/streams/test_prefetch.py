@@ -6,20 +6,9 @@ import gc
 
 import pytest
 
-from keyapi_async import (
-    Bookmark,
-    ServerError,
-    UsageError,
-)
+from keyapi_async import Bookmark, ServerError, UsageError
 from tests import virtual
-from tests.streams.lists import (
-    Lists,
-    all_ids,
-    ids,
-    parts,
-    read_on,
-    stream,
-)
+from tests.streams.lists import Lists, all_ids, ids, parts, read_on, stream
 
 # Prefetch
 
