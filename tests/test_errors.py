@@ -145,6 +145,7 @@ def test_a_decode_error_names_field_value_page_and_request() -> None:
         " GET /v1/x?a=1&b=ß &, 3 attempts]"
     )
     assert str(DecodeError(None, 5, "is not an object")) == "row: 5 is not an object"
+    assert repr(error) == "DecodeError(\"user_id: {'a': [1]} is required\")"
 
 
 def test_a_refused_parameter_is_named_with_its_value_and_what_is_allowed() -> None:

@@ -18,6 +18,7 @@ from keyapi_async import (
     ServerError,
 )
 from keyapi_async.call.wire import Answer
+from keyapi_async.secret import Secret
 from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, doubled, lost, no
 
@@ -114,9 +115,13 @@ class Counting:
     """A gate that grants everything, and counts."""
 
     taken = given_back = 0
+    key = ""
 
     def __init__(self) -> None:
         self.throttles: list[float | None] = []
+
+    def bind(self, key: str) -> None:
+        self.key = key
 
     async def acquire(self) -> Permit:
         self.taken += 1
@@ -138,6 +143,7 @@ async def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
     await api.get(PATH)
     assert (gate.taken, gate.given_back, gate.throttles) == (5, 5, [None, 7.0])
     assert api.stats.throttles == 2
+    assert gate.key == Secret("sandbox-key").fingerprint()
     task = asyncio.create_task(api.get(PATH))
     await asyncio.sleep(0.001)
     task.cancel()

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import aiohttp
-import orjson
 import pytest
 
 from keyapi_async import (
@@ -81,7 +80,8 @@ async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> 
     assert "Cookie" not in headers
 
 
-async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back() -> None:
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back(own: bool) -> None:
     turns = iter([SUCCESS, b""])
 
     async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
@@ -90,7 +90,11 @@ async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back() -> 
         else:
             writer.close()
 
-    async with raw(talk) as server, client(server.url) as api:
+    async with (
+        raw(talk) as server,
+        aiohttp.ClientSession() as session,
+        client(server.url, session=None if own else session) as api,
+    ):
         await api.get(PATH)
         error = await failing(api)
         assert isinstance(error, ConnectionFailedError)
@@ -128,14 +132,19 @@ async def test_a_small_body_of_400_mb_is_refused_and_memory_stays_flat(box: Sand
         await api.get(CREATORS, QUERY)
 
 
-async def test_a_large_answer_below_the_limit_is_read_whole() -> None:
-    body = orjson.dumps({"code": 0, "data": [{"text": "x" * 5_000_000}]})
+@pytest.mark.parametrize("size", [8 * 2**20, 8 * 2**20 + 1])
+async def test_an_answer_of_eight_mib_is_read_whole_and_a_larger_one_refused(size: int) -> None:
+    body = b'{"code": 0, "data": [{"text": "%s"}]}'
+    body %= b"x" * (size - len(body) + 2)
 
     async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(http(gzip.compress(body), "200 OK", "Content-Encoding: gzip"))
+        writer.write(http(gzip.compress(body, 1), "200 OK", "Content-Encoding: gzip"))
 
     async with raw(talk) as server, client(server.url) as api:
-        assert (await api.get(PATH)).data == [{"text": "x" * 5_000_000}]
+        if size > 8 * 2**20:
+            assert "larger than 8 MiB" in str(await failing(api))
+        else:
+            assert len(str((await api.get(PATH)).data)) > 8_000_000
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])

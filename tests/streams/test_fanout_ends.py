@@ -56,7 +56,7 @@ async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> 
     def open_stream(key: int) -> RecordStream[Row]:
         if key == 5:
             raise InvalidParameterError("key", key, "another")
-        return opener(api)(key)  # type: ignore[no-any-return]
+        return opener(api)(key)
 
     async with fan_out(lengths, open_stream, concurrency=3, on_error="collect") as results:
         await gather(results, got)
@@ -238,9 +238,9 @@ async def test_a_second_cancellation_does_not_leave_the_block_before_all_has_end
 async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
     """The first part ends with a full page, and some rows are invalid."""
     server = Lists([10, 10, 5], 0.05, 0.5)
-    for part, row in ((0, 0), (0, 5), (2, 0), (2, 2)):
+    for part, place in ((0, 0), (0, 5), (2, 0), (2, 2)):
         page = server.rows.setdefault((part, 1), server.page(part, 1, 10))
-        page[row] = "invalid"
+        page[place] = "invalid"
     api = client(server)
     whole = ids(await parts(server, api, skip_invalid=True).collect())
     got: list[object] = []

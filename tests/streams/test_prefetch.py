@@ -149,14 +149,23 @@ async def test_prefetched_pages_survive_the_cancellation_of_the_one_who_waits() 
     assert len(lists.asked) == len(set(lists.asked))
 
 
+@pytest.mark.parametrize("leaves", ["block", "cancelled"])
 @virtual.clock
-async def test_leaving_cancels_what_is_in_flight_and_waits_for_it() -> None:
+async def test_leaving_cancels_what_is_in_flight_and_waits_for_it(leaves: str) -> None:
     lists = Lists([1000], latency=1.0)
-    async with stream(lists, prefetch=8) as rows:
-        async for _ in rows:
-            if rows.bookmark.page_num == 9:
-                break
+    if leaves == "cancelled":
+        rows = stream(lists, prefetch=8)
+        reader = asyncio.create_task(rows.collect())
+        await asyncio.sleep(5.5)
         assert lists.open > 0
+        reader.cancel()
+        await asyncio.wait((reader,))
+    else:
+        async with stream(lists, prefetch=8) as rows:
+            async for _ in rows:
+                if rows.bookmark.page_num == 9:
+                    break
+            assert lists.open > 0
     assert lists.open == 0
 
 
