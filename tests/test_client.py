@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from keyapi_async import (
-    Answer,
     AttemptTimeoutError,
     ConfigurationError,
     DeadlineExceededError,
     KeyAPI,
     KeyAPIError,
     QpsLimiter,
-    Request,
     RetryPolicy,
 )
 from keyapi_async.sandbox import Sandbox
@@ -122,26 +120,13 @@ def test_a_views_values_are_checked_too(name: str) -> None:
         KeyAPI(KEY, proxy="").with_options(**options)
 
 
-class Mirror:
-    """Answers with what it was asked for."""
-
-    open = True
-
-    async def send(self, request: Request, within: float) -> Answer:
-        return Answer(200, {}, b'{"code": 0, "data": [{"path": "%s"}]}' % request.path.encode())
-
-    async def close(self) -> None:
-        self.open = False
-
-
 async def test_a_transport_of_ones_own_carries_the_requests_and_is_closed() -> None:
-    mirror = Mirror()
-    async with KeyAPI("key", transport=mirror) as api:
-        envelope = await api.get("/v1/tiktok/anything")
-        assert envelope.data == [{"path": "/v1/tiktok/anything"}]
+    script = Script()
+    async with KeyAPI("key", transport=script) as api:
+        assert (await api.get(PATH)).request_id == "r-1"
         assert isinstance(api.limiter, QpsLimiter)
-        assert mirror.open
-    assert not mirror.open
+        assert not script.closed
+    assert script.closed
 
 
 @virtual.clock

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import resource
 import socket
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -147,28 +146,18 @@ async def test_an_answer_of_eight_mib_is_read_whole_and_a_larger_one_refused(siz
             assert len(str((await api.get(PATH)).data)) > 8_000_000
 
 
-@pytest.mark.parametrize("fault", ["hang", "drip"])
-async def test_an_answer_that_never_ends_ends_with_the_timeout(box: Sandbox, fault: str) -> None:
-    async with client(box.url, timeout=0.2) as api:
-        box.faults = Faults(script=[fault])
-        begin = time.monotonic()
-        with pytest.raises(AttemptTimeoutError, match=r"0\.2 s") as caught:
-            await api.get(CREATORS, QUERY)
-        assert time.monotonic() - begin < 5
-        assert caught.value.sent
-        assert api.credits.uncertain == 1
-        await api.with_options(timeout=30.0).get(CREATORS, QUERY)
-
-
-@pytest.mark.parametrize("fault", ["reset", "close", "truncate"])
+@pytest.mark.parametrize("fault", ["hang", "drip", "reset", "close", "truncate"])
 async def test_a_broken_answer_is_uncertain_and_the_next_one_is_fine(
     box: Sandbox, fault: str
 ) -> None:
+    endless = fault in {"hang", "drip"}
     async with client(box.url) as api:
         box.faults = Faults(script=[None, fault])
         await api.get(CREATORS, QUERY)
-        with pytest.raises(ConnectionFailedError):
-            await api.get(CREATORS, QUERY)
+        with pytest.raises(AttemptTimeoutError if endless else ConnectionFailedError) as caught:
+            await api.with_options(timeout=0.4).get(CREATORS, QUERY)
+        assert caught.value.sent
+        assert ("within 0.4 s" in str(caught.value)) == endless
         assert (api.credits.spent, api.credits.uncertain) == (1, 1)
         await api.get(CREATORS, QUERY)
 
@@ -197,13 +186,6 @@ async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> No
     assert "no connection within 0.36 s" in str(error)
     assert not error.sent
     assert api.credits.uncertain == 0
-
-
-async def test_tls_to_a_plain_port_is_a_failed_connection(box: Sandbox) -> None:
-    async with client(box.url.replace("http:", "https:")) as api:
-        error = await failing(api)
-    assert isinstance(error, ConnectionFailedError)
-    assert not error.sent
 
 
 @pytest.mark.parametrize(
