@@ -90,22 +90,16 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"qps": 0}, "qps"),
-        ({"timeout": 0}, "timeout"),
-        ({"timeout": None}, "timeout"),
-        ({"deadline": 0.0}, "deadline"),
-        ({"max_credits": -1}, "max_credits"),
-        ({"quota_cooldown": -1}, "quota_cooldown"),
-        ({"max_connections": 0}, "max_connections"),
-        ({"retry": 3}, "retry"),
-        ({"trace_configs": [1], "session": object()}, "trace_configs"),
-        ({"trace_configs": [1]}, "trace_configs"),
-        ({"session": 3}, "session"),
+        ({"qps": 0}, "qps"), ({"timeout": 0}, "timeout"), ({"timeout": None}, "timeout"),
+        ({"deadline": 0.0}, "deadline"), ({"max_credits": -1}, "max_credits"),
+        ({"quota_cooldown": -1}, "quota_cooldown"), ({"max_connections": 0}, "max_connections"),
+        ({"retry": 3}, "retry"), ({"trace_configs": [1], "session": object()}, "trace_configs"),
+        ({"trace_configs": [1]}, "trace_configs"), ({"session": 3}, "session"),
         ({"limiter": 3}, "limiter"),
         ({"transport": Script(), "base_url": "https://x"}, "transport"),
         ({"transport": Script(), "proxy": "http://x"}, "transport"),
     ],
-)
+)  # fmt: skip
 def test_a_value_that_cannot_be_is_refused_with_its_name(options: Any, name: str) -> None:
     """Each kind of value once; what the check refuses is told where the check is."""
     with pytest.raises(ConfigurationError, match=name) as caught:

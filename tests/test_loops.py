@@ -31,27 +31,17 @@ def test_each_thread_is_given_its_own_loop() -> None:
     assert outcomes == [[True] * 6] * 2
 
 
-def test_a_loop_of_an_earlier_run_is_forgotten() -> None:
+def test_a_loop_of_an_earlier_run_is_forgotten_and_without_one_there_is_none_to_give() -> None:
     running = RunningLoop()
 
     async def ask() -> asyncio.AbstractEventLoop:
-        loop = running()
-        assert loop is running() is asyncio.get_running_loop()
-        return loop
-
-    earlier = virtual.run(ask)
-    assert virtual.run(ask) is not earlier
-
-
-def test_without_a_running_loop_there_is_none_to_give() -> None:
-    running = RunningLoop()
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        running()
-
-    async def ask() -> asyncio.AbstractEventLoop:
+        assert running() is running() is asyncio.get_running_loop()
         return running()
 
-    virtual.run(ask)
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        running()
+    earlier = virtual.run(ask)
+    assert virtual.run(ask) is not earlier
     with pytest.raises(RuntimeError, match="no running event loop"):
         running()
 

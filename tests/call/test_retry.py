@@ -195,30 +195,15 @@ def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        (None, None),
-        ("0", 0.0),
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("1.5", 1.5),
-        ("999999999", 999999999.0),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
-        ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0),
-        ("Sun Nov  6 08:49:37 1994", 10.0),
-        ("Sun, 06 Nov 1994 09:49:37 +0100", 10.0),
-        ("Sun, 06 Nov 1994 08:49:37 -0000", 10.0),
-        ("Sun, 06 Nov 1994 08:49:20 GMT", 0.0),
-        ("Sun, 99 Nov 1994 08:49:20 GMT", None),
-        ("Sun, 06 Nov 99999 08:49:20 GMT", None),
-        ("", None),
-        ("-5", None),
-        ("1e3", None),
-        ("inf", None),
-        ("nan", None),
-        ("soon", None),
-        ("\uff11", None),
-        ("9" * 50, 1e50),
+        (None, None), ("0", 0.0), ("7", 7.0), (" 7 ", 7.0), ("1.5", 1.5),
+        ("999999999", 999999999.0), ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0), ("Sun Nov  6 08:49:37 1994", 10.0),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", 10.0), ("Sun, 06 Nov 1994 08:49:37 -0000", 10.0),
+        ("Sun, 06 Nov 1994 08:49:20 GMT", 0.0), ("Sun, 99 Nov 1994 08:49:20 GMT", None),
+        ("Sun, 06 Nov 99999 08:49:20 GMT", None), ("", None), ("-5", None), ("1e3", None),
+        ("inf", None), ("nan", None), ("soon", None), ("\uff11", None), ("9" * 50, 1e50),
     ],
-)
+)  # fmt: skip
 def test_retry_after_is_seconds_or_one_of_the_three_dates(
     value: str | None, seconds: float | None
 ) -> None:

@@ -133,26 +133,22 @@ def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object)
 
 
 @pytest.mark.parametrize(
-    ("data", "more"),
-    [
-        ({"pagination": {"has_more": True}}, True),
-        ({"pagination": {"has_more": False}}, False),
-        ({"pagination": {"has_more": 0}}, False),
-        ({"pagination": {"has_more": 1}}, True),
-        ({"pagination": {"has_more": None}}, None),
-        ({"pagination": {"has_more": "no"}}, None),
-        ({"pagination": {}}, None),
-        ({"pagination": None}, None),
-        ({"pagination": [False]}, None),
-        ({}, None),
-        ([], None),
-        (None, None),
-    ],
+    ("more", "flags"), [(True, [True, 1]), (False, [False, 0]), (None, [None, "no"])]
 )
 def test_whether_there_is_more_is_said_by_a_flag_or_by_nobody(
-    data: JSON, more: bool | None
+    more: bool | None, flags: list[JSON]
 ) -> None:
-    assert Envelope(0, "", data, None).has_more is more
+    for flag in flags:
+        assert Envelope(0, "", {"pagination": {"has_more": flag}}, None).has_more is more
+    unsaid: list[JSON] = [
+        {"pagination": {}},
+        {"pagination": None},
+        {"pagination": [0]},
+        {},
+        [],
+        None,
+    ]
+    assert not any(Envelope(0, "", data, None).has_more is not None for data in unsaid)
 
 
 # Errors.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keyapi_async import ConfigurationError, Limiter, Permit, QpsLimiter
 from keyapi_async.limiter import Bound, Connected, Immediate
 from tests import gates, virtual
-from tests.gates import LOOPBACK, SERVERS, Seen, simulate, worst_second
+from tests.gates import LOOPBACK, SERVERS, simulate, worst_second
 
 COUNTED = ("fixed", "sliding", "token")
 
@@ -118,65 +118,6 @@ async def test_never_more_than_the_limit_in_any_second_for_any_arrivals(
     assert worst_second(granted) <= max(1, math.floor(qps))
 
 
-@pytest.mark.parametrize("server", [*COUNTED, "gcra"])
-@pytest.mark.parametrize("qps", [5.0, 50.0])
-def test_told_the_truth_it_meets_no_429_and_uses_88_percent(server: str, qps: float) -> None:
-    seen = simulate(lambda: QpsLimiter(qps), SERVERS[server](qps), 60)
-    assert not seen.refused
-    assert seen.use(qps, 0, 60) >= 88
-
-
-@pytest.mark.parametrize("server", COUNTED)
-def test_told_50_where_30_is_true_it_learns(server: str) -> None:
-    seen = simulate(lambda: QpsLimiter(50), SERVERS[server](30), 120)
-    assert seen.met(0, 30) <= 15
-    assert seen.met(30, 120) <= 3
-    assert seen.use(30, 0, 120) >= 85
-
-
-@pytest.mark.parametrize("server", COUNTED)
-def test_told_nothing_it_uses_80_percent(server: str) -> None:
-    seen = simulate(lambda: QpsLimiter(None), SERVERS[server](50), 120)
-    assert seen.use(50, 0, 120) >= 80
-    assert seen.met(30, 60) <= 20
-
-
-@pytest.mark.parametrize("server", SERVERS)
-def test_on_loopback_it_uses_93_percent_whatever_bursts_the_server_allows(server: str) -> None:
-    seen = simulate(lambda: QpsLimiter(50), SERVERS[server](50), 60, latency=LOOPBACK)
-    assert seen.use(50, 0, 60) >= 93
-    assert not seen.refused
-
-
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("qps", [2.0, 13.0, 50.0])
-def test_a_search_is_never_over_for_good(server: str, qps: float) -> None:
-    seen = simulate(lambda: QpsLimiter(None), SERVERS[server](qps), 60, latency=LOOPBACK)
-    assert qps < 5 or seen.use(qps, 15, 20) >= 70
-    assert seen.use(qps, 40, 60) >= 80
-    assert seen.met(0, 60) <= 12
-
-
-def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() -> None:
-    async def ask() -> Seen:
-        """Keep the loop busy now and then, so that permits come together after it."""
-        gate = QpsLimiter(50)
-        loop = asyncio.get_running_loop()
-
-        def stall(times: int) -> None:
-            assert isinstance(loop, virtual.VirtualLoop)
-            loop.jump.now += 0.03
-            if times:
-                loop.call_later(0.21, stall, times - 1)
-
-        stall(60)
-        return await gates.ask(gate, SERVERS["spaced"](50), 60, latency=LOOPBACK)
-
-    seen = virtual.run(ask)
-    assert 1 <= len(seen.refused) <= 5
-    assert seen.use(50, 0, 60) >= 88
-
-
 @virtual.clock
 async def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
     gate = QpsLimiter(40)
@@ -230,16 +171,11 @@ def test_a_rate_that_cannot_be_is_refused(qps: float) -> None:
         QpsLimiter(qps)
 
 
-def test_a_rate_below_one_a_second_is_kept() -> None:
-    async def main() -> list[float]:
-        gate = QpsLimiter(0.25)
-        return [await take(gate) for _ in range(5)]
-
-    times = virtual.run(main)
+@virtual.clock
+async def test_a_rate_below_one_a_second_is_kept() -> None:
+    gate = QpsLimiter(0.25)
+    times = [await take(gate) for _ in range(5)]
     assert all(later - sooner >= 4 for sooner, later in pairwise(times))
-
-
-# The gate
 
 
 @virtual.clock
@@ -256,3 +192,62 @@ async def test_the_gate_tells_its_limit_and_follows_a_change_of_pace() -> None:
 def test_permits_are_distinct_even_at_one_instant() -> None:
     make: Callable[[float], Permit] = Permit
     assert make(1.0) != make(1.0)
+
+
+# How much of a limit is used, before servers that count
+
+
+@pytest.mark.parametrize("server", [*COUNTED, "gcra"])
+@pytest.mark.parametrize("qps", [5.0, 50.0])
+def test_told_the_truth_it_meets_no_429_and_uses_88_percent(server: str, qps: float) -> None:
+    seen = simulate(lambda: QpsLimiter(qps), SERVERS[server](qps), 60)
+    assert not seen.refused
+    assert seen.use(qps, 0, 60) >= 88
+
+
+@pytest.mark.parametrize("server", COUNTED)
+def test_told_50_where_30_is_true_it_learns(server: str) -> None:
+    seen = simulate(lambda: QpsLimiter(50), SERVERS[server](30), 120)
+    assert seen.met(0, 30) <= 15
+    assert seen.met(30, 120) <= 3
+    assert seen.use(30, 0, 120) >= 85
+
+
+@pytest.mark.parametrize("server", COUNTED)
+def test_told_nothing_it_uses_80_percent(server: str) -> None:
+    seen = simulate(lambda: QpsLimiter(None), SERVERS[server](50), 120)
+    assert seen.use(50, 0, 120) >= 80
+    assert seen.met(30, 60) <= 20
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_on_loopback_it_uses_93_percent_whatever_bursts_the_server_allows(server: str) -> None:
+    seen = simulate(lambda: QpsLimiter(50), SERVERS[server](50), 60, latency=LOOPBACK)
+    assert seen.use(50, 0, 60) >= 93
+    assert not seen.refused
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("qps", [2.0, 13.0, 50.0])
+def test_a_search_is_never_over_for_good(server: str, qps: float) -> None:
+    seen = simulate(lambda: QpsLimiter(None), SERVERS[server](qps), 60, latency=LOOPBACK)
+    assert qps < 5 or seen.use(qps, 15, 20) >= 70
+    assert seen.use(qps, 40, 60) >= 80
+    assert seen.met(0, 60) <= 12
+
+
+@virtual.clock
+async def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, virtual.VirtualLoop)
+
+    def stall(times: int) -> None:
+        """Keep the loop busy now and then, so that permits come together after it."""
+        loop.jump.now += 0.03
+        if times:
+            loop.call_later(0.21, stall, times - 1)
+
+    stall(60)
+    seen = await gates.ask(QpsLimiter(50), SERVERS["spaced"](50), 60, latency=LOOPBACK)
+    assert 1 <= len(seen.refused) <= 5
+    assert seen.use(50, 0, 60) >= 88

@@ -256,11 +256,15 @@ async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) 
 @settings(max_examples=100, deadline=None)
 @given(
     lengths=st.lists(st.integers(0, 35), max_size=12),
-    concurrency=st.integers(1, 6),
-    buffer=st.none() | st.integers(1, 80),
+    options=st.fixed_dictionaries(
+        {
+            "concurrency": st.integers(1, 6),
+            "buffer": st.none() | st.integers(1, 80),
+            "on_error": st.sampled_from(["raise", "collect"]),
+        }
+    ),
     prefetch=st.integers(0, 3),
-    connections=st.integers(1, 4),
-    budget=st.none() | st.integers(0, 40),
+    bounds=st.tuples(st.integers(1, 4), st.none() | st.integers(0, 40)),
     faults=st.dictionaries(
         st.tuples(st.integers(0, 11), st.integers(1, 4)),
         st.sampled_from([500, 429, 404, 401, 402]),
@@ -268,41 +272,31 @@ async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) 
     ),
     pauses=st.lists(st.floats(0, 0.5), max_size=20),
     leave_after=st.none() | st.integers(0, 150),
-    on_error=st.sampled_from(["raise", "collect"]),
 )
 @virtual.clock
 async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR0917  # all are drawn
     lengths: list[int],
-    concurrency: int,
-    buffer: int | None,
+    options: dict[str, Any],
     prefetch: int,
-    connections: int,
-    budget: int | None,
+    bounds: tuple[int, int | None],
     faults: dict[tuple[int, int], int],
     pauses: list[float],
     leave_after: int | None,
-    on_error: Any,
 ) -> None:
     """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
+    connections, budget = bounds
     server = Lists(lengths, 0.05, 0.5)
     server.faults_at = dict(faults)
     api = client(server, max_connections=connections, max_credits=budget)
     got: dict[int, list[Any]] = {key: [] for key in range(len(lengths))}
-    opened = []
-    opens = opener(api, prefetch=prefetch)
+    opens, opened = opener(api, prefetch=prefetch), list[int]()
 
     def open_stream(key: int) -> Any:
         opened.append(key)
         return opens(key)
 
     count = 0
-    async with fan_out(
-        range(len(lengths)),
-        open_stream,
-        concurrency=concurrency,
-        buffer=buffer,
-        on_error=on_error,
-    ) as results:
+    async with fan_out(range(len(lengths)), open_stream, **options) as results:
         try:
             async for key, row in results:
                 got[key].append(row["id"])
@@ -314,7 +308,7 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
         except KeyAPIError:
             assert sum(map(len, got.values())) <= server.served
     assert server.open == 0
-    assert server.most_open <= min(connections, concurrency * (prefetch + 1))
+    assert server.most_open <= min(connections, options["concurrency"] * (prefetch + 1))
     if budget is not None:
         assert len(server.asked) - len(faults) <= budget
         assert api.credits.spent + api.credits.uncertain <= budget
@@ -323,9 +317,8 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     assert not marks.keys() & failed.keys()
     marks.update(failed)
     server.faults_at.clear()
-    fresh = client(server)
     for key in range(len(lengths)):
         if key in marks or key not in opened:
-            stream = opener(fresh, start=marks.get(key))(key)
-            got[key] += ids(await stream.collect())
+            rest = opener(client(server), start=marks.get(key))(key)
+            got[key] += ids(await rest.collect())
     assert got == wanted(dict(enumerate(lengths)))
