@@ -67,9 +67,8 @@ def given_to(told: Endpoint, *, everything: bool = False) -> tuple[Row, dict[str
 class Wire:
     """A server in memory that answers each request with the next of its answers."""
 
-    def __init__(self, *answers: object, status: int = 200) -> None:
+    def __init__(self, *answers: object) -> None:
         self.answers = answers
-        self.status = status
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     async def send(self, request: Request, within: float) -> Answer:
