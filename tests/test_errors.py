@@ -211,16 +211,11 @@ class Loud:
 @pytest.mark.parametrize(
     ("value", "begins"),
     [
-        ("a\nb", r"'a\nb'"),
-        ("x" * 1000, "'xxx"),
-        (list(range(1000)), "[0, 1,"),
-        (10**60, "1000"),
-        (Broken(), "<Broken instance"),
-        (Loud(), r"a\nb\x1b[31m"),
-        ("\ud800", r"'\ud800'"),
-        (b"\x00", r"b'\x00'"),
+        ("a\nb", r"'a\nb'"), ("x" * 1000, "'xxx"), (list(range(1000)), "[0, 1,"),
+        (10**60, "1000"), (Broken(), "<Broken instance"), (Loud(), r"a\nb\x1b[31m"),
+        ("\ud800", r"'\ud800'"), (b"\x00", r"b'\x00'"),
     ],
-)
+)  # fmt: skip
 def test_any_value_is_shown_in_one_short_line(value: object, begins: str) -> None:
     assert shown(value).startswith(begins)
     assert shown(value).isprintable()

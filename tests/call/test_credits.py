@@ -16,6 +16,7 @@ from keyapi_async import (
     QuotaExceededError,
     ServerError,
 )
+from keyapi_async.call.credits import Circuit
 from keyapi_async.call.wire import Answer
 from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, lost, no
@@ -259,11 +260,11 @@ async def test_what_is_in_flight_when_the_circuit_opens_is_kept() -> None:
 
 @virtual.clock
 async def test_without_a_cooldown_those_who_wait_go_on() -> None:
-    script = Script(no(402))
-    api = virtual.client(script, quota_cooldown=0, qps=2.0)
+    api = virtual.client(Script(no(402)), quota_cooldown=0, qps=2.0)
     outcomes = await asyncio.gather(*(api.get(PATH) for _ in range(3)), return_exceptions=True)
-    assert [type(one).__name__ for one in outcomes] == [
-        "QuotaExceededError",
-        "Envelope",
-        "Envelope",
-    ]
+    assert [isinstance(one, QuotaExceededError) for one in outcomes] == [True, False, False]
+    circuit = Circuit(cooldown=3.0, clock=lambda: times.pop(0))
+    times = [2.0, 4.9, 5.0]
+    circuit.open(QuotaExceededError("x"))
+    assert circuit.blocked() is not None
+    assert circuit.blocked() is None

@@ -157,21 +157,16 @@ def test_whether_there_is_more_is_said_by_a_flag_or_by_nobody(
 @pytest.mark.parametrize(
     ("status", "code", "message", "error"),
     [
-        (404, 404, "no", NotFoundError),
-        (500, 500, "Usage Limit Exceeded", QuotaExceededError),
+        (404, 404, "no", NotFoundError), (500, 500, "Usage Limit Exceeded", QuotaExceededError),
         (200, 500, "usage limit exceeded, sorry", QuotaExceededError),
         (429, 429, "Usage limit exceeded", QuotaExceededError),
-        (200, 1001, "unique_id is invalid", APIError),
-        (200, -1, "?", APIError),
+        (200, 1001, "unique_id is invalid", APIError), (200, -1, "?", APIError),
         (200, 429, "qps limit exceeded", RateLimitError),
         (200, "402", "apiKey quota is not enough", QuotaExceededError),
-        (500, 0, "success", ServerError),
-        (404, 200, "success", NotFoundError),
-        (418, 0, "", APIError),
-        (500, 429, "", RateLimitError),
-        (200, 201, "", APIError),
+        (500, 0, "success", ServerError), (404, 200, "success", NotFoundError),
+        (418, 0, "", APIError), (500, 429, "", RateLimitError), (200, 201, "", APIError),
     ],
-)
+)  # fmt: skip
 def test_the_code_decides_where_it_is_known_else_the_status(
     status: int, code: object, message: str, error: type[APIError]
 ) -> None:

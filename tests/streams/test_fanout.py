@@ -94,16 +94,12 @@ async def test_it_is_used_inside_its_block_and_once() -> None:
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({"concurrency": 0}, "concurrency"),
-        ({"concurrency": 1.5}, "concurrency"),
-        ({"buffer": 0}, "buffer"),
-        ({"on_error": "ignore"}, "on_error"),
-        ({"keys": 7}, "keys"),
-        ({"keys": "1729492547846767618"}, "keys"),
-        ({"keys": b"1"}, "keys"),
+        ({"concurrency": 0}, "concurrency"), ({"concurrency": 1.5}, "concurrency"),
+        ({"buffer": 0}, "buffer"), ({"on_error": "ignore"}, "on_error"), ({"keys": 7}, "keys"),
+        ({"keys": "1729492547846767618"}, "keys"), ({"keys": b"1"}, "keys"),
         ({"open_stream": None}, "open_stream"),
     ],
-)
+)  # fmt: skip
 def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any], name: str) -> None:
     server = Lists(5, 0.05, 0.5)
     given: dict[str, Any] = {"keys": [1], "open_stream": opener(client(server)), **arguments}

@@ -1,5 +1,6 @@
 """How a list is walked: options, ends, other ways of paging."""
 
+import inspect
 from typing import Any
 
 import attrs
@@ -7,6 +8,7 @@ import pytest
 
 from keyapi_async import Bookmark, InvalidParameterError, PaginationError, Until
 from keyapi_async.streams.listing import PageLimit, PageNum
+from keyapi_async.streams.paging import DEFAULTS, checked
 from tests import virtual
 from tests.streams.lists import (
     PATH,
@@ -116,3 +118,8 @@ async def test_another_stream_walks_other_queries_in_the_same_way(pages: PageNum
     assert ids(await rest.collect()) == wanted[2:]
     with pytest.raises(InvalidParameterError, match="another list"):
         first.another(("part=0",), start=mark, into=dict)
+
+
+def test_the_defaults_that_endpoints_show_are_those_of_the_check() -> None:
+    told = {name: one.default for name, one in inspect.signature(checked).parameters.items()}
+    assert DEFAULTS == {name: told[name] for name in told if name != "listing"}
