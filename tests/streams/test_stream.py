@@ -15,6 +15,7 @@ from keyapi_async import (
     DecodeError,
     InvalidParameterError,
     PaginationError,
+    RankedInfluencer,
     ResponseError,
     RetryPolicy,
     ServerError,
@@ -25,6 +26,7 @@ from keyapi_async.call.wire import Answer
 from keyapi_async.errors import ConnectionFailedError
 from tests import virtual
 from tests.call.script import Script
+from tests.rows import DOCUMENTED
 from tests.streams.lists import (
     PATH,
     Lists,
@@ -281,6 +283,14 @@ async def test_skip_invalid_passes_over_rejects_counts_them_as_rows_and_warns(
     assert rows.rejected == 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "invalid row: row: 'text' is not an object" in caplog.text
+
+
+@virtual.clock
+async def test_a_rank_counts_the_whole_list_invalid_rows_too() -> None:
+    lists, row = Lists([13]), DOCUMENTED[RankedInfluencer]
+    lists.rows = {(0, 1): [row] * 10, (0, 2): ["text", row, row]}
+    rows = client(lists).iter_records(PATH, into=RankedInfluencer, skip_invalid=True)
+    assert [one.rank for one in await rows.collect()] == [*range(1, 11), 12, 13]
 
 
 @virtual.clock
