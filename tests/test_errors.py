@@ -97,7 +97,8 @@ def test_an_error_knows_nothing_before_it_is_told(cls: type[KeyAPIError]) -> Non
     error = made(cls)
     assert (error.path, error.params, error.attempts, error.bookmark) == (None, {}, 0, None)
     assert str(error) == error.message
-    filled(cls).params["a"] = "2"
+    assert error.params is not made(cls).params
+    filled(cls)
     assert attributes(made(cls)) == attributes(error)
     assert isinstance(cls(), cls)
 
