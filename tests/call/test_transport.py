@@ -162,17 +162,6 @@ async def test_a_broken_answer_is_uncertain_and_the_next_one_is_fine(
         await api.get(CREATORS, QUERY)
 
 
-async def test_a_refused_connection_was_not_sent_and_costs_nothing() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    async with client(f"http://127.0.0.1:{port}") as api:
-        error = await failing(api)
-    assert isinstance(error, ConnectionFailedError)
-    assert not error.sent
-    assert api.credits.uncertain == 0
-
-
 async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))

@@ -69,21 +69,6 @@ def test_429s_in_quick_succession_lower_the_limit_by_ever_more() -> None:
     assert cuts == pytest.approx([0.06, 0.12, 0.2, 0.2, 0.2, 0.2, 0.2])
 
 
-def test_under_demand_what_was_reached_becomes_the_limit() -> None:
-    estimate = RateEstimate(50)
-    now = served(estimate, 32, 3)
-    estimate.refused(sent=now, now=now + 0.01)
-    assert estimate.state.limit == pytest.approx(0.97 * 32)
-    assert estimate.slots == 32
-
-
-def test_a_429_at_the_beginning_does_not_make_what_was_reached_so_far_the_limit() -> None:
-    estimate = RateEstimate(50)
-    now = served(estimate, 90, 0.3)
-    estimate.refused(sent=now, now=now + 0.05)
-    assert estimate.state.limit == pytest.approx(0.97 * 50)
-
-
 def test_the_rate_rises_again_only_under_demand() -> None:
     estimate = RateEstimate(50)
     now = served(estimate, 32, 3)
@@ -124,17 +109,6 @@ def test_each_429_doubles_the_quiet_that_is_waited_for_up_to_ten_minutes() -> No
         assert estimate.state.limit == low
         now = busy(estimate, 5, begin=now)
         assert estimate.state.limit > low
-
-
-def test_a_rise_that_was_too_much_is_taken_back() -> None:
-    estimate = RateEstimate(50)
-    now = served(estimate, 32, 3)
-    estimate.refused(sent=now, now=now)
-    low = estimate.state.limit
-    while estimate.state.limit == low:
-        now = served(estimate, 27, 1 / 27, begin=now)
-    estimate.refused(sent=now, now=now)
-    assert estimate.state.limit == low
 
 
 @pytest.mark.parametrize(("qps", "least"), [(50.0, 5.0), (None, 0.5)])
@@ -179,13 +153,6 @@ def test_what_one_process_has_found_out_another_goes_on_from() -> None:
     assert not other.refused(sent=now - 0.1, now=now + 1.0)
     back = State.read(one.state.text(), now - 1.0)
     assert back.throttled == back.changed == now - 1.0
-
-
-def test_where_others_sent_some_their_successes_count() -> None:
-    estimate = RateEstimate(50)
-    busy(estimate, 3)
-    estimate.refused(sent=3.0, now=3.1, successes=[n / 32 for n in range(96)])
-    assert estimate.state.limit == pytest.approx(0.97 * 32)
 
 
 # Where each rule begins and ends, from a state that others have found

@@ -35,7 +35,6 @@ from tests.rows import (
     arbitrary_rows,
     canonical_rows,
     extras,
-    json_values,
     sampled,
     steady,
     written,
@@ -131,16 +130,6 @@ def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
         assert all(getattr(record, name) is None for name in wrong)
         assert record.extra == {name: row[name] for name in row if name not in values}
     assert row == before
-
-
-@given(records, json_values)
-@steady
-def test_a_row_that_is_no_object_is_no_record(cls: type, row: object) -> None:
-    if isinstance(row, dict):
-        row = [row]
-    with pytest.raises(DecodeError, match="is not an object") as caught:
-        reader_of(cls)(row, 1)
-    assert (caught.value.field, caught.value.value) == (None, row)
 
 
 @every_record

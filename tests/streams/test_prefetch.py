@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+from typing import Any
 
 import pytest
 
@@ -152,7 +153,8 @@ async def test_prefetched_pages_survive_the_cancellation_of_the_one_who_waits() 
 @pytest.mark.parametrize("leaves", ["block", "cancelled"])
 @virtual.clock
 async def test_leaving_cancels_what_is_in_flight_and_waits_for_it(leaves: str) -> None:
-    lists = Lists([1000], latency=1.0)
+    lists, troubles = Lists([1000], latency=1.0), list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
     if leaves == "cancelled":
         rows = stream(lists, prefetch=8)
         reader = asyncio.create_task(rows.collect())
@@ -167,6 +169,8 @@ async def test_leaving_cancels_what_is_in_flight_and_waits_for_it(leaves: str) -
                     break
             assert lists.open > 0
     assert lists.open == 0
+    await asyncio.sleep(0)
+    assert troubles == []
 
 
 @virtual.clock

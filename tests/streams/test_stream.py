@@ -283,6 +283,8 @@ async def test_skip_invalid_passes_over_rejects_counts_them_as_rows_and_warns(
     assert rows.rejected == 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "invalid row: row: 'text' is not an object" in caplog.text
+    limited = await stream(lists, skip_invalid=True, limit=10).collect()
+    assert ids(limited) == [*all_ids([9]), "0.10"]
 
 
 @virtual.clock
