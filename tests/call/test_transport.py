@@ -212,6 +212,10 @@ async def test_the_callers_session_is_used_and_never_closed(box: Sandbox) -> Non
             await api.get(CREATORS, QUERY)
             error = await failing(api, "/v1/none")
             assert type(error).__name__ == "NotFoundError"
+        async with client("http://127.0.0.1:9", session=session) as nowhere:
+            error = await failing(nowhere)
+            assert isinstance(error, ConnectionFailedError)
+            assert not error.sent
         assert not session.closed
     late = client(box.url, session=session)
     with pytest.raises(UsageError, match="session"):
