@@ -19,6 +19,17 @@ from keyapi_async.records.fields import Kind
 
 Row: TypeAlias = dict[str, Any]
 
+
+class Number:
+    """A whole number of another library, as numpy's are."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 """Hypothesis, the same on every run."""
 

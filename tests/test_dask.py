@@ -40,11 +40,11 @@ from keyapi_async.harvest import Harvest, LedgerError, ListFailure
 from keyapi_async.limiter import RedisLimiter
 from keyapi_async.sandbox import Sandbox, Service
 from tests import test_errors, virtual
+from tests.api.test_declarations import given_to, stream_of
 from tests.gates import worst_second
 from tests.harvest import shop
 from tests.redis_server import RedisServer
 from tests.servers import served
-from tests.test_declarations import given_to, stream_of
 
 TODAY = date(2026, 1, 20)
 SECRET = "a-key-that-must-not-be-seen"

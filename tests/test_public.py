@@ -2,12 +2,11 @@
 
 import ast
 import inspect
-import json
 import pydoc
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, NoneType
@@ -25,13 +24,7 @@ from keyapi_async.jsontext import JSON
 from keyapi_async.records import converter as converters
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.streams.stream import PageStream
-
-SPECIFIED = json.loads((Path(__file__).parent / "openapi.json").read_text())["paths"]
-DECLARED: dict[type, list[Endpoint]] = {}
-for _one in endpoints():
-    if _one.record is not dict:  # rows that nobody documents
-        DECLARED.setdefault(_one.record, []).append(_one)
-RECORDS = list(DECLARED)
+from tests.rows import DECLARED, OPERATIONS, RECORDS, answer_of, fields_of
 
 PUBLIC = dir(keyapi_async)
 
@@ -171,17 +164,14 @@ def test_no_public_type_is_any() -> None:
             assert "Any" not in str(list(hints_of(member).values())), name
 
 
-def schema_of(one: Endpoint) -> dict[str, Any]:
-    operation = SPECIFIED[one.path]["get"]
-    content = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    data = content["properties"]["data"]
-    return dict(data.get("items", data)["properties"])
+def specified_of(one: Endpoint) -> Mapping[str, Any]:
+    return answer_of(one.path)["data"][0] if one.resource == "search" else fields_of(one.path)
 
 
 @every_record
 def test_a_record_has_exactly_the_specified_fields(cls: type) -> None:
     """Those of all endpoints with its shape; the search lists those of all its kinds of row."""
-    specified = {name for one in DECLARED[cls] for name in schema_of(one)}
+    specified = {name for one in DECLARED[cls] for name in specified_of(one)}
     wire = set(kinds_of(cls))
     assert wire <= specified if cls is keyapi_async.FoundInfluencer else wire == specified
     computed = {"rank"} if cls.__name__.startswith("Ranked") else set()
@@ -192,7 +182,7 @@ def test_a_record_has_exactly_the_specified_fields(cls: type) -> None:
 def test_identities_are_required_texts_and_all_else_may_be_none(cls: type) -> None:
     """An identity is a field that is one at every endpoint with this shape."""
     identities = set.intersection(
-        *(set(SPECIFIED[one.path]["get"]["x-identity"]) for one in DECLARED[cls])
+        *(set(OPERATIONS[one.path]["x-identity"]) for one in DECLARED[cls])
     )
     hints = hints_of(cls)
     for field in attrs.fields(cls):
@@ -244,37 +234,10 @@ def test_every_field_is_documented_with_its_unit_or_meaning(cls: type) -> None:
                 assert re.search(unit, meaning), f"{name}: {meaning}"
 
 
-@pytest.mark.parametrize("one", list(endpoints()), ids=lambda one: f"{one.resource}.{one.name}")
-def test_the_help_of_an_endpoint_names_its_source_its_price_and_every_parameter(
-    one: Endpoint,
-) -> None:
-    cls = resource_class(one.resource)
-    for method, more in ((one.method, set(Paging.__annotations__)), (one.name, set())):
-        function = getattr(cls, method)
-        text = inspect.getdoc(function) or ""
-        assert f"Source: ``GET {one.path}`` ({one.evidence})." in text
-        assert re.search(r"^Cost:\n {4}(One|\d) credit", text, re.MULTILINE)
-        listed = set(re.findall(r"^ {4}(\w+): ", text, re.MULTILINE))
-        parameters = set(inspect.signature(function).parameters) - {"self"}
-        assert parameters <= listed
-        assert more <= parameters
+VALUES = ("Bookmark", "CategoryRank", "Envelope", "Page", "Reject", "RetryPolicy", "Stats")
 
 
-@pytest.mark.parametrize(
-    "cls",
-    [
-        getattr(keyapi_async, name)
-        for name in (
-            "Bookmark",
-            "CategoryRank",
-            "Envelope",
-            "Page",
-            "Reject",
-            "RetryPolicy",
-            "Stats",
-        )
-    ],
-)
+@pytest.mark.parametrize("cls", [getattr(keyapi_async, name) for name in VALUES])
 def test_every_value_class_describes_its_fields(cls: type) -> None:
     fields: Any = getattr(cls, "_fields", None) or [field.name for field in attrs.fields(cls)]
     assert list(described(cls)) == list(fields)

@@ -1,10 +1,11 @@
 """A loop whose clock jumps, and a KeyAPI in memory: hours of paging and waiting in milliseconds."""
 
 import asyncio
+import functools
 import random
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 from keyapi_async import KeyAPI
@@ -18,6 +19,7 @@ from keyapi_async.errors import (
 from keyapi_async.sandbox import Fault, Service
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 LOST = {Fault.RESET, Fault.CLOSE, Fault.TRUNCATE}
 ENDLESS = {Fault.HANG, Fault.DRIP}
@@ -62,6 +64,16 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(watched())
+
+
+def clock(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test of a coroutine function: it runs on a virtual clock of its own."""
+
+    @functools.wraps(test)
+    def running(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(lambda: test(*args, **kwargs))
+
+    return running
 
 
 class SandboxTransport:

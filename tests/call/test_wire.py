@@ -1,12 +1,6 @@
-"""What goes over the wire, and what an answer means: the table, and no answer without a meaning."""
+"""What an answer means: the table, and no answer without a meaning."""
 
-import copy
-import pickle
-import re
-import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import format_datetime
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,27 +11,16 @@ from hypothesis import strategies as st
 
 from keyapi_async import (
     APIError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
     Envelope,
     KeyAPIError,
     NotFoundError,
-    PermissionDeniedError,
     QuotaExceededError,
     RateLimitError,
     ResponseError,
     ServerError,
-    __version__,
 )
-from keyapi_async.call.wire import (
-    Answer,
-    Request,
-    classify,
-    query_of,
-    readable,
-    retry_after,
-)
+from keyapi_async.call.wire import Answer, Request, classify, query_of, readable
+from keyapi_async.errors import error_class
 from keyapi_async.jsontext import JSON
 from keyapi_async.secret import Secret
 from tests.rows import json_values, steady
@@ -52,71 +35,6 @@ def answer(status: int, document: object, headers: Mapping[str, str] | None = No
 
 def meaning(status: int, document: object, headers: Mapping[str, str] | None = None) -> Any:
     return classify(answer(status, document, headers))
-
-
-# The key.
-
-
-def test_the_key_travels_in_the_headers_alone() -> None:
-    assert Secret(f" {KEY}\t").headers() == {
-        "Authorization": f"Bearer {KEY}",
-        "Accept": "application/json",
-        "User-Agent": f"keyapi-async/{__version__}",
-    }
-
-
-def test_the_key_shows_itself_to_nobody() -> None:
-    secret = Secret(KEY)
-    shown = [
-        repr(secret),
-        str(secret),
-        f"{secret}",
-        f"{secret!r}",
-        repr([secret]),
-        repr({1: secret}),
-    ]
-    assert all("secret" not in text.replace("Secret", "") for text in shown)
-    assert not hasattr(secret, "__dict__")
-    assert secret != Secret(KEY)
-
-
-def test_a_fingerprint_is_the_keys_own_and_does_not_show_it() -> None:
-    assert Secret(KEY).fingerprint() == Secret(f" {KEY} ").fingerprint()
-    assert Secret(KEY).fingerprint() != Secret(KEY + "x").fingerprint()
-    assert re.fullmatch(r"[0-9a-f]{32}", Secret(KEY).fingerprint())
-
-
-@pytest.mark.parametrize("copying", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_the_key_is_not_pickled(copying: Any) -> None:
-    with pytest.raises(TypeError, match="an API key is not pickled") as caught:
-        copying(Secret(KEY))
-    assert KEY not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", [None, "", "  ", "\t", 5, b"key", ["key"]])
-def test_a_missing_key_is_refused(key: Any) -> None:
-    with pytest.raises(ConfigurationError, match="no API key: pass api_key=, or set KEYAPI_TOKEN"):
-        Secret(key).check()
-
-
-@pytest.mark.parametrize(
-    "key", ["secret\n", "\nsecret", "se\r\nX: cret", "se\0cret", "sécret", "\ud800"]
-)
-def test_a_key_that_would_break_the_header_is_refused_unseen(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="a line break, or is no plain text") as caught:
-        Secret(key).check()
-    assert "cret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["Bearer a-key", "bearer a-key"])
-def test_a_key_that_brings_its_bearer_is_refused_without_showing_it(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="goes without 'Bearer'") as caught:
-        Secret(key).check()
-    assert "a-key" not in str(caught.value)
-
-
-def test_a_good_key_is_taken() -> None:
-    Secret(KEY).check()
 
 
 @pytest.mark.parametrize(
@@ -163,29 +81,11 @@ ROW: JSON = {"user_id": "1"}
 
 
 @pytest.mark.parametrize("code", [0, 200, "0", "200"])
-@pytest.mark.parametrize("status", [200, 201, 206])
+@pytest.mark.parametrize("status", [200, 299])
 def test_codes_0_and_200_are_success(code: Any, status: int) -> None:
     document = {"code": code, "message": "success", "data": [ROW], "requestId": "r-1"}
     assert meaning(status, document) == Envelope(int(code), "success", [ROW], "r-1")
-
-
-@pytest.mark.parametrize(
-    ("document", "rows"),
-    [
-        ({"code": 0}, []),
-        ({"code": 0, "data": None}, []),
-        ({"code": 0, "data": []}, []),
-        ({"code": 0, "data": ROW}, [ROW]),
-        ({"code": 0, "data": {}}, [{}]),
-        ({"code": 0, "data": [ROW, None, 5]}, [ROW, None, 5]),
-    ],
-)
-def test_data_of_any_shape_is_rows(document: dict[str, object], rows: list[object]) -> None:
-    """Null or nothing is no row, a single object is one."""
-    envelope = meaning(200, document)
-    assert isinstance(envelope, Envelope)
-    assert envelope.rows() == rows
-    assert (envelope.message, envelope.request_id) == ("", None)
+    assert meaning(status, {"code": code}) == Envelope(int(code), "", None, None)
 
 
 @pytest.mark.parametrize(
@@ -196,19 +96,14 @@ def test_a_request_id_is_text_or_a_whole_number_or_none(sent: object, kept: str 
     assert meaning(404, {"code": 404, "requestId": sent}).request_id == kept
 
 
-@pytest.mark.parametrize("data", ["oops", 5, True, 0, ""])
-def test_data_that_is_neither_list_nor_object_is_data_but_no_rows(data: object) -> None:
-    envelope = meaning(200, {"code": 0, "data": data, "requestId": "r-1"})
-    assert isinstance(envelope, Envelope)
-    assert envelope.data == data
-    with pytest.raises(ResponseError, match="data is not a list of rows") as caught:
-        envelope.rows()
-    assert (caught.value.status, caught.value.request_id) == (200, "r-1")
-
-
 @pytest.mark.parametrize(
     ("data", "where", "rows"),
     [
+        (None, "data", []),
+        ([], "data", []),
+        (ROW, "data", [ROW]),
+        ({}, "data", [{}]),
+        ([ROW, None, 5], "data", [ROW, None, 5]),
         ({"list": [ROW, 5]}, "data.list", [ROW, 5]),
         ({"list": ROW}, "data.list", [ROW]),
         ({"list": None}, "data.list", []),
@@ -216,18 +111,18 @@ def test_data_that_is_neither_list_nor_object_is_data_but_no_rows(data: object) 
         ({}, "data.list", []),
         ({"a": {"b": [ROW]}}, "data.a.b", [ROW]),
         ({"a": None}, "data.a.b", []),
+        ("oops", "data", "the answer's data is not a list of rows, but str"),
+        (0, "data", "the answer's data is not a list of rows, but int"),
         ([ROW], "data.list", "the answer has no data.list"),
-        (
-            {"items": [], "total": 3},
-            "data.list",
-            "the answer has no data.list; it has items, total",
-        ),
+        ({"b": [], "a": 3}, "data.list", "the answer has no data.list; it has a, b"),
         ({"a": "text"}, "data.a", "the answer's data.a is not a list of rows, but str"),
         ({"a\x1b[2J": 1}, "data.list", r"the answer has no data.list; it has a\x1b[2J"),
     ],
 )
 def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object) -> None:
-    envelope = Envelope(0, "", data, "r-1")
+    """Null or nothing is no row, a single object is one, and all else is an error."""
+    envelope = meaning(200, {"code": 0, "data": data, "requestId": "r-1"})
+    assert envelope == Envelope(0, "", data, "r-1")
     if isinstance(rows, list):
         assert envelope.rows(where) == rows
         return
@@ -238,70 +133,40 @@ def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object)
 
 
 @pytest.mark.parametrize(
-    ("data", "more"),
-    [
-        ({"pagination": {"has_more": True}}, True),
-        ({"pagination": {"has_more": False}}, False),
-        ({"pagination": {"has_more": 0}}, False),
-        ({"pagination": {"has_more": 1}}, True),
-        ({"pagination": {"has_more": None}}, None),
-        ({"pagination": {"has_more": "no"}}, None),
-        ({"pagination": {}}, None),
-        ({"pagination": None}, None),
-        ({"pagination": [False]}, None),
-        ({}, None),
-        ([], None),
-        (None, None),
-    ],
+    ("more", "flags"), [(True, [True, 1]), (False, [False, 0]), (None, [None, "no"])]
 )
 def test_whether_there_is_more_is_said_by_a_flag_or_by_nobody(
-    data: JSON, more: bool | None
+    more: bool | None, flags: list[JSON]
 ) -> None:
-    assert Envelope(0, "", data, None).has_more is more
+    for flag in flags:
+        assert Envelope(0, "", {"pagination": {"has_more": flag}}, None).has_more is more
+    unsaid: list[JSON] = [
+        {"pagination": {}},
+        {"pagination": None},
+        {"pagination": [0]},
+        {},
+        [],
+        None,
+    ]
+    assert not any(Envelope(0, "", data, None).has_more is not None for data in unsaid)
 
 
 # Errors.
-
-KNOWN = {
-    400: BadRequestError,
-    401: AuthenticationError,
-    402: QuotaExceededError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    429: RateLimitError,
-}
-
-
-def known(number: int | None) -> type[APIError] | None:
-    if number is not None and 500 <= number <= 599:
-        return ServerError
-    return KNOWN.get(number or 0)
 
 
 @pytest.mark.parametrize(
     ("status", "code", "message", "error"),
     [
-        (400, 400, "Missing required parameter: handle", BadRequestError),
-        (401, 401, "apiKey is null", AuthenticationError),
-        (402, 402, "apiKey quota is not enough", QuotaExceededError),
-        (403, 403, "no", PermissionDeniedError),
-        (404, 404, "no", NotFoundError),
-        (429, 429, "qps limit exceeded", RateLimitError),
-        (500, 500, "Internal server error", ServerError),
-        (500, 500, "Usage Limit Exceeded", QuotaExceededError),
+        (404, 404, "no", NotFoundError), (500, 500, "Usage Limit Exceeded", QuotaExceededError),
         (200, 500, "usage limit exceeded, sorry", QuotaExceededError),
         (429, 429, "Usage limit exceeded", QuotaExceededError),
-        (200, 1001, "unique_id is invalid", APIError),
-        (200, -1, "?", APIError),
+        (200, 1001, "unique_id is invalid", APIError), (200, -1, "?", APIError),
         (200, 429, "qps limit exceeded", RateLimitError),
         (200, "402", "apiKey quota is not enough", QuotaExceededError),
-        (500, 0, "success", ServerError),
-        (404, 200, "success", NotFoundError),
-        (418, 0, "", APIError),
-        (500, 429, "", RateLimitError),
-        (200, 201, "", APIError),
+        (500, 0, "success", ServerError), (404, 200, "success", NotFoundError),
+        (418, 0, "", APIError), (500, 429, "", RateLimitError), (200, 201, "", APIError),
     ],
-)
+)  # fmt: skip
 def test_the_code_decides_where_it_is_known_else_the_status(
     status: int, code: object, message: str, error: type[APIError]
 ) -> None:
@@ -326,7 +191,7 @@ def test_every_envelope_gets_the_class_of_the_rule(
         assert type(found) is Envelope
         assert found.data == data
     else:
-        assert type(found) is (known(code) or known(status) or APIError)
+        assert type(found) is (error_class(code) or error_class(status) or APIError)
         assert (found.status, found.code) == (status, code)
 
 
@@ -363,11 +228,11 @@ def test_an_unreadable_code_is_no_envelope(code: object) -> None:
     assert found.repeatable
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 429, 500, 502, 503, 504, 520])
+@pytest.mark.parametrize("status", [400, 402, 408, 429, 502, 520])
 def test_a_page_of_a_gateway_is_an_error_by_its_status(status: int) -> None:
     page = b"<html>\n<title>Oh</title><style>\nb{}</style>\n<body>Bad \xff gateway\n</body>"
     found = meaning(status, page)
-    assert type(found) is (known(status) or APIError)
+    assert type(found) is (error_class(status) or APIError)
     assert (found.status, found.code, found.message) == (status, None, "Oh Bad � gateway")
 
 
@@ -409,7 +274,7 @@ def test_a_success_that_only_speaks_of_limits_opens_no_circuit() -> None:
     assert type(meaning(200, [row])) is ResponseError
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [300, 307, 399])
 @pytest.mark.parametrize("body", [b"", b"<html>moved", b'{"code": 0, "data": []}'])
 def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> None:
     found = meaning(status, body, {"Location": "https://evil.example"})
@@ -450,73 +315,6 @@ def test_a_page_is_read_without_its_tags_scripts_and_styles() -> None:
     assert readable("<SCRIPT>if (a < b) {}</SCRIPT >a<br>b<!-- c -->\n\n d") == "a b d"
     assert readable("a<style>" + "p{} " * 2000 + "</style>") == "a"
     assert readable("x" * 10_000) == "x" * 4096
-
-
-# Retry-After.
-
-
-@pytest.fixture(params=["UTC", "Asia/Tokyo"])
-def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", request.param)
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("_somewhere")
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("0", 0.0),
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("1.5", 1.5),
-        ("999999999", 999999999.0),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
-        ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0),
-        ("Sun Nov  6 08:49:37 1994", 10.0),
-        ("Sun, 06 Nov 1994 09:49:37 +0100", 10.0),
-        ("Sun, 06 Nov 1994 08:49:37 -0000", 10.0),
-        ("Sun, 06 Nov 1994 08:49:20 GMT", 0.0),
-        ("Sun, 99 Nov 1994 08:49:20 GMT", None),
-        ("Sun, 06 Nov 99999 08:49:20 GMT", None),
-        ("", None),
-        ("-5", None),
-        ("1e3", None),
-        ("inf", None),
-        ("nan", None),
-        ("soon", None),
-        ("\uff11", None),
-        ("9" * 50, 1e50),
-    ],
-)
-def test_retry_after_is_seconds_or_one_of_the_three_dates(
-    value: str | None, seconds: float | None
-) -> None:
-    """Wherever this machine is: a date without a zone is GMT."""
-    now = datetime(1994, 11, 6, 8, 49, 27, tzinfo=UTC).timestamp()
-    assert retry_after(value, now) == seconds
-
-
-@given(st.text() | st.text("0123456789 :,-+GMTSunNov"), st.floats(0, 4e9))
-@steady
-def test_any_retry_after_is_seconds_or_nothing(value: str, now: float) -> None:
-    wait = retry_after(value, now)
-    assert wait is None or wait >= 0
-
-
-@given(
-    st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
-    st.integers(0, 4 * 10**9),
-    st.integers(-12, 14),
-)
-@steady
-def test_a_date_is_as_far_away_as_it_is(date: datetime, now: int, hours: int) -> None:
-    zoned = date.replace(tzinfo=timezone(timedelta(hours=hours)), microsecond=0)
-    for value in (format_datetime(zoned), format_datetime(zoned.astimezone(UTC), usegmt=True)):
-        assert retry_after(value, float(now)) == max(0.0, zoned.timestamp() - now)
 
 
 def test_an_error_carries_how_long_to_wait() -> None:

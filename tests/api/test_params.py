@@ -1,9 +1,8 @@
 """Every parameter is checked where it enters: hostile values are named, and nothing is sent."""
 
 import enum
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, get_origin
@@ -12,36 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    ConfigurationError,
-    InvalidParameterError,
-    KeyAPI,
-    RankType,
-    SortType,
-    Until,
-)
+from keyapi_async import InvalidParameterError, KeyAPI, RankType, SortType, Until
 from keyapi_async.api import declaration, params
 from keyapi_async.api.params import ParamKind
-from keyapi_async.checks import number, seconds, setting
-from keyapi_async.jsontext import read_json
-from tests.rows import steady
-
-
-class Shouting:
-    """Shows itself in a way that no log should obey."""
-
-    def __repr__(self) -> str:
-        return "a\nb\x1b[31m"
-
-
-class Number:
-    """A whole number of another library, as numpy's are."""
-
-    def __init__(self, value: int) -> None:
-        self.value = value
-
-    def __index__(self) -> int:
-        return self.value
+from tests.rows import Number, steady
+from tests.test_errors import Loud
 
 
 class Word(str, enum.Enum):  # noqa: UP042  # whose str() is not its text
@@ -57,7 +31,7 @@ HOSTILE: Mapping[str, Any] = {
     "minus": -1, "vast": 10**5000, "decimal": Decimal(1), "complex": 1j, "empty": "", "blank": " ",
     "words": "no, thanks", "line break": "1\n", "other digits": "\uff11", "surrogate": "\ud800",
     "nul": "1\0", "endless": "1" * 10_000, "bytes": b"1", "bytearray": bytearray(b"12"),
-    "memoryview": memoryview(b"12"), "object": object(), "shouting": Shouting(), "function": len,
+    "memoryview": memoryview(b"12"), "object": object(), "shouting": Loud(), "function": len,
     "class": int, "enum class": SortType, "list": [None], "deep": [[[[[[[[1]]]]]]]],
     "vast inside": [10**5000], "set": {b"1"}, "dict": {"1": 1}, "date": date(2025, 10, 28),
     "until": Until.SHORT_PAGE,
@@ -285,46 +259,14 @@ def test_queries_of_any_endpoint_are_texts_and_numbers_by_name() -> None:
         refused("params", name, lambda n=name: params.query({n: "1"}))  # type: ignore[misc]
 
 
-# The checks below them.
-
-
-def test_whole_numbers_have_bounds() -> None:
-    assert number("x", Number(3), 0, 3) == 3
-    assert (number("x", 5, 0), setting("x", 5, 1)) == (5, 5)
-    for value in (True, 1.0, "1", None, -1, 4):
-        with pytest.raises(InvalidParameterError, match="a whole number, 0 to 3"):
-            number("x", value, 0, 3)
-    with pytest.raises(InvalidParameterError, match="a whole number, 6 or more"):
-        number("x", 5, 6)
-    for value in (True, 0, 1.5, None):
-        with pytest.raises(ConfigurationError, match="a whole number, 1 or more"):
-            setting("x", value, 1)
-
-
-def test_seconds_are_positive_and_end() -> None:
-    seconds("x", 0.5)
-    seconds("x", 0, least=0.0)
-    for value, least in ((0, None), (-1, 0.0), (math.inf, None), (math.nan, 0.0), (True, None)):
-        with pytest.raises(ConfigurationError, match=r"^x=.*: seconds, (above 0|0 or more)"):
-            seconds("x", value, least=least)
-    with pytest.raises(ConfigurationError):
-        seconds("x", "1")
-
-
-@given(st.text(st.characters(codec="utf-8", max_codepoint=0x7F)), st.integers(0, 2))
-@steady
-def test_control_characters_are_read_in_texts_alone(text: str, spaces: int) -> None:
-    raw = text.replace("\\", "\\\\").replace('"', '\\"').encode()
-    assert read_json(b" \n\t"[:spaces] + b'{"a":"' + raw + b'"}') == {"a": text}
-
-
-@pytest.mark.parametrize("text", [b"", b"{", b'"a', b"\x00", b'{"a":"\x01"', b"NaN", b'{"\xff":1}'])
-def test_what_is_not_json_in_any_reading_is_refused(text: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        read_json(text)
-    with pytest.raises(ValueError, match=r"."):
-        json.loads(text, parse_constant=_no_constant, strict=False)
-
-
-def _no_constant(_: str) -> Iterator[None]:
-    raise ValueError("no JSON")
+async def test_any_other_endpoint_is_asked_for_by_a_checked_path_and_query(api: KeyAPI) -> None:
+    for path, query, match in (
+        ("//evil.example/x", None, "path"),
+        ("/v1/x", {"a": True}, "a"),
+        ("/v1/x", {"page_num": 3}, "page_num"),
+    ):
+        with pytest.raises(InvalidParameterError, match=f"^{match}="):
+            api.iter_records(path, query)
+        if match != "page_num":
+            with pytest.raises(InvalidParameterError, match=f"^{match}="):
+                await api.get(path, query)

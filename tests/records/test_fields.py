@@ -155,22 +155,14 @@ def test_a_float_is_a_count_only_where_it_is_that_number_alone(number: float) ->
 @pytest.mark.parametrize(
     ("name", "value", "wire"),
     [
-        ("Amount", 0.0, 0),
-        ("Amount", -0.0, 0),
-        ("Amount", 5, 5),
-        ("Amount", 73446.0, 73446),
-        ("Amount", 2627.73, 2627.73),
-        ("Amount", 1e22, 1e22),
-        ("Amount", 1e300, 1e300),
-        ("AmountText", 12.0, "12"),
-        ("AmountDecimals", 12, "12.00"),
-        ("AmountDecimals", 0.125, "0.125"),
-        ("AmountDecimals", 1e300, "1e+300"),
-        ("CountDecimals", 3, "3.00"),
-        ("CountDecimals", 2**60 + 1, str(2**60 + 1)),
+        ("Amount", 0.0, 0), ("Amount", -0.0, 0), ("Amount", 5, 5), ("Amount", 73446.0, 73446),
+        ("Amount", 2627.73, 2627.73), ("Amount", 1e22, 1e22), ("Amount", 1e300, 1e300),
+        ("AmountText", 12.0, "12"), ("AmountDecimals", 12, "12.00"),
+        ("AmountDecimals", 0.125, "0.125"), ("AmountDecimals", 1e300, "1e+300"),
+        ("CountDecimals", 3, "3.00"), ("CountDecimals", 2**60 + 1, str(2**60 + 1)),
         ("CountDecimals", HUGE, str(HUGE)),
     ],
-)
+)  # fmt: skip
 def test_amounts_are_written_so_that_no_digit_is_lost(name: str, value: float, wire: float) -> None:
     """Whole ones without a fraction, unless no JSON writer would take so long a whole number."""
     write: Callable[..., Any] | None = KINDS[name].write

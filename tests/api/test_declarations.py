@@ -1,0 +1,326 @@
+"""Every declaration against the specification, and every endpoint on the wire, in memory."""
+
+import inspect
+import json
+import pydoc
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+import pytest
+
+from keyapi_async import Bookmark, InvalidParameterError, KeyAPI, Page, RankType, Until, unstructure
+from keyapi_async.api import endpoints
+from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.api.params import ParamKind
+from keyapi_async.call.wire import Answer, Request
+from keyapi_async.records.codec import kinds_of
+from keyapi_async.streams.paging import DEFAULTS
+from tests import virtual
+from tests.rows import OPERATIONS, STRICT, Row, answer_of, fields_of
+
+ENDPOINTS = list(endpoints())
+every_endpoint = pytest.mark.parametrize(
+    "told", ENDPOINTS, ids=lambda told: f"{told.resource} {told.name}"
+)
+# A value of each kind of parameter, and what is sent.
+VALUES: Mapping[str, tuple[Any, str]] = {
+    "ID": (1729492547846767618, "1729492547846767618"),
+    "HANDLE": ("@tiktok", "tiktok"),
+    "REGION": ("us", "US"),
+    "LANGUAGE": ("en-US", "en-US"),
+    "TEXT": ("Home & Life", "Home & Life"),
+    "NUMBER": (7, "7"),
+    "0-5": (5, "5"),
+    "1-30": (30, "30"),
+    "CODE": (0, "0"),
+    "0|1": (True, "1"),
+    "true|false": (False, "false"),
+    "SECONDS": (1736000679, "1736000679"),
+}
+
+
+def value_of(name: str, kind: ParamKind) -> tuple[Any, str]:
+    if kind.choices is not None:
+        value = next(iter(kind.choices))
+        return value, str(int(value))
+    if kind.metavar == "DATE":
+        return date(2025, 1, 6), "20250106" if "crawl" in name else "2025-01-06"
+    return VALUES[kind.metavar]
+
+
+def given_to(told: Endpoint, *, everything: bool = False) -> tuple[Row, dict[str, str]]:
+    """Give what a call needs, or all that it takes, and the query that it sends."""
+    given, query = {}, dict(told.fixed)
+    for one in told.parameters:
+        chosen = one.name == told.one_of[0] if told.one_of else one.required
+        if chosen or (everything and one.name not in told.one_of):
+            given[one.name], query[one.wire] = value_of(one.name, one.kind)
+        elif one.default is not None:
+            query[one.wire] = str(int(one.default))  # type: ignore[call-overload]  # all are codes
+    return given, query
+
+
+class Wire:
+    """A server in memory that answers each request with the next of its answers."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    async def send(self, request: Request, within: float) -> Answer:
+        pairs = parse_qsl(request.query, keep_blank_values=True, strict_parsing=True)
+        assert len(dict(pairs)) == len(pairs)
+        self.asked.append((request.path, dict(pairs)))
+        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        if isinstance(answer, Answer):
+            return answer
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return Answer(200, {}, body)
+
+    async def close(self) -> None:
+        return None
+
+
+def bring(*rows: object) -> Row:
+    return {"code": 0, "message": "success", "data": list(rows), "requestId": "r-1"}
+
+
+def stream_of(api: KeyAPI, told: Endpoint, **given: Any) -> Any:
+    return getattr(getattr(api.tiktok, told.resource), told.method)(**given)
+
+
+async def page_of(api: KeyAPI, told: Endpoint, **given: Any) -> Page[Any]:
+    sister: Callable[..., Awaitable[Page[Any]]] = getattr(
+        getattr(api.tiktok, told.resource), told.name
+    )
+    return await sister(**given)
+
+
+# Against the specification.
+
+
+def test_every_operation_is_declared() -> None:
+    assert {one.path for one in ENDPOINTS} == set(OPERATIONS)
+    assert (len(OPERATIONS), len(ENDPOINTS)) == (32, 36)
+    assert KeyAPI("k").tiktok.endpoints() == tuple(ENDPOINTS)
+
+
+@every_endpoint
+def test_a_declaration_says_what_the_specification_says(told: Endpoint) -> None:
+    spec = OPERATIONS[told.path]
+    assert f"/{told.resource}/" in told.path
+    assert told.resource == "search" or told.path.endswith(f"/{told.name}/analytics")
+    maximum = None if told.pages is None else told.pages.maximum
+    assert (told.credits, told.evidence, maximum) == (
+        spec["x-credits"], spec["x-evidence"], spec["x-page-num-max"],
+    )  # fmt: skip
+    assert [*told.key, *told.fixed] == spec["x-key"]
+    assert list(told.one_of) == spec.get("x-one-of", [])
+    assert dict.fromkeys(told.ids, told.ids_per_call) == spec.get("x-ids-per-call", {})
+    assert told.max_days == spec.get("x-max-days", 180)
+    parameters = {one["name"]: one for one in spec["parameters"]}
+    sent = [one.wire for one in told.parameters] + list(told.fixed)
+    assert set(sent) == set(parameters) - {"page_num", "page_size"}
+    for one in told.parameters:
+        about = parameters[one.wire]
+        assert one.kind.name == about["x-kind"], one.name
+        always = one.required or (one.wire == "size" and one.default is not None)
+        assert always is about["required"], one.name
+        if one.kind.choices is not None:
+            named = {str(int(c)): c.name.lower() for c in one.kind.choices}
+            assert named == about["x-names"], one.name
+        assert one.name.islower()
+        assert one.doc.endswith(".")
+
+
+@every_endpoint
+def test_a_records_fields_are_of_the_specified_kinds(told: Endpoint) -> None:
+    if told.record is dict:
+        return
+    found = kinds_of(told.record)
+    if told.resource == "search":
+        assert set(found) == {name for row in answer_of(told.path)["data"] for name in row}
+        return
+    assert {name: found[name].name for name in fields_of(told.path)} == {
+        name: about["x-kind"] for name, about in fields_of(told.path).items()
+    }
+    assert told.record in STRICT or OPERATIONS[told.path]["x-evidence"] != "documented"
+
+
+@every_endpoint
+def test_signature_and_help_show_every_option_the_source_and_the_price(told: Endpoint) -> None:
+    resource = type(getattr(KeyAPI("k").tiktok, told.resource))
+    own = [one.name for one in told.parameters]
+    for name, more in ((told.method, [*DEFAULTS]), (told.name, ["page_size", "page_num"])):
+        function = getattr(resource, name)
+        assert function.__name__ == name
+        assert list(inspect.signature(function).parameters) == ["self", *own, *more]
+        text = inspect.getdoc(function) or ""
+        assert {*own, *more} <= set(re.findall(r"^ {4}(\w+): ", text, re.MULTILINE))
+        assert f"Source: ``GET {told.path}`` ({told.evidence})." in text
+        assert re.search(r"^Cost:\n {4}(One|\d) credit", text, re.MULTILINE)
+        shown = pydoc.plain(pydoc.render_doc(function))
+        assert text.partition("\n")[0] in shown
+        assert "Annotated" not in shown.partition("\n\n")[2].partition("\n")[0]
+    assert told.summary.endswith(".")
+    assert getattr(resource, told.method).endpoint == told
+
+
+# On the wire.
+
+
+@every_endpoint
+@virtual.clock
+async def test_every_endpoint_on_the_wire(told: Endpoint) -> None:
+    rows = answer_of(told.path)["data"]
+    if told.record is dict:
+        rows = [{"a": 1}]
+    given, query = given_to(told, everything=True)
+    paging = {"page_num": "1", "page_size": "10"} if told.pages else {}
+    wire = Wire(bring(*rows))
+    api = virtual.client(wire)
+    page = await page_of(api, told, **given)
+    assert wire.asked == [(told.path, query | paging)]
+    assert (page.rejects, page.is_last, page.request_id) == ((), True, "r-1")
+    stream = stream_of(api, told, **given)
+    assert len(wire.asked) == 1
+    records = [await anext(stream)]
+    saved = json.loads(json.dumps(attrs.asdict(stream.bookmark)))
+    resumed = stream_of(api, told, start=Bookmark(**saved), **given)
+    records += await resumed.collect()
+    assert tuple(records) == page.records
+    assert (api.credits.spent, len(wire.asked)) == (3 * told.credits, 3)
+    assert [getattr(one, "rank", n) for n, one in enumerate(records, 1)] == [
+        *range(1, len(rows) + 1)
+    ]
+    for record, row in zip(records, rows, strict=True):
+        back = record if told.record is dict else unstructure(record)
+        assert as_json(back) == as_json(row)
+    changed = given | {given_name(told): "7" if told.resource != "category" else "id-ID"}
+    with pytest.raises(InvalidParameterError, match="belongs to another list"):
+        stream_of(api, told, start=stream.bookmark, **changed)
+
+
+def given_name(told: Endpoint) -> str:
+    return next(
+        one.name
+        for one in told.parameters
+        if one.kind.metavar in {"ID", "TEXT", "LANGUAGE"} and one.name not in told.one_of[1:]
+    )
+
+
+def as_json(row: Row) -> Row:
+    """Read the JSON in a row's texts; None is what is not there."""
+    read = {}
+    for name, value in row.items():
+        try:
+            read[name] = json.loads(value) if str(value)[:1] in {"[", "{"} else value
+        except ValueError:
+            read[name] = value
+    return {name: value for name, value in read.items() if value not in (None, "null")}
+
+
+@every_endpoint
+@virtual.clock
+async def test_what_means_nothing_is_refused(told: Endpoint) -> None:
+    given, _ = given_to(told)
+    api = virtual.client(Wire())
+    more: Row = {"start": None, "limit": 5, "prefetch": 1, "until": Until.EMPTY_PAGE,
+                 "skip_invalid": True}  # fmt: skip
+    for name, value in more.items():
+        with pytest.raises(InvalidParameterError, match=rf"^{name}=.*(single page|rejects)"):
+            await page_of(api, told, **given, **{name: value})
+    for call in (stream_of, page_of):
+        unknown: list[Row] = [{"page_nr": 1}, {"self": 1}]
+        for wrong in unknown:
+            with pytest.raises(TypeError):
+                await call(api, told, **given, **wrong)
+    if told.pages is None:
+        idle: list[Row] = [{"page_num": 2}, {"page_size": 5}, {"page_num": True}]
+        idle.append({"prefetch": 1})
+        for wrong in idle:
+            with pytest.raises(InvalidParameterError, match=r"has no pages|is a single call"):
+                stream_of(api, told, **given, **wrong)
+    else:
+        with pytest.raises(InvalidParameterError, match=f"1 to {told.pages.maximum}"):
+            stream_of(api, told, **given, page_num=told.pages.maximum + 1)
+    for name in {one.name for one in told.parameters if one.required}:
+        with pytest.raises(TypeError, match=name):
+            stream_of(api, told, **{key: given[key] for key in given if key != name})
+
+
+@virtual.clock
+async def test_ids_go_by_tens_and_once() -> None:
+    for told in (one for one in ENDPOINTS if one.ids):
+        name = told.ids[0]
+        wire = Wire(bring())
+        api = virtual.client(wire)
+        ids = [*range(25), 3, "4"]
+        assert await stream_of(api, told, **{name: iter(ids)}, prefetch=1).collect() == []
+        groups = [query[name].split(",") for _, query in wire.asked]
+        assert groups == [[*map(str, range(n, min(n + 10, 25)))] for n in (0, 10, 20)]
+        assert await stream_of(api, told, **{name: []}).collect() == []
+        for many in (range(11), ()):
+            with pytest.raises(InvalidParameterError, match="1 to 10 ids for one page"):
+                await page_of(api, told, **{name: many})
+        assert (await page_of(api, told, **{name: range(10)})).records == ()
+
+
+def test_positional_arguments_are_checked_as_python_does() -> None:
+    iter_creators = virtual.client(Wire()).tiktok.product.iter_creators
+    assert iter_creators("1").listing.key == {"product_id": "1"}
+    for args, options in ((("1", 2), {}), (("1",), {"product_id": "1"}), ((), {})):
+        with pytest.raises(TypeError):
+            iter_creators(*args, **options)  # type: ignore[arg-type]
+
+
+def test_the_product_list_is_sorted_unless_it_is_told_otherwise() -> None:
+    product = virtual.client(Wire()).tiktok.product
+    sorting = {"product_sort_field": "1", "sort_type": "1"}
+    assert product.iter_list(region="US").listing.shared == sorting
+    unsorted = product.iter_list(region="US", product_sort_field=None, sort_type=None)
+    assert unsorted.listing.shared == {}
+
+
+def test_a_listing_tells_keys_from_options() -> None:
+    listing = KeyAPI("k").tiktok.search.iter_shops("hat", size=5, search_type=1).listing
+    assert (listing.name, listing.key) == ("search shops", {"sk": "hat"})
+    assert listing.shared == {"size": "5", "search_type": "1", "type": "3"}
+    assert listing.queries == ("sk=hat&size=5&searchType=1&type=3",)
+
+
+@pytest.mark.parametrize("resource", ["product", "influencer", "video", "shop"])
+@virtual.clock
+async def test_the_latest_ranking_is_found_for_three_credits_at_most(resource: str) -> None:
+    told = next(one for one in ENDPOINTS if (one.resource, one.name) == (resource, "ranking"))
+    given, _ = given_to(told)
+    del given["date"], given["rank_type"]
+    row = answer_of(told.path)["data"][0]
+    week = RankType.WEEK.latest()
+    periods = [week, RankType.WEEK.latest(week), RankType.WEEK.latest(RankType.WEEK.latest(week))]
+    cases = [([bring(row)], 1, week), ([bring(), bring({})], 2, periods[1]),
+             ([bring()], 3, None)]  # fmt: skip
+    for answers, price, found in cases:
+        wire = Wire(*answers)
+        api = virtual.client(wire)
+        latest = getattr(api.tiktok, resource).latest_ranking_date
+        assert await latest(rank_type=2, **given) == found
+        assert api.credits.spent == price
+        assert [query["date"] for _, query in wire.asked] == [*map(str, periods[:price])]
+    with pytest.raises(InvalidParameterError, match="rank_type="):
+        await latest(rank_type=4, **given)
+
+
+@virtual.clock
+async def test_prices_are_known_or_told() -> None:
+    for path, price in (("shop/products", 2), ("trending/videos", 2), ("video/captions", 1)):
+        api = virtual.client(Wire(bring({})))
+        await api.get(f"/v1/tiktok/{path}")
+        await api.iter_records(f"/v1/tiktok/{path}").collect()
+        assert api.credits.spent == 2 * price
+        await api.get(f"/v1/tiktok/{path}", credits=5)
+        assert api.credits.spent == 2 * price + 5

@@ -1,0 +1,67 @@
+"""A transport in memory that answers as a script says."""
+
+import asyncio
+from collections.abc import Mapping
+
+import orjson
+
+from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, KeyAPIError
+from keyapi_async.call.wire import Answer, Request
+
+PATH = "/v1/thing"
+OK = Answer(200, {}, b'{"code": 0, "message": "success", "data": [], "requestId": "r-1"}')
+
+
+def no(
+    code: int,
+    message: str = "no",
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    body = orjson.dumps({"code": code, "message": message, "data": None})
+    return Answer(code if status is None else status, headers or {}, body)
+
+
+def lost(*, sent: bool = True) -> KeyAPIError:
+    error = ConnectionFailedError("gone")
+    error.sent = sent
+    return error
+
+
+class Script:
+    """Answers as the script says, each after ``latency`` seconds; then with success."""
+
+    def __init__(self, *answers: Answer | KeyAPIError | float, latency: float = 0.01) -> None:
+        self.answers = list(answers)
+        self.latency = latency
+        self.sent: list[float] = []
+        self.flying: list[Request] = []
+        self.most_open = 0
+        self.closed = False
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        loop = asyncio.get_running_loop()
+        self.sent.append(loop.time())
+        self.flying.append(request)
+        self.most_open = max(self.most_open, len(self.flying))
+        answer = self.answers.pop(0) if self.answers else OK
+        latency, answer = (
+            (answer, OK) if isinstance(answer, (int, float)) else (self.latency, answer)
+        )
+        try:
+            await asyncio.sleep(min(latency, within))
+            return AttemptTimeoutError("late") if latency > within else answer
+        finally:
+            self.flying.remove(request)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def credits_of(api: KeyAPI) -> tuple[int, int]:
+    return api.credits.spent, api.credits.uncertain
+
+
+def doubled(attempt: int, failure: KeyAPIError) -> float | None:
+    """Wait half a second, then twice as long each time, four times: a policy without dice."""
+    return 0.5 * 2 ** (attempt - 1) if attempt < 5 else None

@@ -1,0 +1,236 @@
+"""One call: permits, retries and deadlines, on a virtual clock."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from keyapi_async import (
+    AttemptTimeoutError,
+    DeadlineExceededError,
+    KeyAPIError,
+    Limiter,
+    NotFoundError,
+    Permit,
+    QpsLimiter,
+    ResponseError,
+    RetryPolicy,
+    ServerError,
+)
+from keyapi_async.call.wire import Answer
+from keyapi_async.secret import Secret
+from tests import virtual
+from tests.call.script import OK, PATH, Script, credits_of, doubled, lost, no
+
+
+@virtual.clock
+async def test_a_success_is_an_envelope_and_one_credit() -> None:
+    api = virtual.client(Script())
+    envelope = await api.get(PATH, {"a": 1})
+    assert (envelope.code, envelope.message, envelope.data) == (0, "success", [])
+    assert envelope.request_id == "r-1"
+    assert credits_of(api) == (1, 0)
+    assert (api.stats.requests, api.stats.retries, api.stats.credits) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("failure", "uncertain"),
+    [
+        (lost(), 1),
+        (lost(sent=False), 0),
+        (no(429), 0),
+        (no(500, status=200), 0),
+        (Answer(502, {}, b"<html>bad gateway</html>"), 0),
+        (Answer(299, {}, b"<html>hello</html>"), 1),
+    ],
+)
+@virtual.clock
+async def test_what_passes_is_tried_again(failure: Answer | KeyAPIError, uncertain: int) -> None:
+    script = Script(failure)
+    api = virtual.client(script)
+    await api.get(PATH)
+    assert credits_of(api) == (1, uncertain)
+    assert (api.stats.requests, api.stats.retries) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        no(404),
+        no(500, "Usage Limit Exceeded"),
+        no(999, "unique_id is invalid", status=200),
+        Answer(300, {"Location": "/elsewhere"}, b""),
+        Answer(302, {"Location": "/elsewhere"}, OK.body),
+    ],
+)
+@virtual.clock
+async def test_what_does_not_pass_is_not_tried_again(failure: Answer) -> None:
+    script = Script(failure)
+    api = virtual.client(script)
+    with pytest.raises(KeyAPIError) as caught:
+        await api.get(PATH, {"a": "b"})
+    assert caught.value.attempts == len(script.sent) == 1
+    assert (caught.value.path, caught.value.params) == (PATH, {"a": "b"})
+    assert credits_of(api) == (0, 0)
+
+
+@pytest.mark.parametrize(("errors", "attempts"), [([], 2), ([no(500), no(503)], 4)])
+@virtual.clock
+async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_comes(
+    errors: list[Answer], attempts: int
+) -> None:
+    nonsense = Answer(200, {}, b"nonsense")
+    api = virtual.client(Script(*errors[:1], nonsense, *errors[1:], nonsense))
+    with pytest.raises(ResponseError, match="nonsense") as caught:
+        await api.get(PATH)
+    assert caught.value.attempts == attempts
+    assert credits_of(api) == (0, 2)
+
+
+@virtual.clock
+async def test_the_policy_bounds_the_attempts_and_each_error_is_fresh() -> None:
+    api = virtual.client(Script(*[no(500)] * 12), retry=RetryPolicy(attempts=3))
+    errors = await asyncio.gather(api.get(PATH), api.get(PATH), return_exceptions=True)
+    assert [getattr(error, "attempts", 0) for error in errors] == [3, 3]
+    assert errors[0] is not errors[1]
+    assert api.stats.requests == 6
+
+
+@virtual.clock
+async def test_waits_grow_between_attempts() -> None:
+    script = Script(*[no(500)] * 9, latency=0.0)
+    api = virtual.client(script, retry=doubled)
+    with pytest.raises(ServerError):
+        await api.get(PATH)
+    gaps = [b - a for a, b in pairwise(script.sent)]
+    assert gaps == pytest.approx([0.5, 1, 2, 4], abs=0.01)
+
+
+class Counting:
+    """A gate that grants everything, and counts."""
+
+    taken = given_back = 0
+    key = ""
+
+    def __init__(self) -> None:
+        self.throttles: list[float | None] = []
+
+    def bind(self, key: str) -> None:
+        self.key = key
+
+    async def acquire(self) -> Permit:
+        self.taken += 1
+        return Permit(asyncio.get_running_loop().time())
+
+    def answered(self, permit: Permit) -> None:
+        self.given_back += 1
+
+    def throttled(self, permit: Permit, retry_after: float | None) -> None:
+        self.throttles.append(retry_after)
+
+
+@virtual.clock
+async def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
+    gate = Counting()
+    assert isinstance(gate, Limiter)
+    busy = no(429, headers={"Retry-After": "7"})
+    api = virtual.client(Script(no(429), lost(), no(500), busy), limiter=gate, qps=10)
+    await api.get(PATH)
+    assert (gate.taken, gate.given_back, gate.throttles) == (5, 5, [None, 7.0])
+    assert api.stats.throttles == 2
+    assert gate.key == Secret("sandbox-key").fingerprint()
+    task = asyncio.create_task(api.get(PATH))
+    await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert gate.given_back == gate.taken == 6
+
+
+@virtual.clock
+async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_nothing_back() -> None:
+    class Gate(QpsLimiter):
+        impatient = True
+
+        async def acquire(self) -> Permit:
+            if self.impatient:
+                raise TimeoutError("the gate's own")
+            return await super().acquire()
+
+    gate, script = Gate(1000), Script()
+    api = virtual.client(script, limiter=gate, max_connections=1, max_credits=1, deadline=9.0)
+    with pytest.raises(TimeoutError, match="the gate's own"):
+        await api.get(PATH)
+    assert script.sent == []
+    assert credits_of(api) == (0, 0)
+    gate.impatient = False
+    await api.get(PATH)
+    assert credits_of(api) == (1, 0)
+
+
+@virtual.clock
+async def test_a_429_holds_back_every_request_for_retry_after() -> None:
+    script = Script(no(429, headers={"Retry-After": "7"}))
+    api = virtual.client(script)
+    await asyncio.gather(*(api.get(PATH) for _ in range(3)))
+    first = asyncio.create_task(api.get(PATH))
+    await asyncio.sleep(0.001)
+    await first
+    early = [at for at in script.sent if at < 7]
+    assert len(early) <= 3
+    assert all(at >= 7 for at in script.sent[len(early) :])
+
+
+# Deadlines
+
+
+@virtual.clock
+async def test_a_deadline_ends_a_slow_attempt() -> None:
+    loop = asyncio.get_running_loop()
+    api = virtual.client(Script(100.0), deadline=3.0)
+    with pytest.raises(DeadlineExceededError, match="3 s") as caught:
+        await api.get(PATH)
+    assert loop.time() == pytest.approx(3, abs=0.01)
+    assert isinstance(caught.value, TimeoutError)
+    assert isinstance(caught.value.__cause__, AttemptTimeoutError)
+    assert caught.value.attempts == 1
+    assert credits_of(api) == (0, 1)
+
+
+@virtual.clock
+async def test_a_deadline_that_a_wait_would_pass_is_told_at_once() -> None:
+    loop = asyncio.get_running_loop()
+    api = virtual.client(Script(no(503, headers={"Retry-After": "60"})), deadline=30.0)
+    with pytest.raises(DeadlineExceededError) as caught:
+        await api.get(PATH)
+    assert loop.time() < 1
+    assert isinstance(caught.value.__cause__, ServerError)
+
+
+@virtual.clock
+async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
+    script = Script()
+    api = virtual.client(script, qps=0.1, deadline=5.0)
+    await api.get(PATH)
+    with pytest.raises(DeadlineExceededError) as caught:
+        await api.get(PATH)
+    assert caught.value.attempts == 0
+    assert len(script.sent) == 1
+    assert credits_of(api) == (1, 0)
+
+
+@virtual.clock
+async def test_a_failure_that_is_not_tried_again_is_told_even_at_the_deadline() -> None:
+    api = virtual.client(Script(no(404), latency=0.9999), deadline=1.0)
+    with pytest.raises(NotFoundError):
+        await api.get(PATH)
+
+
+@virtual.clock
+async def test_a_timed_out_attempt_is_tried_again() -> None:
+    api = virtual.client(Script(100.0), timeout=2.0)
+    await api.get(PATH)
+    assert credits_of(api) == (1, 1)
+    last = virtual.client(Script(100.0), timeout=2.0, retry=RetryPolicy(attempts=1))
+    with pytest.raises(AttemptTimeoutError):
+        await last.get(PATH)

@@ -1,0 +1,214 @@
+"""What the calls of a client share: closing, event loop, connections, log and counts."""
+
+import asyncio
+import logging
+import math
+
+import pytest
+
+from keyapi_async import (
+    AttemptTimeoutError,
+    AuthenticationError,
+    DeadlineExceededError,
+    KeyAPIError,
+    QpsLimiter,
+    QuotaExceededError,
+    UsageError,
+)
+from keyapi_async.call.wire import Answer, Request
+from tests import virtual
+from tests.call.script import OK, PATH, Script, doubled, no
+
+
+@virtual.clock
+async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
+    script = Script()
+    api = virtual.client(script, qps=1.0)
+    async with api:
+        await api.get(PATH)
+        waiting = asyncio.create_task(api.get(PATH))
+        await asyncio.sleep(0.1)
+    with pytest.raises(UsageError, match="closed"):
+        await waiting
+    with pytest.raises(UsageError, match="closed"):
+        await api.get(PATH)
+    with pytest.raises(UsageError, match="closed"):
+        async with api:
+            pass
+    assert script.closed
+    assert api.closed
+    assert len(script.sent) == 1
+    await api.aclose()
+
+
+@virtual.clock
+async def test_a_client_that_was_never_used_can_be_closed() -> None:
+    script = Script()
+    api = virtual.client(script)
+    await api.aclose()
+    assert script.closed
+    with pytest.raises(UsageError, match="closed"):
+        await api.get(PATH)
+
+
+@virtual.clock
+async def test_closing_closes_a_gate_that_holds_a_connection() -> None:
+    class Gate(QpsLimiter):
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    gate = Gate(1000)
+    api = virtual.client(Script(), limiter=gate)
+    await api.get(PATH)
+    await api.with_options(timeout=1.0).aclose()
+    assert gate.closed == 0
+    await api.aclose()
+    await api.aclose()
+    assert gate.closed == 1
+
+
+class Deaf(Script):
+    """Never answers, and leaves all time limits to the client."""
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        await asyncio.sleep(1e9)
+        return OK
+
+
+@virtual.clock
+async def test_closing_does_not_take_the_time_limit_from_what_is_in_flight() -> None:
+    api = virtual.client(Deaf(), timeout=2.0)
+    task = asyncio.create_task(api.get(PATH))
+    await asyncio.sleep(1)
+    await api.aclose()
+    with pytest.raises(UsageError, match="closed") as caught:
+        await task
+    assert isinstance(caught.value.__cause__, AttemptTimeoutError)
+    assert asyncio.get_running_loop().time() == pytest.approx(2, abs=0.01)
+
+
+@virtual.clock
+async def test_closing_a_view_closes_nothing() -> None:
+    script = Script()
+    api = virtual.client(script)
+    async with api.with_options(timeout=1.0) as view:
+        await view.get(PATH)
+    assert not view.closed
+    await api.get(PATH)
+    await api.aclose()
+    with pytest.raises(UsageError):
+        await view.get(PATH)
+
+
+def test_another_event_loop_is_refused() -> None:
+    api = virtual.client(Script())
+    virtual.run(lambda: api.get(PATH))
+    with pytest.raises(UsageError, match="another event loop"):
+        virtual.run(lambda: api.get(PATH))
+
+
+@virtual.clock
+async def test_never_more_requests_in_flight_than_connections() -> None:
+    script = Script(latency=1.0)
+    api = virtual.client(script, max_connections=7)
+    await asyncio.gather(*(api.get(PATH) for _ in range(50)))
+    assert script.most_open == 7
+
+
+@pytest.mark.parametrize("after", [0.0, 0.2, 0.9, 1.5])
+@virtual.clock
+async def test_a_cancelled_call_costs_at_most_its_own_uncertain_credit(after: float) -> None:
+    script = Script(latency=1.0)
+    api = virtual.client(script, qps=1.0)
+    blocker = asyncio.create_task(api.get(PATH))
+    task = asyncio.create_task(api.get(PATH))
+    await asyncio.sleep(after)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await blocker
+    assert api.credits.spent == 1
+    assert api.credits.uncertain == len(script.sent) - 1 <= 1
+    assert not script.flying
+    assert (await api.get(PATH)).code == 0
+
+
+@virtual.clock
+async def test_logs_tell_each_attempt_each_retry_and_each_circuit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+    script = Script(no(500), OK, no(402, "apiKey quota is not enough"))
+    api = virtual.client(script)
+    await api.get(PATH, {"page_num": "3"})
+    with pytest.raises(QuotaExceededError):
+        await api.get(PATH)
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    levels = [level for level, _ in told]
+    assert levels == ["DEBUG", "INFO", "DEBUG", "WARNING", "DEBUG"]
+    assert "GET /v1/thing page 3" in told[0][1]
+    assert "HTTP 500, code 500" in told[0][1]
+    assert "retry 1 in" in told[1][1]
+    assert "GET /v1/thing page 3: " in told[1][1]
+    assert "HTTP 200, code 0, request id r-1, 10 ms" in told[2][1]
+    assert "out of credits" in told[3][1]
+
+
+@virtual.clock
+async def test_a_page_number_cannot_forge_a_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+    api = virtual.client(Script(no(500)), retry=doubled)
+    await api.get(PATH, {"page_num": "3\nWARNING out of credits" + "!" * 99})
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert all("page 3" in line for line in told)
+    assert not any("\n" in line or "!" * 99 in line for line in told)
+
+
+@virtual.clock
+async def test_an_error_that_quotes_the_key_does_not_carry_it_further(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+    api = virtual.client(Script(no(401, "apiKey sandbox-key is unknown")))
+    with pytest.raises(AuthenticationError) as caught:
+        await api.get(PATH)
+    assert caught.value.message == "apiKey *** is unknown"
+    assert "sandbox-key" not in caplog.text
+
+
+@virtual.clock
+async def test_stats_count_rows_waits_and_throttles() -> None:
+    body = b'{"code": 0, "data": [{"a": 1}, 7]}'
+    script = Script(Answer(200, {}, body), no(429), Answer(200, {}, body))
+    api = virtual.client(script, qps=1.0)
+    assert api.stats.waited == 0.0
+    for _ in range(2):
+        await api.iter_records(PATH, skip_invalid=True).collect()
+    stats = api.stats
+    assert (stats.requests, stats.retries, stats.throttles, stats.records) == (3, 1, 1, 4)
+    assert stats.credits == 2
+    assert 0 < stats.waited < math.inf
+
+
+@virtual.clock
+async def test_a_wait_that_ends_without_a_permit_is_a_wait_too() -> None:
+    api = virtual.client(Script(), qps=0.1, deadline=2.0)
+    await api.get(PATH)
+    outcomes = await asyncio.gather(*(api.get(PATH) for _ in range(4)), return_exceptions=True)
+    assert all(isinstance(outcome, DeadlineExceededError) for outcome in outcomes)
+    assert api.stats.waited == pytest.approx(8, abs=0.1)
+
+
+@virtual.clock
+async def test_a_cancelled_attempt_has_its_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "keyapi_async")
+    task = asyncio.create_task(virtual.client(Script(5.0)).get(PATH))
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait((task,))
+    assert caplog.messages == ["GET /v1/thing page -: cancelled, 1000 ms"]

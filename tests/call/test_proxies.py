@@ -1,0 +1,99 @@
+"""Proxies and TLS: real sockets on loopback."""
+
+import asyncio
+import ssl
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+
+from keyapi_async import ConfigurationError, ConnectionFailedError
+from tests.call.test_transport import PATH, client, failing
+from tests.servers import Raw, raw, succeed
+
+# Proxies
+
+
+async def proxied(monkeypatch: pytest.MonkeyPatch, **env: str) -> list[bytes]:
+    """Ask through whatever the environment says; give what a server that acts as proxy saw."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with raw(succeed) as proxy, raw(succeed) as server:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value.format(proxy=proxy.url, port=server.port))
+        async with client(server.url, proxy=None) as api:
+            monkeypatch.undo()
+            await api.get(PATH)
+            await api.get(PATH)
+        assert len(proxy.heads) + len(server.heads) == 2
+        return proxy.heads
+
+
+async def test_the_proxy_of_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = await proxied(monkeypatch, HTTP_PROXY="{proxy}")
+    assert len(heads) == 2
+    assert heads[0].startswith(b"GET http://127.0.0.1:")
+
+
+async def test_no_proxy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not await proxied(monkeypatch, HTTP_PROXY="{proxy}", NO_PROXY="127.0.0.1")
+    assert not await proxied(monkeypatch, HTTPS_PROXY="{proxy}")
+
+
+async def test_a_given_proxy_is_used_with_its_password_which_no_error_shows() -> None:
+    async with raw(succeed) as proxy:
+        url = proxy.url.replace("http://", "http://me:secret@")
+        async with client("http://127.0.0.1:9", proxy=url) as api:
+            await api.get(PATH)
+    assert b"Proxy-Authorization: Basic" in proxy.heads[0]
+    async with client("http://127.0.0.1:9", proxy=url) as api:
+        error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert "secret" not in f"{error} {error!r} {vars(error)}"
+
+
+async def test_a_proxy_of_the_environment_may_lack_its_scheme(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://x")
+    with pytest.raises(ConfigurationError, match="HTTP_PROXY of the environment"):
+        client("http://127.0.0.1:9", proxy=None)
+    async with raw(succeed) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        async with client("http://127.0.0.1:9", proxy=None) as api:
+            await api.get(PATH)
+        assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize("proxy", ["socks5://x:1", "nonsense", "http://", 7])
+def test_a_proxy_that_is_none_is_refused_without_showing_it(proxy: Any) -> None:
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        client("http://127.0.0.1:9", proxy=proxy)
+    assert str(proxy) not in str(caught.value).replace("http://proxy", "")
+
+
+async def test_ssl_is_verified_by_default() -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(ours)
+    server = Raw(succeed)
+    async with await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=theirs) as listener:
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with client(url) as api:
+            error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert not error.sent
+        assert "certificate verify failed" in str(error)
+        assert server.heads == []
+        # Nothing else was wrong with it: whoever trusts that authority is answered.
+        connector = aiohttp.TCPConnector(ssl=ours)
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            client(url, session=session) as api,
+        ):
+            await api.get(PATH)
+        assert len(server.heads) == 1
+        server.drop_all()

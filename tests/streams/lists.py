@@ -1,0 +1,168 @@
+"""Servers of numbered rows in memory, and streams over them."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import orjson
+
+from keyapi_async import FanOut, KeyAPI, KeyAPIError, RecordStream, RetryPolicy, Until
+from keyapi_async.call.wire import Answer, Request
+from keyapi_async.streams.listing import Listing, PageNum
+from tests import virtual
+
+PATH = "/v1/list"
+ONCE = RetryPolicy(attempts=1)
+
+Row: TypeAlias = dict[str, object]
+
+
+class Lists:
+    """A server of lists of numbered rows in memory: ``{"id": "p.n"}`` for row n of list p.
+
+    ``faults`` strike the requests in their order, ``faults_at`` one page of a list once; each
+    answer takes its latency, more or less by ``spread``.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int] | Mapping[int, int] | int,
+        latency: float = 0.01,
+        spread: float = 0.0,
+    ) -> None:
+        self.lengths = lengths
+        self.latency = latency
+        self.spread = spread
+        self.asked: list[tuple[int, int]] = []
+        self.open = 0
+        self.most_open = 0
+        self.served = 0
+        self.rows: dict[tuple[int, int], list[Any]] = {}
+        self.faults: list[KeyAPIError | int | None] = []
+        self.faults_at: dict[tuple[int, int], int] = {}
+        self.dice = random.Random(0)
+
+    def page(self, part: int, page_num: int, page_size: int) -> list[Any]:
+        if (part, page_num) in self.rows:
+            return self.rows[part, page_num]
+        length = self.lengths if isinstance(self.lengths, int) else self.lengths[part]
+        first = (page_num - 1) * page_size
+        return [{"id": f"{part}.{row}"} for row in range(first, min(first + page_size, length))]
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        assert not request.query.startswith("&")
+        query = dict(parse_qsl(request.query))
+        part, page_num = int(query.get("part", 0)), int(query["page_num"])
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        self.asked.append((part, page_num))
+        fault = self.faults.pop(0) if self.faults else None
+        try:
+            await asyncio.sleep(self.latency * self.dice.uniform(1 - self.spread, 1 + self.spread))
+        finally:
+            self.open -= 1
+        fault = self.faults_at.pop((part, page_num), fault)
+        if isinstance(fault, KeyAPIError):
+            return fault
+        if fault is not None:
+            return Answer(fault, {}, b'{"code": %d, "message": "no", "data": null}' % fault)
+        data = self.page(part, page_num, int(query["page_size"]))
+        self.served += len(data)
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": data, "requestId": "r-1"}))
+
+    async def close(self) -> None:
+        pass
+
+
+class Limited(Lists):
+    """A server that pages by ``page`` and ``limit``, and says whether there is more."""
+
+    says = True
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        query = dict(parse_qsl(request.query))
+        assert query.keys() == {"page", "limit"}
+        page_num, size = int(query["page"]), int(query["limit"])
+        self.asked.append((0, page_num))
+        rows = self.page(0, page_num, size)
+        data: dict[str, Any] = {"list": rows}
+        if self.says:
+            data["pagination"] = {"has_more": self.page(0, page_num + 1, size) != []}
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
+
+
+class Whole(Lists):
+    """A server without pages."""
+
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        query = dict(parse_qsl(request.query))
+        assert query.keys() <= {"part"}
+        part = int(query.get("part", 0))
+        self.asked.append((part, 1))
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": self.page(part, 1, 1000)}))
+
+
+def client(lists: Lists, **options: Any) -> KeyAPI:
+    return virtual.client(lists, **{"retry": ONCE, "qps": 1e5, **options})
+
+
+def opener(api: KeyAPI, **paging: Any) -> Callable[[int], RecordStream[Row]]:
+    """Open the list of a key."""
+    return lambda key: api.iter_records(PATH, {"part": key}, **paging)
+
+
+def stream(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
+    """Open the only list."""
+    return (api or virtual.client(lists, retry=ONCE)).iter_records(PATH, **paging)
+
+
+def parts(
+    lists: Lists,
+    api: KeyAPI | None = None,
+    *,
+    pages: PageNum | None = PageNum(),  # noqa: B008  # it is frozen
+    **paging: Any,
+) -> RecordStream[Row]:
+    """Open several lists as the parts of one, as endpoints do that take many ids."""
+    assert not isinstance(lists.lengths, int)
+    queries = tuple(f"part={part}" for part in range(len(lists.lengths)))
+    listing = Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
+    # The endpoints alone make such streams, of records of theirs, and out of this.
+    caller = (api or virtual.client(lists, retry=ONCE))._caller
+    return RecordStream(caller, listing, **paging)
+
+
+async def read_on(rows: RecordStream[Row], seen: list[object]) -> None:
+    """Read to the end or to an error, and keep what came before it."""
+    async for row in rows:
+        seen.append(row["id"])  # noqa: PERF401  # a comprehension would lose it with the error
+
+
+async def gather(results: FanOut[int, Row], into: dict[int, list[Any]]) -> None:
+    """Read a fan-out to the end or to an error, and keep what came before it."""
+    async for key, row in results:
+        into.setdefault(key, []).append(row["id"])
+
+
+def ids(rows: Sequence[Row]) -> list[object]:
+    return [row["id"] for row in rows]
+
+
+def ids_of(part: int, length: int) -> list[str]:
+    return [f"{part}.{row}" for row in range(length)]
+
+
+def wanted(lengths: Mapping[int, int]) -> dict[int, list[str]]:
+    return {key: ids_of(key, length) for key, length in lengths.items()}
+
+
+def all_ids(lengths: Sequence[int]) -> list[str]:
+    return [one for part, length in enumerate(lengths) for one in ids_of(part, length)]
+
+
+def least_pages(length: int, page_size: int, until: Until = Until.SHORT_PAGE) -> int:
+    if until is Until.SHORT_PAGE:
+        return length // page_size + 1
+    return -(-length // page_size) + 1

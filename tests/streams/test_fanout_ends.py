@@ -1,0 +1,314 @@
+"""How a fan-out ends, and what is left to go on from."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyapi_async import (
+    AuthenticationError,
+    Bookmark,
+    CreditBudgetError,
+    DecodeError,
+    Failure,
+    InvalidParameterError,
+    KeyAPIError,
+    NotFoundError,
+    QuotaExceededError,
+    RecordStream,
+    ServerError,
+    fan_out,
+)
+from tests import virtual
+from tests.streams.lists import Lists, Row, client, gather, ids, ids_of, opener, parts, wanted
+
+
+@virtual.clock
+async def test_the_first_error_is_raised_after_the_rows_that_were_fetched() -> None:
+    server = Lists(30, 0.05, 0.5)
+    server.faults_at = {(3, 2): 404}
+    got: dict[int, list[Any]] = {}
+    async with fan_out(range(8), opener(client(server)), concurrency=8) as results:
+        with pytest.raises(NotFoundError) as caught:
+            await gather(results, got)
+        assert server.open == 0
+        assert sum(map(len, got.values())) == server.served
+        assert caught.value.bookmark == results.unfinished[3] == Bookmark(2)
+        with pytest.raises(NotFoundError):
+            await anext(results)
+    assert set(results.unfinished) == set(range(8)) - {k for k, v in got.items() if len(v) == 30}
+
+
+@virtual.clock
+async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
+    lengths = dict.fromkeys(range(10), 25)
+    server = Lists(lengths, 0.05, 0.5)
+    server.faults_at = {(3, 2): 404, (7, 1): 500}
+    got: dict[int, list[Any]] = {}
+    opens = opener(client(server))
+
+    def open_stream(key: int) -> RecordStream[Row]:
+        if key == 5:
+            raise InvalidParameterError("key", key, "another")
+        return opens(key)
+
+    async with fan_out(lengths, open_stream, concurrency=3, on_error="collect") as results:
+        await gather(results, got)
+    failures = {failure.key: failure for failure in results.failures}
+    assert isinstance(failures[3], Failure)
+    assert {key: (type(one.error), one.bookmark) for key, one in failures.items()} == {
+        3: (NotFoundError, Bookmark(2)),
+        5: (InvalidParameterError, None),
+        7: (ServerError, Bookmark(1)),
+    }
+    assert results.unfinished == {}
+    assert got == wanted({key: {3: 10}.get(key, 25) for key in lengths if key not in {5, 7}})
+
+
+@pytest.mark.parametrize("on_error", ["raise", "collect"])
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, AuthenticationError), (402, QuotaExceededError)]
+)
+@virtual.clock
+async def test_a_hopeless_error_ends_the_run_and_says_where_each_stream_stood(
+    on_error: Any, status: int, error: type[KeyAPIError]
+) -> None:
+    server = Lists(50, 0.05, 0.5)
+    server.faults_at = {(2, 3): status}
+    got: dict[int, list[Any]] = {}
+    api = client(server, qps=40)
+    async with fan_out(range(100), opener(api), concurrency=6, on_error=on_error) as results:
+        with pytest.raises(error):
+            await gather(results, got)
+    assert sum(map(len, got.values())) == server.served == api.stats.records
+    assert results.failures == []
+    for key, mark in results.unfinished.items():
+        behind = 0 if mark is None else (mark.page_num - 1) * 10 + mark.offset
+        assert got.get(key, []) == ids_of(key, behind)
+
+
+@virtual.clock
+async def test_a_budget_ends_the_run_with_all_it_paid_for() -> None:
+    server = Lists(1000, 0.05, 0.5)
+    got: dict[int, list[Any]] = {}
+    api = client(server, max_credits=37)
+    opens = opener(api)
+    async with fan_out(range(9), opens, concurrency=5, on_error="collect") as results:
+        with pytest.raises(CreditBudgetError):
+            await gather(results, got)
+    assert len(server.asked) == 37
+    assert sum(map(len, got.values())) == 370
+    assert len(results.unfinished) == 5
+
+
+@virtual.clock
+async def test_an_invalid_row_is_a_failure_of_its_list() -> None:
+    server = Lists(5, 0.05, 0.5)
+    server.rows[1, 1] = ["text"]
+    async with fan_out([1], opener(client(server)), on_error="collect") as results:
+        assert [pair async for pair in results] == []
+    (failure,) = results.failures
+    assert isinstance(failure.error, DecodeError)
+    assert failure.bookmark == Bookmark(1, 0)
+
+
+@virtual.clock
+async def test_an_error_of_the_keys_or_of_the_opener_ends_the_run() -> None:
+    server = Lists(5, 0.05, 0.5)
+
+    def keys() -> Iterator[int]:
+        yield 1
+        raise LookupError("no more keys")
+
+    opens = opener(client(server))
+    got: dict[int, list[Any]] = {}
+    async with fan_out(keys(), opens, on_error="collect") as results:
+        with pytest.raises(LookupError):
+            await gather(results, got)
+    assert got == wanted({1: 5})
+
+    def broken(key: int) -> RecordStream[Row]:
+        raise ZeroDivisionError
+
+    async with fan_out([1], broken, on_error="collect") as failing:
+        with pytest.raises(ZeroDivisionError):
+            await anext(failing)
+
+
+@pytest.mark.parametrize("way", ["break", "exception", "cancel"])
+@virtual.clock
+async def test_leaving_the_block_leaves_nothing_running(way: str) -> None:
+    server = Lists(1000, 1.0, 0.5)
+
+    async def read() -> None:
+        opens = opener(client(server), prefetch=4)
+        async with fan_out(range(100), opens, concurrency=10) as results:
+            async for _ in results:
+                if server.open < 10:
+                    continue
+                if way == "exception":
+                    raise ZeroDivisionError
+                if way == "break":
+                    break
+                await asyncio.sleep(1e6)
+
+    task = asyncio.create_task(read())
+    if way == "cancel":
+        await asyncio.sleep(30)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert server.open == 0
+
+
+@virtual.clock
+async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
+    server = Lists(50, 0.05, 0.5)
+    got: dict[int, list[Any]] = {}
+    async with fan_out(range(100), opener(client(server)), concurrency=6) as results:
+        for _ in range(30):
+            key, row = await anext(results)
+            got.setdefault(key, []).append(row["id"])
+        asked = len(server.asked)
+        assert server.open
+        results.stop()
+        results.stop()
+        await gather(results, got)
+        assert len(server.asked) == asked
+        assert sum(map(len, got.values())) == server.served
+        for key, mark in results.unfinished.items():
+            assert len(got.get(key, [])) == (mark.page_num - 1) * 10 + mark.offset
+
+
+class Slow:
+    """A stream whose end takes its time, as that of a harvest's list may, which commits first."""
+
+    bookmark = run_begin = Bookmark(1)
+
+    async def next_run(self) -> list[int]:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.5)
+        return []
+
+    async def aclose(self) -> None:
+        pass
+
+
+@virtual.clock
+async def test_a_second_cancellation_does_not_leave_the_block_before_all_has_ended() -> None:
+    closed: list[bool] = []
+
+    async def keys() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield len(closed)
+        finally:
+            closed.append(True)
+
+    async def read() -> None:
+        async with fan_out(keys(), lambda _: Slow(), concurrency=3) as results:
+            await anext(results)
+
+    task = asyncio.create_task(read())
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        task.cancel()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("taken", range(1, 21))
+@virtual.clock
+async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
+    """The first part ends with a full page, and some rows are invalid."""
+    server = Lists([10, 10, 5], 0.05, 0.5)
+    for part, place in ((0, 0), (0, 5), (2, 0), (2, 2)):
+        page = server.rows.setdefault((part, 1), server.page(part, 1, 10))
+        page[place] = "invalid"
+    api = client(server)
+    whole = ids(await parts(server, api, skip_invalid=True).collect())
+    got: list[object] = []
+    async with fan_out([1], lambda _: parts(server, api, skip_invalid=True)) as results:
+        async for _, row in results:
+            got.append(row["id"])
+            if len(got) == taken:
+                break
+    rest = parts(server, api, skip_invalid=True, start=results.unfinished[1])
+    assert got + ids(await rest.collect()) == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 35), max_size=12),
+    options=st.fixed_dictionaries(
+        {
+            "concurrency": st.integers(1, 6),
+            "buffer": st.none() | st.integers(1, 80),
+            "on_error": st.sampled_from(["raise", "collect"]),
+        }
+    ),
+    prefetch=st.integers(0, 3),
+    bounds=st.tuples(st.integers(1, 4), st.none() | st.integers(0, 40)),
+    faults=st.dictionaries(
+        st.tuples(st.integers(0, 11), st.integers(1, 4)),
+        st.sampled_from([500, 429, 404, 401, 402]),
+        max_size=4,
+    ),
+    pauses=st.lists(st.floats(0, 0.5), max_size=20),
+    leave_after=st.none() | st.integers(0, 150),
+)
+@virtual.clock
+async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR0917  # all are drawn
+    lengths: list[int],
+    options: dict[str, Any],
+    prefetch: int,
+    bounds: tuple[int, int | None],
+    faults: dict[tuple[int, int], int],
+    pauses: list[float],
+    leave_after: int | None,
+) -> None:
+    """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
+    connections, budget = bounds
+    server = Lists(lengths, 0.05, 0.5)
+    server.faults_at = dict(faults)
+    api = client(server, max_connections=connections, max_credits=budget)
+    got: dict[int, list[Any]] = {key: [] for key in range(len(lengths))}
+    opens, opened = opener(api, prefetch=prefetch), list[int]()
+
+    def open_stream(key: int) -> Any:
+        opened.append(key)
+        return opens(key)
+
+    count = 0
+    async with fan_out(range(len(lengths)), open_stream, **options) as results:
+        try:
+            async for key, row in results:
+                got[key].append(row["id"])
+                count += 1
+                if count < len(pauses):
+                    await asyncio.sleep(pauses[count])
+                if count == leave_after:
+                    break
+        except KeyAPIError:
+            assert sum(map(len, got.values())) <= server.served
+    assert server.open == 0
+    assert server.most_open <= min(connections, options["concurrency"] * (prefetch + 1))
+    if budget is not None:
+        assert len(server.asked) - len(faults) <= budget
+        assert api.credits.spent + api.credits.uncertain <= budget
+    marks: dict[int, Bookmark | None] = dict(results.unfinished)
+    failed = {failure.key: failure.bookmark for failure in results.failures}
+    assert not marks.keys() & failed.keys()
+    marks.update(failed)
+    server.faults_at.clear()
+    for key in range(len(lengths)):
+        if key in marks or key not in opened:
+            rest = opener(client(server), start=marks.get(key))(key)
+            got[key] += ids(await rest.collect())
+    assert got == wanted(dict(enumerate(lengths)))

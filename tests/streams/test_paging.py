@@ -1,0 +1,125 @@
+"""How a list is walked: options, ends, other ways of paging."""
+
+import inspect
+from typing import Any
+
+import attrs
+import pytest
+
+from keyapi_async import Bookmark, InvalidParameterError, PaginationError, Until
+from keyapi_async.streams.listing import PageLimit, PageNum
+from keyapi_async.streams.paging import DEFAULTS, checked
+from tests import virtual
+from tests.streams.lists import (
+    PATH,
+    Limited,
+    Lists,
+    Whole,
+    all_ids,
+    ids,
+    ids_of,
+    parts,
+    read_on,
+    stream,
+)
+
+
+@pytest.mark.parametrize(
+    ("paging", "name"),
+    [
+        ({"page_size": 0}, "page_size"), ({"page_size": 11}, "page_size"),
+        ({"page_num": 0}, "page_num"), ({"page_num": 100_001}, "page_num"),
+        ({"page_num": 2, "start": Bookmark(2)}, "page_num"), ({"limit": -1}, "limit"),
+        ({"prefetch": -1}, "prefetch"), ({"prefetch": 100_001}, "prefetch"),
+        ({"until": "short"}, "until"), ({"skip_invalid": 1}, "skip_invalid"),
+        ({"pages": PageLimit(), "page_size": 101}, "page_size"),
+        ({"pages": PageLimit(maximum=5), "page_num": 6}, "page_num"),
+        ({"pages": PageNum}, "pages"), ({"pages": None, "page_num": 2}, "page_num"),
+        ({"pages": None, "page_size": 5}, "page_size"),
+        ({"pages": None, "page_num": True}, "page_num"),
+        ({"pages": None, "prefetch": 1}, "prefetch"), ({"rows": "list"}, "rows"),
+        ({"rows": None}, "rows"), ({"credits": -1}, "credits"),
+        ({"start": Bookmark(1, 0, 5)}, "start"), ({"start": Bookmark(0)}, "start.page_num"),
+        ({"start": Bookmark(100_002)}, "start.page_num"),
+        ({"start": Bookmark(1, 11)}, "start.offset"),
+        ({"start": Bookmark(1, -1)}, "start.offset"),
+        ({"start": Bookmark(1, 0, 10, 1)}, "start.part"), ({"start": 3}, "start"),
+        ({"start": {"page_num": 3}}, "start"),
+    ],
+)  # fmt: skip
+def test_paging_parameters_are_checked_at_once(paging: dict[str, Any], name: str) -> None:
+    with pytest.raises(InvalidParameterError) as caught:
+        virtual.client(Lists([5])).iter_records(PATH, **paging)
+    assert caught.value.parameter == name
+
+
+@pytest.mark.parametrize(
+    ("length", "says", "pages"), [(40, True, 2), (40, False, 3), (45, True, 3), (45, False, 3)]
+)
+@virtual.clock
+async def test_page_and_limit_end_where_the_answer_says_so(
+    length: int, says: bool, pages: int
+) -> None:
+    lists = Limited([length])
+    lists.says = says
+    rows = stream(lists, pages=PageLimit(), page_size=20, rows="data.list")
+    assert ids(await rows.collect()) == all_ids([length])
+    assert len(lists.asked) == pages
+
+
+@virtual.clock
+async def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None:
+    lists = Limited([250])
+    lists.says = False
+    rows = stream(lists, pages=PageLimit(maximum=2), page_size=100, rows="data.list")
+    seen: list[object] = []
+    with pytest.raises(PaginationError, match="no page after 2"):
+        await read_on(rows, seen)
+    assert seen == all_ids([200])
+
+
+@pytest.mark.parametrize("until", Until)
+@virtual.clock
+async def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: Until) -> None:
+    lists = Whole([30])
+    rows = stream(lists, pages=None, until=until)
+    assert ids([await anext(rows) for _ in range(25)]) == all_ids([30])[:25]
+    assert rows.bookmark == Bookmark(1, 25)
+    again = stream(lists, pages=None, start=rows.bookmark)
+    assert ids(await again.collect()) == ids(await rows.collect()) == all_ids([30])[25:]
+    (page,) = [page async for page in stream(lists, pages=None).pages()]
+    assert (len(page.records), page.is_last) == (30, True)
+    assert lists.asked == [(0, 1)] * 3
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+@pytest.mark.parametrize("lengths", [[10, 0, 3, 10], []])
+@virtual.clock
+async def test_parts_without_pages_are_a_call_each(lengths: list[int], prefetch: int) -> None:
+    lists = Whole(lengths)
+    rows = await parts(lists, pages=None, prefetch=prefetch).collect()
+    assert ids(rows) == all_ids(lengths)
+    assert lists.asked == [(part, 1) for part in range(len(lengths))]
+
+
+@pytest.mark.parametrize("pages", [PageNum(), None])
+@virtual.clock
+async def test_another_stream_walks_other_queries_in_the_same_way(pages: PageNum | None) -> None:
+    lists: Lists = Whole([3, 4]) if pages is None else Lists([8, 9])
+    wanted = ids_of(1, 4 if pages is None else 9)
+    paging: dict[str, Any] = {} if pages is None else {"page_size": 7}
+    first = parts(lists, pages=pages, until=Until.EMPTY_PAGE, **paging)
+    other = first.another(("part=1",), into=dict)
+    assert (other.page_size, other.until) == (first.page_size, Until.EMPTY_PAGE)
+    assert other.listing == attrs.evolve(first.listing, queries=("part=1",))
+    assert ids(await other.collect()) == wanted
+    mark = attrs.evolve(other.bookmark, page_num=1, offset=2)
+    rest = first.another(("part=1",), start=mark, into=dict)
+    assert ids(await rest.collect()) == wanted[2:]
+    with pytest.raises(InvalidParameterError, match="another list"):
+        first.another(("part=0",), start=mark, into=dict)
+
+
+def test_the_defaults_that_endpoints_show_are_those_of_the_check() -> None:
+    told = {name: one.default for name, one in inspect.signature(checked).parameters.items()}
+    assert {name: told[name] for name in told if name != "listing"} == DEFAULTS

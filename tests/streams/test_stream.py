@@ -1,0 +1,333 @@
+"""Streams and pages, in memory and on a virtual clock."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import sys
+from typing import Any
+
+import attrs
+import pytest
+
+from keyapi_async import (
+    Bookmark,
+    DecodeError,
+    InvalidParameterError,
+    PaginationError,
+    RankedInfluencer,
+    ResponseError,
+    RetryPolicy,
+    ServerError,
+    Until,
+    UsageError,
+)
+from keyapi_async.call.wire import Answer
+from keyapi_async.errors import ConnectionFailedError
+from tests import virtual
+from tests.call.script import Script
+from tests.rows import DOCUMENTED
+from tests.streams.lists import (
+    PATH,
+    Lists,
+    all_ids,
+    client,
+    ids,
+    least_pages,
+    parts,
+    read_on,
+    stream,
+)
+
+
+@pytest.mark.parametrize("length", [0, 9, 10, 25, 30])
+@pytest.mark.parametrize("until", Until)
+@virtual.clock
+async def test_every_row_once_in_order_at_the_least_price(length: int, until: Until) -> None:
+    lists = Lists([length])
+    assert ids(await stream(lists, until=until).collect()) == all_ids([length])
+    assert len(lists.asked) == least_pages(length, 10, until)
+
+
+@virtual.clock
+async def test_nothing_is_asked_before_the_first_item() -> None:
+    lists = Lists([5])
+    rows = stream(lists, prefetch=4)
+    await asyncio.sleep(10)
+    assert lists.asked == []
+    assert rows.bookmark == Bookmark(1)
+    await anext(rows)
+    assert lists.asked == [(0, 1)]
+
+
+@virtual.clock
+async def test_a_stream_goes_on_after_break_and_its_end_costs_nothing_more() -> None:
+    lists = Lists([25])
+    rows = stream(lists)
+    seen: list[object] = []
+    for stop in (7, 14, 99):
+        async for row in rows:
+            seen.append(row["id"])
+            if len(seen) == stop:
+                break
+    assert seen == all_ids([25])
+    assert await rows.collect() == []
+    assert rows.bookmark == Bookmark(3, 5)
+    assert len(lists.asked) == 3
+
+
+@virtual.clock
+async def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> None:
+    rows = parts(Lists([20, 0, 3]))
+    assert rows.bookmark == Bookmark(1, 0)
+    marks = [rows.bookmark async for _ in rows]
+    assert marks[:11] == [*(Bookmark(1, n) for n in range(1, 10)), Bookmark(2), Bookmark(2, 1)]
+    assert marks[18:] == [
+        Bookmark(2, 9),
+        Bookmark(3),
+        *(Bookmark(1, n, 10, 2) for n in range(1, 4)),
+    ]
+    assert rows.bookmark == Bookmark(1, 3, 10, 2)
+
+
+@virtual.clock
+async def test_a_bookmark_knows_its_listing_and_is_refused_by_another() -> None:
+    api = virtual.client(Lists([25]))
+
+    def open_list(key: int, start: Bookmark | None = None, **more: Any) -> Any:
+        return api.iter_records(PATH, {"key": key}, start=start, **more)
+
+    rows = open_list(1)
+    for _ in range(13):
+        await anext(rows)
+    mark = Bookmark(**json.loads(json.dumps(attrs.asdict(rows.bookmark))))
+    assert ids(await open_list(1, mark).collect()) == all_ids([25])[13:]
+    assert open_list(1, mark).bookmark.listing == mark.listing
+    for wrong in (
+        lambda: open_list(2, mark),
+        lambda: open_list(1, mark, rows="data.list"),
+        lambda: api.iter_records("/v1/other", {"key": 1}, start=mark),
+    ):
+        with pytest.raises(InvalidParameterError, match="belongs to another list") as caught:
+            wrong()
+        assert caught.value.parameter == "start"
+
+
+@virtual.clock
+async def test_empty_page_rule_walks_past_short_pages() -> None:
+    lists = Lists([40])
+    lists.rows[0, 2] = [{"id": "short"}]
+    rows = await stream(lists, until=Until.EMPTY_PAGE, prefetch=3).collect()
+    assert ids(rows) == [*all_ids([40])[:10], "short", *all_ids([40])[20:]]
+
+
+@pytest.mark.parametrize("prefetch", [0, 4])
+@virtual.clock
+async def test_a_server_that_ignores_page_num_is_found_out(prefetch: int) -> None:
+    lists = Lists([100])
+    page = [{"id": str(n)} for n in range(10)]
+    lists.rows = {(0, n): page for n in range(1, 20)}
+    rows = stream(lists, prefetch=prefetch)
+    with pytest.raises(PaginationError, match="page 2 is page 1 again") as caught:
+        await rows.collect()
+    assert caught.value.bookmark == rows.bookmark == Bookmark(2)
+    await rows.aclose()
+
+
+@virtual.clock
+async def test_a_single_row_may_come_twice_but_not_thrice() -> None:
+    lists = Lists([9])
+    lists.rows = {(0, 2): [{"id": "0.0"}]}
+    rows = await stream(lists, page_size=1).collect()
+    assert ids(rows) == ["0.0", *(f"0.{n}" for n in (0, 2, 3, 4, 5, 6, 7, 8))]
+    lists.rows = {(0, n): [{"id": "0.0"}] for n in range(1, 9)}
+    seen: list[object] = []
+    with pytest.raises(PaginationError):
+        await read_on(stream(lists, page_size=1), seen)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("rows", [10, 3])
+@virtual.clock
+async def test_equal_pages_of_two_parts_are_no_repetition(rows: int) -> None:
+    lists = Lists([3, 3])
+    page = [{"id": str(n)} for n in range(rows)]
+    lists.rows = {(0, 1): page, (0, 2): [], (1, 1): page, (1, 2): []}
+    assert len(await parts(lists).collect()) == 2 * rows
+
+
+@virtual.clock
+async def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk(
+    request: pytest.FixtureRequest,
+) -> None:
+    request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(1000)  # Hypothesis may have raised it
+    deep = b'{"deep":' + b"[" * 1000 + b"]" * 1000 + b"}"
+    page = Answer(200, {}, b'{"code":0,"data":[' + b",".join([deep] * 10) + b"]}")
+    rows = virtual.client(Script(*[page] * 3)).iter_records(PATH, limit=30)
+    try:
+        assert len(await rows.collect()) == 30
+    except PaginationError:
+        assert rows.bookmark == Bookmark(2)
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+@virtual.clock
+async def test_the_need_for_page_100001_is_an_error_not_an_end(prefetch: int) -> None:
+    lists = Lists([1_000_000])
+    rows = stream(lists, page_num=99_999, prefetch=prefetch)
+    seen: list[object] = []
+    with pytest.raises(PaginationError, match="100000") as caught:
+        await read_on(rows, seen)
+    assert seen == [f"0.{n}" for n in range(999_980, 1_000_000)]
+    assert caught.value.bookmark == Bookmark(100_001)
+    resumed = stream(lists, start=rows.bookmark)
+    with pytest.raises(PaginationError):
+        await anext(resumed)
+    assert lists.asked[-1] == (0, 100_000)
+
+
+@virtual.clock
+async def test_a_closed_stream_says_so_instead_of_seeming_empty() -> None:
+    lists = Lists([25])
+    async with stream(lists) as rows:
+        await anext(rows)
+    with pytest.raises(UsageError, match="closed"):
+        await anext(rows)
+    with pytest.raises(UsageError, match="closed"):
+        await anext(rows.pages())
+    assert rows.bookmark == Bookmark(1, 1)
+    async with contextlib.aclosing(stream(lists)) as again:
+        assert len([row async for row in again]) == 25
+
+
+@virtual.clock
+async def test_two_tasks_cannot_read_one_stream() -> None:
+    lists = Lists([25])
+    rows = stream(lists)
+    first = asyncio.create_task(anext(rows))
+    await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="another task"):
+        await anext(rows)
+    assert await first == {"id": "0.0"}
+
+
+@virtual.clock
+async def test_data_that_is_no_list_is_an_error_not_an_empty_list() -> None:
+    odd = Answer(200, {}, b'{"code": 0, "data": "maintenance", "requestId": "r"}')
+    rows = virtual.client(Script(odd)).iter_records(PATH, skip_invalid=True)
+    with pytest.raises(ResponseError, match="data is not a list of rows, but str") as caught:
+        await rows.collect()
+    assert (caught.value.path, caught.value.bookmark) == (PATH, Bookmark(1))
+    assert (caught.value.attempts, caught.value.request_id) == (1, "r")
+
+
+@virtual.clock
+async def test_a_stream_begins_where_it_is_told_to_and_behind_a_page_that_shrank_it_ends() -> None:
+    lists = Lists([25])
+    assert ids(await stream(lists, page_num=3).collect()) == all_ids([25])[20:]
+    assert await stream(lists, start=Bookmark(3, 7)).collect() == []
+    assert lists.asked == [(0, 3), (0, 3)]
+
+
+@virtual.clock
+async def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_failed() -> None:
+    lists = Lists([25])
+    lists.faults = [None, 500, ConnectionFailedError("gone"), None]
+    rows = stream(lists)
+    seen: list[object] = []
+    with pytest.raises(ServerError) as first:
+        await read_on(rows, seen)
+    assert first.value.bookmark == rows.bookmark == Bookmark(2)
+    with pytest.raises(ConnectionFailedError) as second:
+        await read_on(rows, seen)
+    assert second.value.bookmark == rows.bookmark == Bookmark(2)
+    await read_on(rows, seen)
+    assert first.value.path == PATH
+    assert first.value.params == {"page_num": "2", "page_size": "10"}
+    assert first.value.attempts == 1
+    assert seen == all_ids([25])
+    assert lists.asked == [(0, 1), (0, 2), (0, 2), (0, 2), (0, 3)]
+
+
+@virtual.clock
+async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_going_on() -> None:
+    lists = Lists([12])
+    lists.rows[0, 1] = ["text", *({"id": f"0.{n}"} for n in range(1, 9)), 7]
+    lists.faults = [500]
+    rows = stream(lists, client(lists, retry=RetryPolicy(attempts=2)))
+    with pytest.raises(DecodeError) as caught:
+        await anext(rows)
+    error = caught.value
+    assert (error.bookmark, error.page_num, error.value) == (Bookmark(1, 0), 1, "text")
+    assert (error.path, error.params) == (PATH, {"page_num": "1", "page_size": "10"})
+    assert (error.attempts, error.status, error.request_id) == (2, 200, "r-1")
+    assert (rows.bookmark, rows.rejected) == (Bookmark(1, 1), 1)
+    assert ids([await anext(rows) for _ in range(8)]) == all_ids([9])[1:]
+    with pytest.raises(DecodeError) as caught:
+        await anext(rows)
+    assert caught.value.bookmark == Bookmark(1, 9)
+    assert rows.bookmark == Bookmark(2, 0)
+    assert ids(await rows.collect()) == all_ids([12])[10:]
+    assert rows.rejected == 2
+
+
+@virtual.clock
+async def test_skip_invalid_passes_over_rejects_counts_them_as_rows_and_warns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lists = Lists([12])
+    lists.rows[0, 1] = [*({"id": f"0.{n}"} for n in range(9)), "text"]
+    rows = stream(lists, skip_invalid=True)
+    assert ids(await rows.collect()) == [*all_ids([9]), "0.10", "0.11"]
+    assert rows.rejected == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "invalid row: row: 'text' is not an object" in caplog.text
+    limited = await stream(lists, skip_invalid=True, limit=10).collect()
+    assert ids(limited) == [*all_ids([9]), "0.10"]
+
+
+@virtual.clock
+async def test_a_rank_counts_the_whole_list_invalid_rows_too() -> None:
+    lists, row = Lists([13]), DOCUMENTED[RankedInfluencer]
+    lists.rows = {(0, 1): [row] * 10, (0, 2): ["text", row, row]}
+    rows = client(lists).iter_records(PATH, into=RankedInfluencer, skip_invalid=True)
+    assert [one.rank for one in await rows.collect()] == [*range(1, 11), 12, 13]
+
+
+@virtual.clock
+async def test_pages_have_their_rejects_and_never_raise_them() -> None:
+    lists = Lists([12])
+    lists.rows[0, 1] = [*({"id": f"0.{n}"} for n in range(9)), None]
+    rows = stream(lists)
+    first, last = [page async for page in rows.pages()]
+    assert rows.rejected == 1
+    assert (len(first.records), len(first.rejects), first.is_last) == (9, 1, False)
+    assert first.rejects[0].row is None
+    assert isinstance(first.rejects[0].error, DecodeError)
+    assert (first.page_num, first.page_size, first.request_id) == (1, 10, "r-1")
+    assert ids(last.records) == ["0.10", "0.11"]
+    assert (last.rejects, last.page_num, last.is_last) == ((), 2, True)
+
+
+@virtual.clock
+async def test_pages_begin_where_the_stream_stands_and_keep_its_limit() -> None:
+    lists = Lists([35])
+    rows = stream(lists, limit=18)
+    for _ in range(3):
+        await anext(rows)
+    pages = [page async for page in rows.pages()]
+    assert [ids(page.records) for page in pages] == [
+        all_ids([35])[3:10],
+        all_ids([35])[10:18],
+    ]
+    assert rows.bookmark == Bookmark(2, 8)
+    assert len(lists.asked) == 2
+
+
+@virtual.clock
+async def test_every_page_asked_for_is_a_page() -> None:
+    assert [len(p.records) async for p in stream(Lists([0])).pages()] == [0]
+    assert [len(p.records) async for p in stream(Lists([10])).pages()] == [10, 0]
+    empty = stream(Lists([3]), until=Until.EMPTY_PAGE)
+    assert [(len(p.records), p.is_last) async for p in empty.pages()] == [(3, False), (0, True)]
