@@ -1,9 +1,9 @@
-"""The running loop and time limits in it, at a small part of their usual price.
+"""The running loop and timeouts in it, at a small part of their usual price.
 
 Before Python 3.12, asyncio makes a system call whenever it is asked for the running loop. A
-``Limit`` costs 0.7 µs, where ``asyncio.timeout_at`` costs 4.6 on Python 3.11 and 3.6 on 3.13: four
-per cent of a page, which would break the promise of 1.20 times bare aiohttp. Other parts of asyncio
-are used as they are: a semaphore costs 0.6 µs more than one of our own would.
+``Timeout`` costs 0.7 µs, where ``asyncio.timeout_at`` costs 4.6 on Python 3.11 and 3.6 on 3.13,
+which is four per cent of a page. Other parts of asyncio are used as they are: a semaphore costs
+0.6 µs more than one of our own would.
 """
 
 import asyncio
@@ -29,31 +29,33 @@ class RunningLoop:
         return loop
 
 
-class Limit:
+class Timeout:
     """Cuts a block short at a time, or when told to; then ``expired`` is true behind the block.
 
     It keeps asyncio.timeout's rule: a cancellation from elsewhere goes through, one of its own
-    ends here. ``waits`` says whether the block may be cut short by ``Watch.interrupt``, too.
+    ends here. Until it is moved, ``Timeouts.interrupt`` may cut the block short, too.
     """
 
-    __slots__ = ("_cancelling", "_task", "_watch", "end", "expired", "waits")
+    __slots__ = ("_cancelling", "_task", "_timeouts", "end", "expired", "interruptible")
 
-    def __init__(self, watch: "Watch", loop: asyncio.AbstractEventLoop, end: float | None) -> None:
+    def __init__(
+        self, timeouts: "Timeouts", loop: asyncio.AbstractEventLoop, end: float | None
+    ) -> None:
         task = asyncio.current_task(loop)
         if task is None:
-            raise RuntimeError("a time limit needs a task to cut short")
+            raise RuntimeError("a timeout needs a task to cut short")
         self._task = task
-        self._watch = watch
+        self._timeouts = timeouts
         self._cancelling = 0
         self.end: float = math.inf if end is None else end
         self.expired: bool = False
-        self.waits: bool = True
+        self.interruptible: bool = True
 
     def __enter__(self) -> Self:
         self._cancelling = self._task.cancelling()
-        self._watch.limits.add(self)
-        if self.end < self._watch.rings_at:
-            self._watch.ring_at(self.end)
+        self._timeouts.open.add(self)
+        if self.end < self._timeouts.fires_at:
+            self._timeouts.fire_at(self.end)
         return self
 
     def __exit__(
@@ -62,7 +64,7 @@ class Limit:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self._watch.limits.discard(self)  # its timer may ring for nothing
+        self._timeouts.open.discard(self)  # the timer may fire for nothing
         if not self.expired:
             return False
         ours = self._task.uncancel() <= self._cancelling
@@ -71,9 +73,9 @@ class Limit:
     def move(self, end: float) -> None:
         """Cut the block short at another time; from now on no interruption does."""
         self.end = end
-        self.waits = False
-        if end < self._watch.rings_at:
-            self._watch.ring_at(end)
+        self.interruptible = False
+        if end < self._timeouts.fires_at:
+            self._timeouts.fire_at(end)
 
     def expire(self) -> None:
         """Cut the block short now."""
@@ -82,46 +84,46 @@ class Limit:
             self._task.cancel()
 
 
-class Watch:
-    """One timer for all limits of a loop; it is set anew only for what ends sooner.
+class Timeouts:
+    """One timer for all timeouts of a loop; it is set anew only for what ends sooner.
 
     Attributes:
-        limits: what is watched.
-        rings_at: when the timer is to ring.
+        open: the blocks that may be cut short.
+        fires_at: when the timer fires.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
-        self.limits: set[Limit] = set()
-        self.rings_at: float = math.inf
+        self.open: set[Timeout] = set()
+        self.fires_at: float = math.inf
 
-    def ring_at(self, when: float) -> None:
+    def fire_at(self, when: float) -> None:
         """Set the timer."""
         if self._timer is not None:
             self._timer.cancel()
-        self.rings_at = when
-        self._timer = self._loop.call_at(when, self._ring)
+        self.fires_at = when
+        self._timer = self._loop.call_at(when, self._fire)
 
     def interrupt(self) -> None:
         """Cut short every block that still waits."""
-        self._expire([limit for limit in self.limits if limit.waits])
+        self._expire([timeout for timeout in self.open if timeout.interruptible])
 
-    def rest(self) -> None:
+    def stop_timer(self) -> None:
         """Let the timer go where nothing is watched."""
-        if self._timer is not None and not self.limits:
+        if self._timer is not None and not self.open:
             self._timer.cancel()
-            self._timer, self.rings_at = None, math.inf
+            self._timer, self.fires_at = None, math.inf
 
-    def _ring(self) -> None:
-        now = max(self.rings_at, self._loop.time())
-        self._timer, self.rings_at = None, math.inf
-        self._expire([limit for limit in self.limits if limit.end <= now])
-        soonest = min((limit.end for limit in self.limits), default=math.inf)
+    def _fire(self) -> None:
+        now = max(self.fires_at, self._loop.time())
+        self._timer, self.fires_at = None, math.inf
+        self._expire([timeout for timeout in self.open if timeout.end <= now])
+        soonest = min((timeout.end for timeout in self.open), default=math.inf)
         if soonest < math.inf:
-            self.ring_at(soonest)
+            self.fire_at(soonest)
 
-    def _expire(self, limits: list[Limit]) -> None:
-        for limit in limits:
-            self.limits.discard(limit)
-            limit.expire()
+    def _expire(self, timeouts: list[Timeout]) -> None:
+        for timeout in timeouts:
+            self.open.discard(timeout)
+            timeout.expire()

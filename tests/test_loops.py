@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async.loops import Limit, RunningLoop, Watch
+from keyapi_async.loops import RunningLoop, Timeout, Timeouts
 from tests import virtual
 
 # Which loop is running
@@ -49,9 +49,9 @@ def test_a_loop_of_an_earlier_run_is_forgotten_and_without_one_there_is_none_to_
 # Time limits
 
 
-def limit_of(end: float | None, watch: Watch | None = None) -> Limit:
+def limit_of(end: float | None, timeouts: Timeouts | None = None) -> Timeout:
     loop = asyncio.get_running_loop()
-    return Limit(watch or Watch(loop), loop, end)
+    return Timeout(timeouts or Timeouts(loop), loop, end)
 
 
 def cancellations() -> int:
@@ -92,7 +92,7 @@ async def test_what_is_told_to_end_ends_at_once_and_only_once() -> None:
 async def test_a_cancellation_from_elsewhere_goes_through(
     first: str, *, also_expires: bool
 ) -> None:
-    limits: list[Limit] = []
+    limits: list[Timeout] = []
 
     async def limited() -> None:
         limits.append(limit_of(None))
@@ -131,8 +131,8 @@ async def test_an_error_of_the_block_goes_through_even_when_its_time_is_up() -> 
 async def test_of_two_limits_one_in_the_other_the_sooner_one_ends_its_own_block(
     inner: float, outer: float
 ) -> None:
-    watch = Watch(asyncio.get_running_loop())
-    within, around = limit_of(inner, watch), limit_of(outer, watch)
+    timeouts = Timeouts(asyncio.get_running_loop())
+    within, around = limit_of(inner, timeouts), limit_of(outer, timeouts)
     behind = False
     with around:
         with within:
@@ -149,18 +149,18 @@ async def test_an_interruption_ends_the_blocks_that_wait_and_no_block_whose_limi
     None
 ):
     loop = asyncio.get_running_loop()
-    watch = Watch(loop)
+    timeouts = Timeouts(loop)
 
     async def limited(moved: float | None) -> tuple[bool, float]:
-        limit = limit_of(None, watch)
+        limit = limit_of(None, timeouts)
         with limit:
             if moved is not None:
                 limit.move(moved)
             await asyncio.sleep(5)
         return limit.expired, loop.time()
 
-    loop.call_later(1.0, watch.interrupt)
-    loop.call_later(2.0, watch.interrupt)
+    loop.call_later(1.0, timeouts.interrupt)
+    loop.call_later(2.0, timeouts.interrupt)
     outcomes = await asyncio.gather(limited(None), limited(9.0), limited(3.0))
     assert [expired for expired, _ in outcomes] == [True, False, True]
     assert [at for _, at in outcomes] == pytest.approx([1.0, 5.0, 3.0])
@@ -198,13 +198,13 @@ async def test_one_timer_ends_every_block_at_its_own_time(
 ) -> None:
     """Any limits in any order, moved or not: each ends as under a timer of its own."""
     loop = asyncio.get_running_loop()
-    watch = Watch(loop)
+    timeouts = Timeouts(loop)
 
     async def limited(
         begin: int, most: int | None, half: int, moved: int | None
     ) -> tuple[bool, float]:
         await asyncio.sleep(begin)
-        limit = limit_of(None if most is None else loop.time() + most + 0.3, watch)
+        limit = limit_of(None if most is None else loop.time() + most + 0.3, timeouts)
         with limit:
             await asyncio.sleep(half)
             if moved is not None:

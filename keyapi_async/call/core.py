@@ -26,7 +26,7 @@ from keyapi_async.errors import (
     printable,
 )
 from keyapi_async.limiter import Bound, Connected, Immediate, Limiter, Permit
-from keyapi_async.loops import Limit, RunningLoop, Watch
+from keyapi_async.loops import RunningLoop, Timeout, Timeouts
 from keyapi_async.secret import Secret
 
 __all__ = ["Stats"]
@@ -96,13 +96,13 @@ class _Call:
         )
 
 
-class _Attempt(Limit):
+class _Attempt(Timeout):
     """One attempt: how long it may take, what it holds, and what came of it."""
 
     __slots__ = ("begun", "connected", "cost", "outcome", "permit", "reserved", "status")
 
-    def __init__(self, watch: Watch, call: _Call) -> None:
-        super().__init__(watch, call.loop, call.deadline)
+    def __init__(self, timeouts: Timeouts, call: _Call) -> None:
+        super().__init__(timeouts, call.loop, call.deadline)
         self.reserved = self.connected = False
         self.permit: Permit | None = None
         self.begun = 0.0
@@ -134,7 +134,7 @@ class Core:
         self.limiter = limiter
         self._secret = secret
         self._connections = asyncio.Semaphore(max_connections)
-        self._watch: Watch
+        self._timeouts: Timeouts
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         if isinstance(limiter, Bound):
@@ -183,7 +183,7 @@ class Core:
         """Bind the client to the running loop, or refuse another one, or one after closing."""
         loop = self._running()
         if self._loop is None:
-            self._loop, self._watch = loop, Watch(loop)
+            self._loop, self._timeouts = loop, Timeouts(loop)
         if self._loop is not loop:
             raise UsageError("this client belongs to another event loop: make one in each loop")
         if self._closed:
@@ -196,7 +196,7 @@ class Core:
         One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
         waits; the sending by the attempt's timeout.
         """
-        attempt = _Attempt(self._watch, call)
+        attempt = _Attempt(self._timeouts, call)
         try:
             with attempt:
                 if (refusal := self._refusal()) is not None:
@@ -274,7 +274,7 @@ class Core:
         elif isinstance(error, QuotaExceededError):
             log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
             self.circuit.open(error)
-            self._watch.interrupt()  # everyone who waits looks again whether sending is allowed
+            self._timeouts.interrupt()  # everyone who waits looks again whether sending is allowed
 
     def stats(self, spent: int) -> Stats:
         """Count what was done so far."""
@@ -285,12 +285,12 @@ class Core:
         if not self._closed:
             self._closed = True
             if self._loop is not None:
-                self._watch.interrupt()
+                self._timeouts.interrupt()
             await self._transport.close()
             if isinstance(self.limiter, Connected):
                 await self.limiter.aclose()
             if self._loop is not None:
-                self._watch.rest()
+                self._timeouts.stop_timer()
 
     def received(self, records: int) -> None:
         """Count rows that came."""

@@ -195,7 +195,7 @@ def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        (None, None), ("0", 0.0), ("7", 7.0), (" 7 ", 7.0), ("1.5", 1.5),
+        (None, None), ("0", 0.0), ("7", 7.0), (" 7 ", 7.0), ("\x1f7", 7.0), ("1.5", 1.5),
         ("999999999", 999999999.0), ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
         ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0), ("Sun Nov  6 08:49:37 1994", 10.0),
         ("Sun, 06 Nov 1994 09:49:37 +0100", 10.0), ("Sun, 06 Nov 1994 08:49:37 -0000", 10.0),
