@@ -328,7 +328,9 @@ def _cost_of(outcome: Envelope | KeyAPIError) -> Cost:
 
 
 def _named(request: Request) -> str:
-    return f"GET {request.path} page {printable(request.params.get('page_num', '-'), 80)}"
+    params = request.params
+    page = params.get("page_num") or params.get("page", "-")
+    return f"GET {request.path} page {printable(page, 80)}"
 
 
 def _line(call: _Call, attempt: _Attempt) -> str:

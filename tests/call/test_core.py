@@ -207,8 +207,8 @@ async def test_a_wait_that_ends_without_a_permit_is_a_wait_too() -> None:
 @virtual.clock
 async def test_a_cancelled_attempt_has_its_line_too(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "keyapi_async")
-    task = asyncio.create_task(virtual.client(Script(5.0)).get(PATH))
+    task = asyncio.create_task(virtual.client(Script(5.0)).get(PATH, {"page": "7"}))
     await asyncio.sleep(1)
     task.cancel()
     await asyncio.wait((task,))
-    assert caplog.messages == ["GET /v1/thing page -: cancelled, 1000 ms"]
+    assert caplog.messages == ["GET /v1/thing page 7: cancelled, 1000 ms"]
