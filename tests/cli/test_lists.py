@@ -55,7 +55,7 @@ def test_every_list_in_every_form(
         assert len(lines) == len(rows)
         assert max(map(cell_len, [head, *lines])) <= width
         widths.append(len(head.rstrip()))
-    assert 40 < widths[0] <= widths[1] or endpoint.resource == "category"
+    assert 40 < widths[0] <= widths[1] or len(table[0]) < 7  # a record of few fields is narrow
 
 
 def test_parameters_are_passed_on(box: Sandbox, capsys: Capture) -> None:
