@@ -23,7 +23,7 @@ class Secret:
         """
         if not self._key:
             raise ConfigurationError(
-                f"no API key: pass {name}=, or set KEYAPI_TOKEN"
+                f"no API key: set KEYAPI_TOKEN, or pass {name}="
                 " (keys are at https://keyapi.ai/app/dashboard)"
             )
         if self._key.lower().startswith("bearer "):

@@ -40,7 +40,7 @@ def is_shown(key: str, error: BaseException) -> bool:
 @pytest.mark.parametrize(
     ("key", "match"),
     [
-        *((key, "no API key: pass api_key=, or set KEYAPI_TOKEN") for key in (None, "", " \t", 7)),
+        *((key, "no API key: set KEYAPI_TOKEN, or pass api_key=") for key in (None, "", " \t", 7)),
         *((key, BROKEN) for key in ("hush\n", "\nhush", "hush\r\nX: y", "hush\0", "hush\u00e9")),
         ("hush\ud800", BROKEN),
         ("Bearer hush", "goes without 'Bearer'"),

@@ -114,7 +114,10 @@ def endpoint(
                 or not known >= kwargs.keys()
                 or not required <= given.keys() | kwargs.keys()
             ):
-                signature.bind(self, *args, **kwargs)  # it says what is wrong, as Python would
+                try:
+                    signature.bind(self, *args, **kwargs)
+                except TypeError as error:
+                    raise TypeError(f"{declared.__name__}(): {error}") from None
             given.update(kwargs)
             paging = {name: given.pop(name) for name in DEFAULTS if name in given}
             return RecordStream(self._caller, told.listing(given), **cast("Paging", paging))

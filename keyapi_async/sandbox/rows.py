@@ -159,6 +159,7 @@ _MADE_UP: Final[Mapping[str, Callable[[float, Facts, str, Schema], Any]]] = {
     ),
     "date": lambda luck, *_: SNAPSHOT - timedelta(int(700 * luck)),
     "moment": lambda luck, *_: NOW - int(10**8 * luck),
+    "moment_ms": lambda luck, *_: NOW - int(10**8 * luck),
     "url": lambda _, facts, name, __: f"https://v16.tiktokcdn.com/{name}/{facts.id}",
     "json": lambda *_: "[]",
 }

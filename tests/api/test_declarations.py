@@ -274,7 +274,7 @@ def test_positional_arguments_are_checked_as_python_does() -> None:
     iter_creators = virtual.client(Wire()).tiktok.product.iter_creators
     assert iter_creators("1").listing.key == {"product_id": "1"}
     for args, options in ((("1", 2), {}), (("1",), {"product_id": "1"}), ((), {})):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^iter_creators\(\): "):
             iter_creators(*args, **options)  # type: ignore[arg-type]
 
 
