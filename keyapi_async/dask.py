@@ -192,8 +192,8 @@ class _Harvester:
         where = dask.config.get("temporary-directory", None)
         with TemporaryDirectory(prefix="keyapi-", dir=where) as folder:
             file = Path(folder, "rows.parquet" if self.about.columns else "rows.jsonl")
-            told = json_text([self.about.facts, [query for query, _ in lists]])
-            name = f"{self.label}-{sha256(told).hexdigest()[:32]}.db"
+            identity = json_text([self.about.facts, [query for query, _ in lists]])
+            name = f"{self.label}-{sha256(identity).hexdigest()[:32]}.db"
             ledger = (self.ledgers or Path(folder)) / name
             with ThreadPoolExecutor(1) as thread:  # this one may have a running event loop
                 work = self._harvest([key for _, key in lists], ledger, file)

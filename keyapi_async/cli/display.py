@@ -54,7 +54,7 @@ class _Lines:
         self._paused: str | None = None
 
     def show(self, run: Progress) -> None:
-        """Write a line, if it is time for one; that a pause begins is told at once, and once."""
+        """Write a line, if it is time for one; a pause is announced at once, and only once."""
         if run.paused not in {None, self._paused}:
             self._console.print(plain(run.paused or ""), soft_wrap=True)
         self._paused = run.paused
