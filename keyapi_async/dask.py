@@ -92,7 +92,7 @@ def harvest_frame(
     """Make a Dask DataFrame of the records of many lists; workers harvest its partitions.
 
     Columns, types and order of rows are those of the Parquet export of one harvest of the keys;
-    where rows have no record class, their fields are JSON in ``extra``: nobody knows them before.
+    where rows have no record class, their fields are JSON in ``extra``, as none are known before.
     The index numbers the rows of each partition: write with ``to_parquet(…, write_index=False)``.
 
     Each computation harvests anew: ``len(frame)`` and then ``frame.to_parquet(…)`` buy it twice,

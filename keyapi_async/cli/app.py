@@ -153,7 +153,7 @@ def _advice(error: Any) -> str:
 
 
 def _abandon_output() -> None:
-    """Point both output streams at nothing: nobody reads them any more."""
+    """Point both output streams at nothing: their reader has gone."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nothing, stream.fileno())

@@ -26,7 +26,7 @@ Show = Callable[[Progress], None]
 
 @contextmanager
 def display_on(console: Console) -> Iterator[Show]:
-    """Give what shows how far a run is, as it suits what is behind the console."""
+    """Give what shows how far a run is, on a terminal or in a file."""
     if not console.file.isatty() or console.is_dumb_terminal:
         yield _Lines(console).show
         return
@@ -120,7 +120,7 @@ def _bought(run: Progress) -> list[str]:
 
 
 def out_of(limit: float | None) -> str:
-    """Write a limit behind what counts towards it, if there is one."""
+    """Write a limit after what counts towards it, if there is one."""
     return "" if limit is None else f" of {limit:,g}"
 
 

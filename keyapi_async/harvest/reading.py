@@ -130,7 +130,7 @@ class Reading:
             return () if found is None else failures(self._db, found)
 
     def pages(self, known: About, after: Place, most: int, *, snapshots: bool) -> list[StoredPage]:
-        """Give pages in their order, behind a place.
+        """Give pages in their order, after a place.
 
         Of each list those of its last complete reading, or of its first one while that goes on;
         with ``snapshots`` those of every reading. A list that is read on to the end of a new

@@ -82,7 +82,7 @@ def _real(value: str, below: float, fraction: str = "") -> str:
 
 
 class JsonLines:
-    """A row a line, as the API would send it, behind the key of its list."""
+    """A row a line, as the API would send it, after the key of its list."""
 
     def __init__(self, stream: BinaryIO, known: About) -> None:
         self._stream = stream
@@ -104,7 +104,7 @@ class JsonLines:
         self._stream.write(b"}\n".join([*lines, b""]))
 
     def _whole(self, line: bytes, extra: str) -> bytes:
-        """Write unknown fields behind the others, or in place of those that have their names."""
+        """Write unknown fields after the others, or in place of those that have their names."""
         fields = orjson.loads(extra)
         if self._names.isdisjoint(fields):
             return line + b"," + extra[1:-1].encode()
@@ -117,7 +117,7 @@ class JsonLines:
 
 
 def _member(column: Column) -> str:
-    """Write the SQL of a member of an object, behind a comma; it is empty where there is none."""
+    """Write the SQL of a member of an object, with a comma before it; nothing for a null."""
     value, name = plain(column), json_text(column.name).decode().replace("'", "''")
     return f"ifnull(CASE WHEN {value} NOT NULL THEN ',{name}:'||{_json(column, value)} END, '')"
 

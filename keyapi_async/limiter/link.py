@@ -138,7 +138,7 @@ def _redis(url: str) -> "list[Redis]":
 
 
 def _sentinel(url: str) -> "list[Redis]":
-    """Make a client of the Redis that Sentinels name, and those of the Sentinels behind it."""
+    """Make a client of the Redis that Sentinels name, and then those of the Sentinels."""
     from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415  # the extra is optional
 
     parts = urlsplit(url)

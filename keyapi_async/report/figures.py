@@ -157,7 +157,7 @@ class Figures(Reading):
         when = [self.moment] if self.moment else []
         columns = [*rank, *self._named, *self.keys, *parts[:2], *asked, *day, *when]
         columns += self.measures
-        if not (self._named or self.keys):  # nobody has described these rows
+        if not (self._named or self.keys):  # their fields are not documented
             columns += shown[: max(0, 8 - len(columns))]
         self.listed = list({one.name: one for one in columns}.values())
 

@@ -57,7 +57,7 @@ def short(value: object) -> str:
         return f"{value:.3g}"
     digits, _, power = f"{value:.2e}".partition("e")
     thousands, more = divmod(int(power), 3)
-    if thousands > 4:  # nobody knows the names of what is larger
+    if thousands > 4:  # larger units have no common names
         return f"{digits}e{int(power)}"
     return f"{float(digits) * 10**more:.3g}{('', *'KMBT')[thousands]}"
 
