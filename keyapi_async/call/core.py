@@ -286,11 +286,13 @@ class Core:
             self._closed = True
             if self._loop is not None:
                 self._timeouts.interrupt()
-            await self._transport.close()
-            if isinstance(self.limiter, Connected):
-                await self.limiter.aclose()
-            if self._loop is not None:
-                self._timeouts.stop_timer()
+            try:
+                await self._transport.close()
+            finally:  # also where closing was cancelled: it is not done a second time
+                if isinstance(self.limiter, Connected):
+                    await self.limiter.aclose()
+                if self._loop is not None:
+                    self._timeouts.stop_timer()
 
     def received(self, records: int) -> None:
         """Count rows that came."""
