@@ -13,7 +13,7 @@ class Bookmark:
 
     Attributes:
         page_num: the page that holds the next item, from 1.
-        offset: how many rows of that page are behind the reader.
+        offset: how many rows of that page were read already.
         page_size: rows a page; a bookmark is true for this size only.
         part: which group of ten ids, from 0; 0 for every list that is asked for by one call.
         listing: which listing it belongs to, or "" where that is not known; it is not compared.

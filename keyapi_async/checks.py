@@ -1,4 +1,4 @@
-"""The checks of plain values that more than one room needs."""
+"""Checks of plain values that more than one part of the package needs."""
 
 import math
 import operator

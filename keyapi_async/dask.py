@@ -92,7 +92,7 @@ def harvest_frame(
     """Make a Dask DataFrame of the records of many lists; workers harvest its partitions.
 
     Columns, types and order of rows are those of the Parquet export of one harvest of the keys;
-    where rows have no record class, their fields are JSON in ``extra``: nobody knows them before.
+    where rows have no record class, their fields are JSON in ``extra``, as none are known before.
     The index numbers the rows of each partition: write with ``to_parquet(…, write_index=False)``.
 
     Each computation harvests anew: ``len(frame)`` and then ``frame.to_parquet(…)`` buy it twice,
@@ -192,8 +192,8 @@ class _Harvester:
         where = dask.config.get("temporary-directory", None)
         with TemporaryDirectory(prefix="keyapi-", dir=where) as folder:
             file = Path(folder, "rows.parquet" if self.about.columns else "rows.jsonl")
-            told = json_text([self.about.facts, [query for query, _ in lists]])
-            name = f"{self.label}-{sha256(told).hexdigest()[:32]}.db"
+            identity = json_text([self.about.facts, [query for query, _ in lists]])
+            name = f"{self.label}-{sha256(identity).hexdigest()[:32]}.db"
             ledger = (self.ledgers or Path(folder)) / name
             with ThreadPoolExecutor(1) as thread:  # this one may have a running event loop
                 work = self._harvest([key for _, key in lists], ledger, file)

@@ -84,7 +84,7 @@ class KeyAPIError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        """Say what happened; whoever knows more adds it to the attributes."""
+        """Say what happened; the code that catches it may fill in the attributes."""
         super().__init__(message)
         self.message = message
         self.path: str | None = None

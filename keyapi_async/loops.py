@@ -14,7 +14,7 @@ from typing import Self
 
 
 class RunningLoop:
-    """Gives the running loop: one that runs in this thread is it, and that can simply be seen."""
+    """Gives the running loop, from memory while the last one still runs in this thread."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -30,7 +30,7 @@ class RunningLoop:
 
 
 class Timeout:
-    """Cuts a block short at a time, or when told to; then ``expired`` is true behind the block.
+    """Cuts a block short at a time, or when interrupted; then ``expired`` is true after it.
 
     It keeps asyncio.timeout's rule: a cancellation from elsewhere goes through, one of its own
     ends here. Until it is moved, ``Timeouts.interrupt`` may cut the block short, too.

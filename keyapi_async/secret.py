@@ -1,4 +1,4 @@
-"""The API key, which shows itself to nobody."""
+"""The API key, and the headers made of it."""
 
 import hashlib
 from typing import NoReturn
@@ -8,7 +8,7 @@ from keyapi_async.version import __version__
 
 
 class Secret:
-    """The API key, which shows itself to nobody who prints, pickles or compares it."""
+    """The API key; printing, pickling or comparing it does not reveal it."""
 
     __slots__ = ("_key",)
 

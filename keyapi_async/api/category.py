@@ -30,9 +30,7 @@ Level = Annotated[CategoryLevel | int | None, choice(CategoryLevel, write=lambda
 class Category:
     """A product category."""
 
-    category_id: Annotated[
-        Identity, "Product category; the first level wherever levels are told apart."
-    ]
+    category_id: Annotated[Identity, "Product category; the first level where the API has several."]
     category_level: Level = doc("Level of the category, as text.")
     category_name: Text = doc("Name in the language that was asked for.")
     language: Text = doc("Language code, such as en or en-US.")

@@ -1,7 +1,7 @@
 """What makes a stream, a page and a query of a declared signature.
 
 An endpoint is one typed signature with a docstring; ``endpoint`` makes the method that opens its
-stream, and ``page_of`` the sister that buys one page. What differs from endpoint to endpoint stands
+stream, and ``page_of`` the method that gets one page. What differs from endpoint to endpoint stands
 in the declaration and nowhere else.
 """
 
@@ -84,7 +84,7 @@ def endpoint(
 
     def declare(declared: Declared[S, P, T]) -> Declared[S, P, T]:
         signature = full_signature(declared)
-        told = endpoint_of(
+        spec = endpoint_of(
             declared,
             path=path,
             key=(key,) if isinstance(key, str) else key,
@@ -103,7 +103,7 @@ def endpoint(
             if one.kind is one.POSITIONAL_OR_KEYWORD
         )[1:]
         known = signature.parameters.keys() - {"self"}
-        required = {one.name for one in told.parameters if one.required}
+        required = {one.name for one in spec.parameters if one.required}
 
         @functools.wraps(declared)
         def opened(self: S, *args: P.args, **kwargs: P.kwargs) -> RecordStream[T]:
@@ -120,19 +120,19 @@ def endpoint(
                     raise TypeError(f"{declared.__name__}(): {error}") from None
             given.update(kwargs)
             paging = {name: given.pop(name) for name in DEFAULTS if name in given}
-            return RecordStream(self._caller, told.listing(given), **cast("Paging", paging))
+            return RecordStream(self._caller, spec.listing(given), **cast("Paging", paging))
 
         made = cast("Any", opened)
-        made.__signature__, made.endpoint = signature, told
-        made.__doc__ = full_doc(told, _PAGING_DOC.partition("Attributes:")[2])
+        made.__signature__, made.endpoint = signature, spec
+        made.__doc__ = full_doc(spec, _PAGING_DOC.partition("Attributes:")[2])
         return cast("Declared[S, P, T]", made)
 
     return declare
 
 
 def page_of(declared: Declared[S, P, T]) -> Bought[S, P, T]:
-    """Make the sister that buys one page of a declared list."""
-    told: Endpoint = cast("Any", declared).endpoint
+    """Make the method that gets one page of a declared list."""
+    spec: Endpoint = cast("Any", declared).endpoint
 
     @functools.wraps(declared)
     async def bought(self: S, *args: P.args, **kwargs: P.kwargs) -> Page[T]:
@@ -141,24 +141,24 @@ def page_of(declared: Declared[S, P, T]) -> Bought[S, P, T]:
                 raise InvalidParameterError(name, kwargs[name], reason)
         stream = declared(self, *args, **kwargs)
         if len(stream.listing.queries) != 1:
-            name, most = stream.listing.ids or "", told.ids_per_call
-            allowed = f"1 to {most} ids for one page; {told.method} takes any number"
+            name, most = stream.listing.ids or "", spec.ids_per_call
+            allowed = f"1 to {most} ids for one page; {spec.method} takes any number"
             raise InvalidParameterError(name, stream.listing.key.get(name), allowed)
         page = await stream.next_page()
         assert page is not None  # noqa: S101  # every part has a first page
         return page
 
     made = cast("Any", bought)
-    made.__name__ = told.name
-    made.__qualname__ = made.__qualname__.replace(told.method, told.name)
+    made.__name__ = spec.name
+    made.__qualname__ = made.__qualname__.replace(spec.method, spec.name)
     kept = [
         one
         for one in inspect.signature(declared).parameters.values()
         if one.name not in _NO_PAGE_OPTIONS
     ]
-    made.__signature__ = inspect.Signature(kept, return_annotation=Page[told.record])  # type: ignore[name-defined]  # made at run time
+    made.__signature__ = inspect.Signature(kept, return_annotation=Page[spec.record])  # type: ignore[name-defined]  # made at run time
     made.__doc__ = full_doc(
-        attrs.evolve(told, doc=f"Get one page of ``{told.method}``.\n\n{told.doc}"),
+        attrs.evolve(spec, doc=f"Get one page of ``{spec.method}``.\n\n{spec.doc}"),
         "\n    page_size: rows a page, 1 to 10.\n    page_num: which page, from 1.\n",
     )
     return cast("Bought[S, P, T]", made)

@@ -42,7 +42,7 @@ class Endpoint:
 
     Attributes:
         resource: such as ``product``.
-        name: such as ``creators``; the name of the page sister.
+        name: such as ``creators``; also the name of the method that gets one page.
         method: such as ``iter_creators``.
         path: where it is asked for.
         record: what a row becomes.

@@ -39,21 +39,21 @@ def full_signature(declared: Callable[..., Any]) -> inspect.Signature:
     return signature.replace(parameters=own + paging)
 
 
-def full_doc(told: Endpoint, paging: str) -> str:
+def full_doc(endpoint: Endpoint, paging: str) -> str:
     """Write the docstring with every parameter, the price and the source."""
-    lines = [told.doc, "", "Args:"]
-    lines += [f"    {one.name}: {one.doc}" for one in told.parameters]
+    lines = [endpoint.doc, "", "Args:"]
+    lines += [f"    {one.name}: {one.doc}" for one in endpoint.parameters]
     lines.append(paging.strip("\n"))
     lines += [
         "",
         "Cost:",
-        f"    {told.cost}",
+        f"    {endpoint.cost}",
         "",
         "Raises:",
         "    InvalidParameterError: at once, before anything is sent.",
-        "    KeyAPIError: a page could not be had.",
+        "    KeyAPIError: a page could not be fetched.",
         "",
-        f"Source: ``GET {told.path}`` ({told.evidence}).",
+        f"Source: ``GET {endpoint.path}`` ({endpoint.evidence}).",
     ]
     return "\n".join(lines)
 

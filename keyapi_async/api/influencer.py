@@ -104,7 +104,7 @@ class InfluencerProduct:
 
     user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
     product_id: Annotated[Identity, "Id of the product."]
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
     cover_url: JSONText = doc("Cover: one address, or for products a JSON list of them.")
     product_name: Text = doc("Name of the product.")
     spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
@@ -386,7 +386,7 @@ class InfluencerResource(Resource):
 
         Raises:
             InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be had.
+            KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
             rank_type,

@@ -137,7 +137,7 @@ class ProductLivestream:
 
     product_id: Annotated[Identity, "Id of the product."]
     room_id: Annotated[Identity, "Id of the livestream."]
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
     cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
     create_time: Moment = doc("Published, or started for a livestream; Unix seconds.")
     max_views_cnt: Count = doc("Most viewers at one time.")
@@ -373,7 +373,7 @@ class ProductResource(Resource):
 
         Raises:
             InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be had.
+            KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
             rank_type,

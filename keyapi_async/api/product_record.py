@@ -35,7 +35,7 @@ class Product:
     """A product as it stands now; a list, a detail and a shop tell not all of the same fields."""
 
     product_id: Annotated[Identity, "Id of the product."]
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
     category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
     category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
     cover_url: JSONText = doc("Cover: one address, or for products a JSON list of them.")
@@ -195,7 +195,7 @@ class RankedProduct:
 
     product_id: Annotated[Identity, "Id of the product."]
     rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
     category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
     category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
     max_price: Amount = doc("Highest price of its variants; currency unstated.")

@@ -173,7 +173,7 @@ class RankedShop:
 
     seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
     rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
     category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
     category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
     cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
@@ -375,7 +375,7 @@ class ShopResource(Resource):
 
         Raises:
             InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be had.
+            KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
             rank_type,

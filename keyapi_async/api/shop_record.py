@@ -31,7 +31,7 @@ class Shop:
     """A shop as it stands now."""
 
     seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
-    category_id: OtherId = doc("Product category; the first level wherever levels are told apart.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
     category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
     category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
     cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")

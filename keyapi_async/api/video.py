@@ -292,7 +292,7 @@ class VideoResource(Resource):
 
         Raises:
             InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be had.
+            KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
             rank_type,

@@ -1,4 +1,4 @@
-"""The one attempt loop: permit → send → decode → classify → retry."""
+"""The attempt loop of every request: reserve credits → permit → send → classify → retry."""
 
 import asyncio
 import logging
@@ -86,11 +86,11 @@ class _Call:
         return end if self.deadline is None else min(end, self.deadline)
 
     def is_late(self, wait: float = 0.0) -> bool:
-        """Say whether a wait would end behind the deadline."""
+        """Say whether a wait would end after the deadline."""
         return self.deadline is not None and self.loop.time() + wait + _TICK >= self.deadline
 
     def late(self) -> DeadlineExceededError:
-        """Make the error of a call that is late."""
+        """Make the error of a missed deadline."""
         return DeadlineExceededError(
             f"the call would take longer than its {self.options.deadline:g} s"
         )
@@ -190,11 +190,11 @@ class Core:
             raise UsageError("this client is closed: make another")
         return loop
 
-    async def _attempt(self, call: "_Call", delay: float) -> tuple[Envelope | KeyAPIError, bool]:
-        """Wait for all that a request needs, and send it; say whether it was sent.
+    async def _attempt(self, call: _Call, delay: float) -> tuple[Envelope | KeyAPIError, bool]:
+        """Wait for credits, a connection and a permit, then send; say whether it was sent.
 
-        One scope bounds both: the waits by the deadline, and by whatever interrupts everyone who
-        waits; the sending by the attempt's timeout.
+        One timeout covers both: the waits end at the deadline, or when a 402 or a close interrupts
+        them; the sending ends at the attempt's timeout.
         """
         attempt = _Attempt(self._timeouts, call)
         try:
@@ -229,10 +229,10 @@ class Core:
             return refusal, False
         if call.is_late():
             return call.late(), False
-        # It was interrupted by a circuit that is closed again.
+        # A 402 interrupted it, but its circuit is closed again.
         return await self._attempt(call, 0.0)
 
-    async def _permit(self, attempt: "_Attempt", loop: asyncio.AbstractEventLoop) -> Permit:
+    async def _permit(self, attempt: _Attempt, loop: asyncio.AbstractEventLoop) -> Permit:
         """Wait for the gate."""
         asked = attempt.begun
         try:
@@ -241,7 +241,7 @@ class Core:
             attempt.begun = loop.time()
             self.waited += attempt.begun - asked
 
-    def _read(self, attempt: "_Attempt", answer: Answer | KeyAPIError) -> None:
+    def _read(self, attempt: _Attempt, answer: Answer | KeyAPIError) -> None:
         """Read an answer, and say what it costs."""
         if isinstance(answer, Answer):
             attempt.status = answer.status
@@ -250,8 +250,8 @@ class Core:
             attempt.outcome = answer
         attempt.cost = _cost_of(attempt.outcome)
 
-    def _give_back(self, attempt: "_Attempt", call: "_Call") -> None:
-        """Tell gate, circuit and meter what became of an attempt, and free what it held."""
+    def _give_back(self, attempt: _Attempt, call: _Call) -> None:
+        """Report the outcome to gate, circuit and meter, and release what the attempt held."""
         if attempt.permit is not None:
             if isinstance(attempt.outcome, APIError):
                 self._learn(attempt.outcome, attempt.permit)
@@ -267,14 +267,14 @@ class Core:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
 
     def _learn(self, error: APIError, permit: Permit) -> None:
-        """Tell gate and circuit what an answer means for all the others."""
+        """Report a 429 to the gate, and open the circuit after a 402."""
         if isinstance(error, RateLimitError):
             self.throttles += 1
             self.limiter.throttled(permit, error.retry_after)
         elif isinstance(error, QuotaExceededError):
             log.warning("out of credits: nothing is sent for %g s", self.circuit.cooldown)
             self.circuit.open(error)
-            self._timeouts.interrupt()  # everyone who waits looks again whether sending is allowed
+            self._timeouts.interrupt()  # every waiting attempt checks the circuit again
 
     def stats(self, spent: int) -> Stats:
         """Count what was done so far."""
@@ -286,11 +286,13 @@ class Core:
             self._closed = True
             if self._loop is not None:
                 self._timeouts.interrupt()
-            await self._transport.close()
-            if isinstance(self.limiter, Connected):
-                await self.limiter.aclose()
-            if self._loop is not None:
-                self._timeouts.stop_timer()
+            try:
+                await self._transport.close()
+            finally:  # also where closing was cancelled: it is not done a second time
+                if isinstance(self.limiter, Connected):
+                    await self.limiter.aclose()
+                if self._loop is not None:
+                    self._timeouts.stop_timer()
 
     def received(self, records: int) -> None:
         """Count rows that came."""
@@ -337,9 +339,9 @@ def _line(call: _Call, attempt: _Attempt) -> str:
     outcome = attempt.outcome
     if isinstance(outcome, Envelope):
         request_id = printable(outcome.request_id or "-", 80)
-        told = f"HTTP {attempt.status}, code {outcome.code}, request id {request_id}"
+        result = f"HTTP {attempt.status}, code {outcome.code}, request id {request_id}"
     elif outcome is None:
-        told = "cancelled"
+        result = "cancelled"
     else:
-        told = f"{type(outcome).__name__}: {outcome}"
-    return f"{_named(call.request)}: {told}, {(call.loop.time() - attempt.begun) * 1000:.0f} ms"
+        result = f"{type(outcome).__name__}: {outcome}"
+    return f"{_named(call.request)}: {result}, {(call.loop.time() - attempt.begun) * 1000:.0f} ms"

@@ -1,6 +1,6 @@
-"""What was spent, what may be, and the circuit that a 402 opens.
+"""Credits: what was spent, what may still be, and the circuit breaker that a 402 opens.
 
-A request has a price, and is paid for where it is answered with success.
+A request costs its price only if it is answered with success.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class Meter:
                     f"max_credits={full.budget} would be passed:"
                     f" {full.spent} spent, {full.uncertain} uncertain, {price} asked for"
                 )
-            await full.changed(price)
+            await full.wait_for_change(price)
         for level in self.levels:
             level.in_flight += price
 
@@ -78,7 +78,7 @@ class Meter:
                 level.spent += price
             elif cost is Cost.UNCERTAIN:
                 level.uncertain += price
-            level.let_look(freed=cost is Cost.FREE)
+            level.wake(freed=cost is Cost.FREE)
 
     def _full(self, price: int) -> "Meter | None":
         for level in self.levels:
@@ -87,8 +87,8 @@ class Meter:
                 return level
         return None
 
-    async def changed(self, price: int) -> None:
-        """Wait until there may be room, or there can be none any more."""
+    async def wait_for_change(self, price: int) -> None:
+        """Wait until there may be room, or certainly is none."""
         self._highest = max(self._highest, price)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -98,8 +98,8 @@ class Meter:
             if waiter in self._waiters:  # it was cancelled while it waited
                 self._waiters.remove(waiter)
 
-    def let_look(self, *, freed: bool) -> None:
-        """Let those who wait look again, in their order, where it can change anything for them."""
+    def wake(self, *, freed: bool) -> None:
+        """Wake those who wait, in their order, if the change can matter to them."""
         if self._waiters and (freed or (self.left or 0) < self._highest):
             waiters, self._waiters = self._waiters, deque()
             for waiter in waiters:
@@ -135,7 +135,7 @@ class Circuit:
 
 
 class Credits:
-    """What a client has spent and may spend, in credits; it shows the state of now."""
+    """What a client has spent and may spend, in credits; always up to date."""
 
     def __init__(self, meter: Meter, circuit: Circuit) -> None:
         self._meter = meter

@@ -3,20 +3,18 @@
 The waits come from backoff's generator and jitter; nothing else in the package knows of backoff.
 """
 
-import math
 from collections.abc import Callable
 from itertools import islice
 
 import attrs
 
+from keyapi_async.checks import seconds, setting
 from keyapi_async.errors import (
     APIError,
-    ConfigurationError,
     KeyAPIError,
     QuotaExceededError,
     ResponseError,
     TransportError,
-    shown,
 )
 
 __all__ = ["RetryPolicy"]
@@ -48,16 +46,9 @@ class RetryPolicy:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a policy that could not be followed."""
-        if (
-            isinstance(self.attempts, bool)
-            or not isinstance(self.attempts, int)
-            or self.attempts < 1
-        ):
-            raise ConfigurationError(f"attempts={shown(self.attempts)}: a whole number, 1 or more")
-        for name, value in (("initial", self.initial), ("maximum", self.maximum)):
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not 0 <= value < math.inf:
-                raise ConfigurationError(f"{name}={shown(value)}: seconds, 0 or more")
+        setting("attempts", self.attempts, 1)
+        seconds("initial", self.initial, least=0.0)
+        seconds("maximum", self.maximum, least=0.0)
 
     def __call__(self, attempt: int, failure: KeyAPIError) -> float | None:
         """Give the seconds to wait after an attempt (from 1), or None where it was the last."""

@@ -1,4 +1,4 @@
-"""The thin room at the edge: one GET over aiohttp, once. The only file that imports aiohttp."""
+"""One GET over aiohttp, sent exactly once. The only file of the client that imports aiohttp."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class HttpTransport:
         self._proxy = checked_proxy(proxy, base)
         self._endpoint = lru_cache(256)(lambda path: base.with_path(base.path.rstrip("/") + path))
         self._secret = secret
-        # What a session of our own has from its beginning costs less than what each request brings.
+        # A session of our own has the headers from its beginning, which costs less per request.
         self._headers = secret.headers() if session is not None else None
         self._middlewares = (_send_once,) if session is not None else ()
         self.connections: int = max_connections
@@ -80,7 +80,7 @@ class HttpTransport:
         self._session = session
         if session is not None and session.connector is not None:
             pools = (session.connector.limit, session.connector.limit_per_host)
-            self.connections = min(max_connections, *filter(None, pools), max_connections)
+            self.connections = min(filter(None, (max_connections, *pools)))
         self._owns_session = session is None
         self._limits: dict[float, aiohttp.ClientTimeout] = {}
 
@@ -127,7 +127,7 @@ class HttpTransport:
         return endpoint.with_query(query)  # twice as fast, but it would escape the escapes
 
     def _connect_limit(self, within: float) -> aiohttp.ClientTimeout:
-        """Bound connecting alone; it is looked at only when a connection has to be made."""
+        """Limit the time to connect; it has no effect on a connection that is open already."""
         if within not in self._limits:
             self._limits.clear()
             self._limits[within] = aiohttp.ClientTimeout(connect=within * _CONNECT_SHARE)
@@ -143,6 +143,10 @@ class HttpTransport:
         elif isinstance(error, aiohttp.ClientConnectorError):
             failure = ConnectionFailedError(self._reason(error))
             failure.sent = False
+        elif isinstance(error, aiohttp.ClientHttpProxyError):  # it made no tunnel
+            reason = f"{error.status} {self._reason(error.message)}".rstrip()
+            failure = ConnectionFailedError(f"the proxy refused to connect: {reason}")
+            failure.sent = False
         elif isinstance(error, aiohttp.ClientResponseError):
             failure = TransportError(f"the answer is not HTTP: {self._reason(error.message)}")
         else:
@@ -150,7 +154,7 @@ class HttpTransport:
         return failure
 
     def _reason(self, error: Exception | str) -> str:
-        """Tell aiohttp's reason; it may quote what a server wrote, and that may quote the key."""
+        """Give aiohttp's reason without the key, which a server may have quoted."""
         said = self._secret.hide(str(error) or type(error).__name__)
         return printable(" ".join(said.split()))
 
@@ -185,7 +189,7 @@ class _OnlyResponse(ClientResponse):
 
 
 async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Do the same in the session of a caller."""
+    """Do the same as a middleware, in a session that belongs to the caller."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:

@@ -133,27 +133,27 @@ def run(args: Sequence[str] | None = None) -> int:
     return int(code or 0)
 
 
-def _fail(told: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     if sys.stderr.isatty():  # which would break words
         from shutil import get_terminal_size  # noqa: PLC0415  # rarely needed
         from textwrap import fill  # noqa: PLC0415
 
         width = get_terminal_size().columns
-        told = fill(told, width, break_on_hyphens=False)
+        message = fill(message, width, break_on_hyphens=False)
     with contextlib.suppress(BrokenPipeError):
-        typer.secho(told, err=True, fg="red")
+        typer.secho(message, err=True, fg="red")
     return code
 
 
 def _advice(error: Any) -> str:
     path = "keyapi-async" if error.ctx is None else error.ctx.command_path
-    told = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    told = printable(told, 1000)
-    return f"{path}: {told} (see {path} --help)"
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    message = printable(message, 1000)
+    return f"{path}: {message} (see {path} --help)"
 
 
 def _abandon_output() -> None:
-    """Point both output streams at nothing: nobody reads them any more."""
+    """Point both output streams at nothing: their reader has gone."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nothing, stream.fileno())

@@ -54,9 +54,10 @@ def of_one_list(endpoint: Endpoint) -> list[inspect.Parameter]:
     for one in endpoint.parameters:
         latest = one.name == "date" and is_ranking(endpoint)
         positional = one.required and one in ids_of(endpoint)
-        told = attrs.evolve(one, doc=f"{one.doc} The latest if not given.") if latest else one
-        told = attrs.evolve(told, required=one.required and not latest)
-        made.append(_parameter(told, several=one.kind.many, positional=positional))
+        if latest:
+            doc = f"{one.doc} The latest if not given."
+            one = attrs.evolve(one, doc=doc, required=False)  # noqa: PLW2901  # as the command has it
+        made.append(_parameter(one, several=one.kind.many, positional=positional))
     return made
 
 
@@ -110,7 +111,7 @@ def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> in
     elif several:
         metavar, doc = f"{metavar},...", f"{doc} Several with commas between them."
     make = typer.Argument if positional else partial(typer.Option, dashed(one.name))
-    told: Any = make(
+    option: Any = make(
         metavar=metavar,
         parser=_parser(one, several=several),
         autocompletion=None if choices is None else _completed(choices),
@@ -119,8 +120,8 @@ def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> in
     )
     kind: Any = list[str] if several else str
     if one.required:
-        return keyword(one.name, Annotated[kind, told], inspect.Parameter.empty)
-    return keyword(one.name, Annotated[kind | None, told], None)
+        return keyword(one.name, Annotated[kind, option], inspect.Parameter.empty)
+    return keyword(one.name, Annotated[kind | None, option], None)
 
 
 def _words(choices: type[IntEnum]) -> dict[str, IntEnum]:

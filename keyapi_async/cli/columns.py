@@ -34,7 +34,7 @@ _MEASURES: Final = {
 }
 """The figures that matter most, in their order, by what is in their fields' names."""
 _FIRST: Final = 5
-"""The place of the figures in what matters: behind position, day, ids, names and region."""
+"""The place of the figures in what matters: after position, day, ids, names and region."""
 _LAST: Final = _FIRST + len(_MEASURES)
 _NUMBERS: Final = {"count", "amount", "rate", "position"}
 _HIDDEN: Final = {"url", "json", "categories"}

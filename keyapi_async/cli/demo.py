@@ -164,8 +164,8 @@ async def _check(process: Process) -> None:
     """See that a process goes on, or has ended well."""
     if process.returncode not in {None, ExitCode.DONE, ExitCode.INCOMPLETE}:
         assert process.stderr is not None  # noqa: S101  # it is a pipe
-        told = (await process.stderr.read()).decode(errors="replace")
-        raise KeyAPIError(f"the harvest ended: {told.strip()}")
+        output = (await process.stderr.read()).decode(errors="replace")
+        raise KeyAPIError(f"the harvest ended: {output.strip()}")
 
 
 def _ended(process: Process) -> bool:

@@ -26,7 +26,7 @@ Show = Callable[[Progress], None]
 
 @contextmanager
 def display_on(console: Console) -> Iterator[Show]:
-    """Give what shows how far a run is, as it suits what is behind the console."""
+    """Give what shows how far a run is, on a terminal or in a file."""
     if not console.file.isatty() or console.is_dumb_terminal:
         yield _Lines(console).show
         return
@@ -54,7 +54,7 @@ class _Lines:
         self._paused: str | None = None
 
     def show(self, run: Progress) -> None:
-        """Write a line, if it is time for one; that a pause begins is told at once, and once."""
+        """Write a line, if it is time for one; a pause is announced at once, and only once."""
         if run.paused not in {None, self._paused}:
             self._console.print(plain(run.paused or ""), soft_wrap=True)
         self._paused = run.paused
@@ -120,7 +120,7 @@ def _bought(run: Progress) -> list[str]:
 
 
 def out_of(limit: float | None) -> str:
-    """Write a limit behind what counts towards it, if there is one."""
+    """Write a limit after what counts towards it, if there is one."""
     return "" if limit is None else f" of {limit:,g}"
 
 

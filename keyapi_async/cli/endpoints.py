@@ -13,7 +13,7 @@ from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli.arguments import is_ranking
 from keyapi_async.cli.terminal import console
 
-_TOLD = ("resource", "name", "path", "summary", "credits", "evidence")
+_COPIED = ("resource", "name", "path", "summary", "credits", "evidence")
 
 
 def endpoints(
@@ -31,14 +31,14 @@ def endpoints(
     for head in ("command", "needs", "credits", "evidence"):
         table.add_column(head, justify="right" if head == "credits" else "left")
     for one in declared():
-        told = _described(one)
+        facts = _described(one)
         if not sys.stdout.isatty():
-            sys.stdout.write(orjson.dumps(told).decode() + "\n")
+            sys.stdout.write(orjson.dumps(facts).decode() + "\n")
             continue
-        needs = Text(", ".join(told["required"]), overflow="fold")
+        needs = Text(", ".join(facts["required"]), overflow="fold")
         table.add_row(f"{one.resource} {one.name}", needs, str(one.credits), one.evidence)
         if long:
-            rest = ", ".join(p for p in told["parameters"] if p not in told["required"])
+            rest = ", ".join(p for p in facts["parameters"] if p not in facts["required"])
             doc = f"{one.path}\n{one.record.__name__}: {one.summary}\n{rest}\n"
             table.add_row("", Text(doc, "dim"))
     if table.rows:
@@ -49,8 +49,8 @@ def _described(one: Endpoint) -> dict[str, Any]:
     required = [p.name for p in one.parameters if p.required]
     if is_ranking(one):
         required.remove("date")  # the latest, where it is not given
-    told = {name: getattr(one, name) for name in _TOLD}
-    return told | {
+    facts = {name: getattr(one, name) for name in _COPIED}
+    return facts | {
         "record": one.record.__name__,
         "parameters": [p.name for p in one.parameters],
         "required": [*required, *filter(None, [" or ".join(one.one_of)])],

@@ -26,16 +26,17 @@ def command_of(endpoint: Endpoint) -> Command:
         guess, chosen = taken(_Guess, values), selected(endpoint, values)
         keys = chosen.together() if chosen.ids in endpoint.ids else chosen
         lists = sum(len(endpoint.listing({**key, **chosen.shared}).queries) for key in keys)
-        pages, told = 1, ""
+        pages, assumption = 1, ""
         if endpoint.pages is not None:
             whole, rest = divmod(guess.rows_per_list, endpoint.pages.most_rows)
             pages = whole + 1 + (guess.until is Until.EMPTY_PAGE and rest > 0)
-            told = f", with {guess.rows_per_list:,} rows a list"
-            told = told if guess.rows_per_list else f"{told}; pass --rows-per-list"
+            assumption = f", with {guess.rows_per_list:,} rows a list"
+            if not guess.rows_per_list:
+                assumption += "; pass --rows-per-list"
         calls = lists * pages
         lines = [
             ("lists", f"{lists:,}"),
-            ("credits", f"{calls * endpoint.credits:,} at least{told}"),
+            ("credits", f"{calls * endpoint.credits:,} at least{assumption}"),
             ("time", f"{clock(calls / guess.qps)} at least, at {guess.qps:g} requests/s"),
         ]
         console(sys.stdout).print(pairs(lines))

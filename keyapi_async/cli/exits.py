@@ -16,7 +16,7 @@ from keyapi_async.errors import (
 
 
 class ExitCode(IntEnum):
-    """What the shell is told."""
+    """The exit codes of the command line."""
 
     DONE = 0
     INCOMPLETE = 1
@@ -60,8 +60,8 @@ def exit_code(error: BaseException) -> ExitCode:
 
 def sentence(error: Exception) -> str:
     """Say what happened in one line, safe for any terminal."""
-    told = f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"
+    message = f"keyapi-async: {printable(str(error) or type(error).__name__, 1000)}"
     for kind, advice in _ADVICE.items():
         if isinstance(error, kind) or isinstance(error.__cause__, kind):
-            return f"{told}; {advice}"
-    return told
+            return f"{message}; {advice}"
+    return message

@@ -18,8 +18,8 @@ from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Statu
 _FAILURES = 10
 """Failed lists named one by one."""
 
-_TOLD = {"name", "key", "until"}
-"""What is told of the lists of a ledger, beside the parameters that they share."""
+_SHOWN = {"name", "key", "until"}
+"""Facts of a ledger's lists that are shown besides the parameters they share."""
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="What a harvest wrote.")]
 
 
@@ -95,7 +95,7 @@ def status_lines(held: Status) -> list[tuple[str, str]]:
     lines = [
         (name.removeprefix("parameter "), str(value))
         for name, value in held.listing.items()
-        if name in _TOLD or name.startswith("parameter ")
+        if name in _SHOWN or name.startswith("parameter ")
     ]
     lines += [*count_lines(held), ("size", f"{held.size / 1e6:,.1f} MB")]
     if held.first is not None and held.last is not None:
@@ -127,7 +127,7 @@ def run_lines(run: Progress) -> list[tuple[str, str]]:
 def print_failures(failures: Sequence[ListFailure], count: int, screen: Console) -> None:
     """Name the first of the lists that failed, and why."""
     for failure in failures[:_FAILURES]:
-        told = f"{printable(failure.key)} failed: {printable(failure.error)}"
-        screen.print(told, style="red", soft_wrap=True)
+        line = f"{printable(failure.key)} failed: {printable(failure.error)}"
+        screen.print(line, style="red", soft_wrap=True)
     if count > _FAILURES:
         screen.print(f"… and {count - _FAILURES:,} more", style="red")

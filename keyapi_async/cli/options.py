@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 def option(default: T, doc: str, metavar: str | None = None, **more: Any) -> T:
     """Describe an option as a field of a class."""
-    told = typer.Option(metavar=metavar, help=doc, rich_help_panel=_PANEL, **more)
-    return attrs.field(default=default, metadata={"option": told})
+    made = typer.Option(metavar=metavar, help=doc, rich_help_panel=_PANEL, **more)
+    return attrs.field(default=default, metadata={"option": made})
 
 
 def options_of(owner: type) -> list[inspect.Parameter]:

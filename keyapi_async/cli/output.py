@@ -31,7 +31,7 @@ _CONTROLS = {
 """What JSON may hold as it is, and a terminal may obey or hide."""
 
 Write = Callable[[Sequence[object]], None]
-"""Writes some rows, behind the head if there is one; none of them write the head alone."""
+"""Writes some rows, after the head if there is one; without rows, the head alone."""
 
 
 class Output:
@@ -104,7 +104,7 @@ def _table_rows(shown: Sequence[TableColumn]) -> Write:
 
 
 def _json_lines(positions: Sequence[str], wanted: Sequence[str] | None) -> Write:
-    """Write a row a line, as ``unstructure`` gives it, behind its position if it has one."""
+    """Write a row a line, as ``unstructure`` gives it, after its position if it has one."""
 
     def write(rows: Sequence[object]) -> None:
         for row in rows:

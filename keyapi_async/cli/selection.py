@@ -48,12 +48,12 @@ def parameters_of(endpoint: Endpoint) -> list[inspect.Parameter]:
     made = []
     for one in ids_of(endpoint):
         doc = f"File with a {one.name.removesuffix('s')} on each line, or a CSV or a ledger with"
-        told = typer.Option(metavar="FILE", help=f"{doc} --column; - for standard input.")
+        option = typer.Option(metavar="FILE", help=f"{doc} --column; - for standard input.")
         needed: Any = (str, inspect.Parameter.empty) if one.required else (str | None, None)
-        made.append(keyword(_noun(one), Annotated[needed[0], told], needed[1]))
+        made.append(keyword(_noun(one), Annotated[needed[0], option], needed[1]))
     if made:
-        told = typer.Option(metavar="NAME", help=_COLUMN)
-        made.append(keyword("column", Annotated[str | None, told], None))
+        option = typer.Option(metavar="NAME", help=_COLUMN)
+        made.append(keyword("column", Annotated[str | None, option], None))
     return [*made, *of_many_lists(endpoint)]
 
 

@@ -20,9 +20,9 @@ _FIRST = (
 def welcome(*, has_key: bool) -> None:
     """Say what this is, how to begin, and whether there is a key."""
     text = Text(f"keyapi-async {__version__}: KeyAPI's TikTok analytics on the command line.\n\n")
-    for command, told in _FIRST:
+    for command, summary in _FIRST:
         text.append(f"  keyapi-async {command:<16}", "bold cyan")
-        text.append(f"  {told}\n")
+        text.append(f"  {summary}\n")
     if has_key:
         text.append("\nKEYAPI_TOKEN is set. ", "green")
     else:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import attrs
 import orjson
 
-from keyapi_async.records.fields import CountDecimals, Kind
+from keyapi_async.records.fields import Amount, CountDecimals, Kind
 
 SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,10 +73,7 @@ def stored(kind: Kind, value: object) -> object:
     return value
 
 
-def _amount(value: float) -> int | float:
-    return int(value) if abs(value) <= LARGEST and value.is_integer() else value
-
-
+_amount: Callable[[float], int | float] = get_args(Amount)[1].write
 _write_decimals: Callable[[float], str] = get_args(CountDecimals)[1].write
 
 

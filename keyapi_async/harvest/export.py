@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 import attrs
 
 from keyapi_async.errors import ConfigurationError, InvalidParameterError
-from keyapi_async.harvest.file import FileError, understood
+from keyapi_async.harvest.file import FileError, damage_reported
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.harvest.text import Csv, JsonLines
@@ -60,7 +60,7 @@ class Export:
 
     def begin(self, reading: Reading) -> None:
         """Open the draft."""
-        with understood(reading.file), self._told():
+        with damage_reported(reading.file), self._readable_errors():
             self._stream = self._draft.open("xb")
             self._writer = self._make(self._stream)
 
@@ -71,13 +71,13 @@ class Export:
         self._rows += rows
         self._rejected += sum(page.rejects for page in pages)
         if rows:
-            with understood(reading.file), self._told():
+            with damage_reported(reading.file), self._readable_errors():
                 self._writer.add(reading, pages)
 
     def finish(self) -> Exported:
         """Put the file in its place, synced to the disk."""
         assert self._stream is not None  # noqa: S101  # begin() came first
-        with self._told():
+        with self._readable_errors():
             self._end()
             self._stream.flush()
             os.fsync(self._stream.fileno())
@@ -101,7 +101,7 @@ class Export:
             writer.end()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _readable_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

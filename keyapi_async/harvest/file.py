@@ -10,7 +10,7 @@ from typing import Any
 from keyapi_async.errors import KeyAPIError, printable
 
 FORMAT = 2
-"""Of the file; a file of another one is refused."""
+"""The version of the file's format; files of another version are refused."""
 
 APPLICATION = 0x6B657941  # "keyA": tells a ledger from other SQLite files
 
@@ -43,18 +43,18 @@ _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full; what was written so far is safe: make room, and run"
     " again",
     sqlite3.SQLITE_IOERR: "cannot be read or written (SQLite says: disk I/O error): is the disk"
-    " well, and may files be made in the folder?",
+    " healthy, and may files be made in the folder?",
     sqlite3.SQLITE_NOTADB: "is not a ledger, or a damaged one",
     sqlite3.SQLITE_READONLY: "may not be written",
 }
 
 
 @contextmanager
-def told(file: Path) -> Iterator[None]:
-    """Say in our words what SQLite says.
+def readable_errors(file: Path) -> Iterator[None]:
+    """Turn errors of SQLite into errors that say what to do.
 
     Raises:
-        LedgerError: SQLite said no.
+        LedgerError: SQLite reported an error.
     """
     try:
         yield
@@ -65,13 +65,13 @@ def told(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def understood(file: Path) -> Iterator[None]:
-    """Read what a ledger holds: what no harvest writes there is damage.
+def damage_reported(file: Path) -> Iterator[None]:
+    """Report contents that no harvest could have written as damage.
 
     Raises:
-        LedgerError: the ledger is damaged, or SQLite said no.
+        LedgerError: the ledger is damaged, or SQLite reported an error.
     """
-    with told(file):
+    with readable_errors(file):
         try:
             yield
         except KeyAPIError:
@@ -114,9 +114,9 @@ def open_to_read(file: Path) -> sqlite3.Connection:
     size = _size(file)
     if not file.exists():
         raise LedgerError(file, "there is no ledger of this name")
-    # Who may write tidies up after himself; where a log is there, it stays as it is. A folder that
-    # may not be written has no room for the files by which readers and writers speak; without a
-    # log there is no writer to speak with.
+    # Where a log is there, it must stay as it is; else mode=rw lets SQLite remove its own files. In
+    # a folder that is not writable, SQLite cannot make the files that readers and writers share;
+    # without a log there is no writer, so "immutable" is safe.
     with_log = _log(file).exists()
     try:
         return _to_read(file, size, "mode=ro" if with_log else "mode=rw")
@@ -140,8 +140,8 @@ def _to_read(file: Path, size: int, how: str) -> sqlite3.Connection:
 
 @contextmanager
 def _connected(file: Path, how: str, wait: float = _BUSY) -> Iterator[sqlite3.Connection]:
-    """Connect to a file; where what is then done fails, it is closed again, and told."""
-    with told(file):
+    """Connect to a file; an error in the block closes it, and becomes a LedgerError."""
+    with readable_errors(file):
         where = f"{file.absolute().as_uri()}?{how}"
         db = sqlite3.connect(
             where, uri=True, timeout=wait, isolation_level=None, check_same_thread=False
@@ -213,7 +213,7 @@ class RunLock:
             LedgerError: another run has it.
         """
         try:
-            # Who only looks whether it is taken has it for a moment.
+            # A process that only checks the lock holds it for a moment.
             with _connected(self._beside, "mode=rwc", wait=0.5) as db:
                 db.execute("BEGIN EXCLUSIVE")
                 self._db = db

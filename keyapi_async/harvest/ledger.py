@@ -1,6 +1,6 @@
 """Writing the ledger: every page bought, and how far each list is.
 
-A page and the mark that it was read are one transaction, synced to the disk before anyone is told.
+A page and the mark that it was read are one transaction, synced to the disk before it is reported.
 """
 
 import os
@@ -15,7 +15,13 @@ from typing import Any, NamedTuple
 import attrs
 
 from keyapi_async.harvest.columns import Column, declared, quoted
-from keyapi_async.harvest.file import LedgerError, RunLock, open_to_write, told, understood
+from keyapi_async.harvest.file import (
+    LedgerError,
+    RunLock,
+    damage_reported,
+    open_to_write,
+    readable_errors,
+)
 from keyapi_async.harvest.progress import ListFailure, Progress
 from keyapi_async.harvest.reading import failures
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
@@ -116,7 +122,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file, and let other runs have it."""
-        with told(self._file):
+        with readable_errors(self._file):
             self._opened.close()
 
     # The plan: all lists of a run in one transaction.
@@ -127,9 +133,9 @@ class Ledger:
         Raises:
             LedgerError: the ledger is of other lists.
         """
-        with self._undone():
+        with self._rolled_back_on_error():
             self._db.execute("BEGIN IMMEDIATE")
-            with understood(self._file):
+            with damage_reported(self._file):
                 known = about(self._db)
             if known is None:
                 columns = tuple(RecordRows(into).columns) if is_record(into) else ()
@@ -162,7 +168,7 @@ class Ledger:
 
     def add_lists(self, lists: Sequence[tuple[str, ...]]) -> None:
         """Write down lists, each as its query and the values of its key; known ones stay."""
-        with self._undone():
+        with self._rolled_back_on_error():
             names = "".join(f", {quoted(name)}" for name in self._known.key_columns)
             marks = ", ".join("?" * (1 + len(self._known.keys)))
             self._db.executemany(
@@ -172,7 +178,7 @@ class Ledger:
 
     def add_ids(self, ids: Sequence[str]) -> list[str]:
         """Write down ids that go in groups; give those that were not known."""
-        with self._undone():
+        with self._rolled_back_on_error():
             insert = "INSERT OR IGNORE INTO known_id VALUES (?)"
             return [one for one in ids if self._db.execute(insert, (one,)).rowcount]
 
@@ -183,7 +189,7 @@ class Ledger:
             max_age: lists whose last complete reading is more seconds ago are read again; None for
                 no list. So are those from as far in the future: a clock was wrong.
         """
-        with self._undone():
+        with self._rolled_back_on_error():
             self._db.execute(
                 "UPDATE list SET state = ? WHERE state = ?", (State.LEFT, State.FAILED)
             )
@@ -198,7 +204,7 @@ class Ledger:
 
     def abandon(self) -> None:
         """Undo what was planned."""
-        with told(self._file):
+        with readable_errors(self._file):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
@@ -207,7 +213,7 @@ class Ledger:
     def start(self, progress: Progress) -> None:
         """Write down that a run begins."""
         now = time.time()
-        with told(self._file):
+        with readable_errors(self._file):
             self._run = self._db.execute(
                 "INSERT INTO run (pid, started_at, updated_at, before, qps, budget)"
                 " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
@@ -215,8 +221,8 @@ class Ledger:
             ).fetchone()[0]
 
     def unread(self, after: int, most: int) -> list[Unread]:
-        """List what is not read to its end, behind a list."""
-        with told(self._file):
+        """List what is not read to its end, after a list."""
+        with readable_errors(self._file):
             rows = self._db.execute(
                 "SELECT id, query, reading, page_num FROM list"
                 " WHERE id > ? AND state <> ? ORDER BY id LIMIT ?",
@@ -226,7 +232,7 @@ class Ledger:
 
     def failures(self) -> tuple[ListFailure, ...]:
         """List the first of the lists that ended with an error."""
-        with told(self._file):
+        with readable_errors(self._file):
             return failures(self._db, self._known)
 
     def write(self, entries: Sequence[Entry], progress: Progress) -> Written:
@@ -239,7 +245,7 @@ class Ledger:
     def _write(self, entries: Sequence[Entry], progress: Progress, *, narrow: bool) -> Written:
         failed = [one for one in entries if isinstance(one, Failed)]
         pages = [one for one in entries if isinstance(one, PageRead)]
-        with self._undone():
+        with self._rolled_back_on_error():
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "UPDATE list SET state = ?, error = ? WHERE id = ?",
@@ -356,13 +362,13 @@ class Ledger:
             self._db.execute(f"ALTER TABLE record ADD COLUMN {declared(column)}")
 
     @contextmanager
-    def _undone(self) -> Iterator[None]:
-        """Undo the whole transaction where something goes wrong in it."""
+    def _rolled_back_on_error(self) -> Iterator[None]:
+        """Roll the whole transaction back where something goes wrong in it."""
         try:
-            with told(self._file):
+            with readable_errors(self._file):
                 yield
         except BaseException:
-            with told(self._file):
+            with readable_errors(self._file):
                 if self._db.in_transaction:  # a full disk has rolled back by itself
                     self._db.execute("ROLLBACK")
                 self._load()

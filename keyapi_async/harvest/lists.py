@@ -25,10 +25,10 @@ class OpenList:
 
 
 class OpenLists:
-    """Gives out lists; those whose connection was lost come again behind all others.
+    """Gives out lists; those whose connection was lost come again after all others.
 
     Args:
-        draw: gives some unread lists behind a list.
+        draw: gives some unread lists that come after a list.
     """
 
     def __init__(self, draw: Callable[[int, int], Awaitable[list[Unread]]]) -> None:

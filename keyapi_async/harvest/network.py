@@ -1,4 +1,4 @@
-"""What to do where no connection comes about: end the run, or wait until there is one again."""
+"""What to do where no connection can be made: end the run, or wait until there is one again."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ _FIRST, _LONGEST = 1.0, 60.0
 
 
 class NoNetworkError(Exception):
-    """No connection comes about, for a reason."""
+    """There is no network; ``reason`` is the last error."""
 
     def __init__(self, message: str, reason: TransportError) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class Network:
 
     Args:
         patience: how long to wait for a network that was there before.
-        paused: is told the reason when a pause begins.
+        paused: is called with the reason when a pause begins.
         resumed: is called when it ends.
     """
 
@@ -86,7 +86,7 @@ class Network:
         self._failures += 1
         if not self._answered:
             if self._failures >= self._enough:
-                raise NoNetworkError("no connection comes about", error)
+                raise NoNetworkError("no connection could be made", error)
         elif self._away_since is None:
             self._away_since = failed_at
             reason = f"the connection is lost, waiting for it: {error}"

@@ -17,9 +17,9 @@ from keyapi_async.harvest.file import (
     LedgerError,
     RunLock,
     bytes_of,
+    damage_reported,
     open_to_read,
-    told,
-    understood,
+    readable_errors,
 )
 from keyapi_async.harvest.progress import ListFailure, Progress, Status
 from keyapi_async.harvest.schema import About, State, about, count_lists
@@ -73,7 +73,7 @@ class Reading:
 
     def close(self) -> None:
         """Close the file."""
-        with told(self.file):
+        with readable_errors(self.file):
             self._db.close()
 
     def about(self) -> About:
@@ -82,7 +82,7 @@ class Reading:
         Raises:
             LedgerError: there are no lists yet.
         """
-        with understood(self.file):
+        with damage_reported(self.file):
             found = about(self._db)
         if found is None:
             raise LedgerError(self.file, "holds nothing yet: no harvest has begun")
@@ -91,7 +91,7 @@ class Reading:
     def status(self) -> Status:
         """Count what it holds, at once: the counts are kept as pages are written."""
         running = RunLock(self.file).is_taken()
-        with understood(self.file):
+        with damage_reported(self.file):
             known = about(self._db)
             lists, counts, first, last, run = (0, 0, 0), (0, 0, 0), None, None, None
             if known is not None:
@@ -125,12 +125,12 @@ class Reading:
 
     def failures(self) -> tuple[ListFailure, ...]:
         """List the first of the lists that ended with an error."""
-        with understood(self.file):
+        with damage_reported(self.file):
             found = about(self._db)
             return () if found is None else failures(self._db, found)
 
     def pages(self, known: About, after: Place, most: int, *, snapshots: bool) -> list[StoredPage]:
-        """Give pages in their order, behind a place.
+        """Give pages in their order, after a place.
 
         Of each list those of its last complete reading, or of its first one while that goes on;
         with ``snapshots`` those of every reading. A list that is read on to the end of a new
@@ -146,7 +146,7 @@ class Reading:
             " ORDER BY page.list, page.reading, page.page_num LIMIT :most"
         )
         place = dict(zip(("list", "reading", "page"), after, strict=True))
-        with understood(self.file):
+        with damage_reported(self.file):
             rows = self._db.execute(query, {**place, "all": snapshots, "most": most}).fetchall()
             if not all(isinstance(number, int) for row in rows for number in row[3:7]):
                 raise TypeError("counts that are not whole numbers")
@@ -161,7 +161,7 @@ class Reading:
         """
         ends = [(page.first, page.first + page.rows - 1) for page in pages]
         parts = orjson.dumps([(*both, head) for both, head in zip_longest(ends, heads)])
-        with understood(self.file):
+        with damage_reported(self.file):
             return self._db.execute(
                 f"WITH part AS MATERIALIZED ({_PARTS}) SELECT {', '.join(expressions)} FROM part"  # noqa: S608
                 " CROSS JOIN record ON record._id BETWEEN part.first AND part.last",
@@ -186,7 +186,7 @@ class Reading:
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
-        with understood(self.file):
+        with damage_reported(self.file):
             return self._db.execute(
                 "SELECT place, row FROM reject WHERE list = ? AND reading = ? AND page_num = ?"
                 " ORDER BY place",
@@ -202,7 +202,7 @@ class Reading:
         names = self.about().names
         if field not in names:
             raise InvalidParameterError("field", field, f"one of {', '.join(names)}")
-        with understood(self.file):
+        with damage_reported(self.file):
             name = quoted(field)
             found = self._db.execute(
                 f"SELECT DISTINCT {name} FROM records WHERE {name} IS NOT NULL"  # noqa: S608

@@ -8,7 +8,7 @@ import orjson
 
 from keyapi_async.errors import DecodeError, InvalidParameterError
 from keyapi_async.harvest.columns import Column, plain, wire_of
-from keyapi_async.harvest.file import understood
+from keyapi_async.harvest.file import damage_reported
 from keyapi_async.harvest.reading import START, Place, Reading, StoredPage
 from keyapi_async.harvest.rows import row_of
 from keyapi_async.harvest.schema import About
@@ -59,7 +59,7 @@ class Records(AsyncIterator[T]):
         known = reading.about()
         self._check(known)
         pages = reading.pages(known, self._after, _PAGES, snapshots=self._snapshots)
-        with understood(reading.file):
+        with damage_reported(reading.file):
             # Columns may have come with these very pages, so they are looked at again.
             rows = iter(_rows_as_sent(reading, reading.about().columns, pages))
             for page in pages:

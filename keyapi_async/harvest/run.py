@@ -98,7 +98,7 @@ class HarvestRun:
         self._network.go_on()
 
     async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
-        """See the workers end; one who is cancelled here ends them at once."""
+        """Wait for the workers to end; a cancellation here cancels them."""
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
         except asyncio.CancelledError:
@@ -218,10 +218,10 @@ class HarvestRun:
         )
         if error is None:
             return report
-        told, cause = str(error), error
+        reason, cause = str(error), error
         if isinstance(error, NoNetworkError):
-            told, cause = f"{error}: {error.reason}", error.reason
-        raise HarvestStoppedError(f"the harvest was stopped: {told}", report) from cause
+            reason, cause = f"{error}: {error.reason}", error.reason
+        raise HarvestStoppedError(f"the harvest was stopped: {reason}", report) from cause
 
 
 def _page_read(one: OpenList, page: Page[Any]) -> PageRead:

@@ -157,11 +157,13 @@ def about(db: sqlite3.Connection) -> About | None:
     if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'about'").fetchone()[0]:
         return None
     (text,) = db.execute("SELECT facts FROM about").fetchone()
-    told = orjson.loads(text)
+    stored = orjson.loads(text)
     fields = db.execute("SELECT name, kind, wire FROM field ORDER BY position").fetchall()
-    if not all(isinstance(one, str) for one in (*told["facts"], *told["keys"], *chain(*fields))):
+    if not all(
+        isinstance(one, str) for one in (*stored["facts"], *stored["keys"], *chain(*fields))
+    ):
         raise TypeError("names that are not texts")
-    return About(told["facts"], tuple(told["keys"]), tuple(Column(*field) for field in fields))
+    return About(stored["facts"], tuple(stored["keys"]), tuple(Column(*field) for field in fields))
 
 
 def create(db: sqlite3.Connection, made: About) -> None:

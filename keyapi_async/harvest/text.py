@@ -25,7 +25,7 @@ from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 
 _TEXTS = {"id", "text", "url", "categories", "json"}
-"""Kinds whose values may be texts of anyone's making; all others are written by us."""
+"""Kinds whose values are foreign texts, which may need quoting; all others never do."""
 
 _ARGUMENTS = 100
 """How many a function in SQL has at most; SQLite allows 127."""
@@ -37,7 +37,7 @@ def iso(moment: int) -> str:
 
 
 class Csv:
-    """RFC 4180 in UTF-8, with the mark at its beginning without which Excel reads other letters."""
+    """RFC 4180 in UTF-8, with a byte order mark, without which Excel guesses another encoding."""
 
     def __init__(self, stream: BinaryIO, known: About, *, escape_formulas: bool) -> None:
         self._stream = stream
@@ -59,7 +59,7 @@ class Csv:
 
 
 def _csv(columns: Sequence[Column], function: str) -> Iterator[str]:
-    """Write the SQL of cells, side by side: a function's for texts of anyone's making."""
+    """Write the SQL of cells, side by side; foreign texts go through ``function``, which quotes."""
     for foreign, group in groupby(columns, lambda one: one.wire == "any" or one.kind in _TEXTS):
         cells = [plain(one) if foreign else _shown(one) for one in group]
         for n in range(0, len(cells), _ARGUMENTS):
@@ -82,7 +82,7 @@ def _real(value: str, below: float, fraction: str = "") -> str:
 
 
 class JsonLines:
-    """A row a line, as the API would send it, behind the key of its list."""
+    """A row a line, as the API would send it, after the key of its list."""
 
     def __init__(self, stream: BinaryIO, known: About) -> None:
         self._stream = stream
@@ -104,7 +104,7 @@ class JsonLines:
         self._stream.write(b"}\n".join([*lines, b""]))
 
     def _whole(self, line: bytes, extra: str) -> bytes:
-        """Write unknown fields behind the others, or in place of those that have their names."""
+        """Write unknown fields after the others, or in place of those that have their names."""
         fields = orjson.loads(extra)
         if self._names.isdisjoint(fields):
             return line + b"," + extra[1:-1].encode()
@@ -117,7 +117,7 @@ class JsonLines:
 
 
 def _member(column: Column) -> str:
-    """Write the SQL of a member of an object, behind a comma; it is empty where there is none."""
+    """Write the SQL of a member of an object, with a comma before it; nothing for a null."""
     value, name = plain(column), json_text(column.name).decode().replace("'", "''")
     return f"ifnull(CASE WHEN {value} NOT NULL THEN ',{name}:'||{_json(column, value)} END, '')"
 

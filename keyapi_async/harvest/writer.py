@@ -1,4 +1,4 @@
-"""Between the event loop and the file: a thread of its own, and commits of what came together."""
+"""Between the event loop and the file: a thread for the file, and commits in batches."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ class FileThread:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="keyapi-ledger")
 
     async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function there; it is seen through, also where the one who waits is cancelled."""
+        """Call a function there; it runs to its end, also where the caller is cancelled."""
         loop = asyncio.get_running_loop()
         return await seen_through(
             loop.run_in_executor(self._thread, partial(call, *args, **kwargs))
@@ -31,7 +31,7 @@ class FileThread:
 
 
 async def seen_through(future: asyncio.Future[T]) -> T:
-    """Wait for what must not be left half-way; a cancellation is obeyed when it is done.
+    """Wait for a future to the end; a cancellation is obeyed only after that.
 
     Where it fails, its error is raised in place of the cancellation.
     """
@@ -52,7 +52,7 @@ class Writer:
 
     Args:
         write: commits some entries; where it is cancelled, it has done so all the same.
-        committed: is told what became of them.
+        committed: is called with what they brought.
         broken: is called when either has failed, and nothing more should come.
     """
 
@@ -72,7 +72,7 @@ class Writer:
     async def put(self, entry: Entry) -> None:
         """Take an entry, and wait until it is committed.
 
-        From the first moment on it will be, also where the one who waits is cancelled.
+        It will be committed, also where the caller is cancelled.
         """
         self._waiting.append(entry)
         if self._task is None:

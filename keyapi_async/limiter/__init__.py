@@ -1,9 +1,9 @@
 """The gate: every request takes a permit here, so that the plan's queries per second are kept.
 
-Nobody tells a client how its server counts: by the calendar second, over any second, by a bucket.
-So permits are paced in small bursts a little below the limit, and no second ever sees more of them
-than the limit, the travelling time of a request included. Where the limit itself is unknown or was
-told wrongly, the 429s teach it.
+How a server counts is not known: by the calendar second, over any second, or with a bucket. So
+permits are paced in small bursts a little below the limit, and no second ever has more of them than
+the limit, the travelling time of a request included. Where the limit itself is unknown or wrong, it
+is learned from the 429s.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The way to Redis: an address becomes a client of redis-py, and a script is run there in time."""
+"""The connection to Redis: makes a redis-py client of an address, and runs the script there."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ class Link:
             ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/db]``.
 
     Raises:
-        ConfigurationError: the address cannot be one, or the extra ``redis`` is missing.
+        ConfigurationError: the address is invalid, or the extra ``redis`` is missing.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,7 +80,7 @@ class Link:
 
     def _ended(self, call: "asyncio.Task[list[str]]") -> None:
         self._calls.discard(call)
-        _ = call.cancelled() or call.exception()  # nobody may wait for it any more
+        _ = call.cancelled() or call.exception()  # its caller may have stopped waiting
 
     async def close(self) -> None:
         """Close what is open; the next run opens it anew."""
@@ -91,7 +91,7 @@ class Link:
             await client.aclose()
 
     def abandon(self) -> None:
-        """Leave what an event loop that is gone has left open."""
+        """Forget connections of another event loop, which cannot be closed from this one."""
         self._clients = []
 
     def _opened(self) -> "AsyncScript":
@@ -138,7 +138,7 @@ def _redis(url: str) -> "list[Redis]":
 
 
 def _sentinel(url: str) -> "list[Redis]":
-    """Make a client of the Redis that Sentinels name, and those of the Sentinels behind it."""
+    """Make a client of the Redis that Sentinels name, and then those of the Sentinels."""
     from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415  # the extra is optional
 
     parts = urlsplit(url)

@@ -91,16 +91,16 @@ class QpsLimiter:
             self._queue -= 1
 
     def __init_subclass__(cls) -> None:
-        """See that a subclass with an ``acquire`` of its own is not passed by."""
+        """See that ``at_once`` does not bypass a subclass' own ``acquire``."""
         if "acquire" in vars(cls) and "at_once" not in vars(cls):
             cls.at_once = _never  # type: ignore[method-assign]
 
     def at_once(self, now: float) -> Permit | None:
-        """Grant a permit where nobody has to wait, which costs no coroutine; None elsewhere."""
+        """Grant a permit if there is nothing to wait for, without a coroutine; else None."""
         rate = self._estimate.state.rate
         if self._queue or (now - self._granted) * rate < 1.0 or self._opens_at(now) > now:
             return None
-        self._paced = ()  # nobody was late, as nobody wanted a permit
+        self._paced = ()  # nobody waited, so there is no delay to make up for
         return self._grant(now, waited=False)
 
     async def _open(self) -> None:
@@ -110,7 +110,7 @@ class QpsLimiter:
             await asyncio.sleep(wait)
 
     def _pace(self, now: float) -> "AsyncLimiter":
-        """Give the bucket that spaces permits; what it holds back is made good for late timers."""
+        """Give the bucket that spaces permits; its burst makes up for timers that fire late."""
         state = self._estimate.state
         paced = (state.rate, state.spaced, self._running())
         if paced != self._paced:
@@ -165,5 +165,5 @@ def _take(bucket: "AsyncLimiter", amount: float = 1.0) -> None:
 
 
 def _never(self: QpsLimiter, now: float) -> Permit | None:  # noqa: ARG001
-    """Leave it to ``acquire``."""
+    """Grant nothing: the subclass' ``acquire`` decides."""
     return None

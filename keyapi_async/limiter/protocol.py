@@ -1,4 +1,4 @@
-"""What the client asks of a gate: a permit before a request, a word when its answer is there."""
+"""What the client asks of a gate: a permit before each request, returned after its answer."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.define(eq=False)
 class Permit:
-    """The leave to send one request.
+    """Permission to send one request.
 
     Attributes:
         at: when it was granted, seconds on the event loop's clock.
@@ -44,16 +44,16 @@ class Limiter(Protocol):
 
 @runtime_checkable
 class Immediate(Protocol):
-    """What a gate has besides that can grant a permit without a coroutine."""
+    """The optional method of a gate that can grant a permit without a coroutine."""
 
     def at_once(self, now: float) -> Permit | None:
-        """Grant a permit where nobody has to wait; None elsewhere."""
+        """Grant a permit if there is nothing to wait for, else None."""
         ...
 
 
 @runtime_checkable
 class Bound(Protocol):
-    """What a gate has besides that belongs to one API key."""
+    """The optional method of a gate that belongs to one API key."""
 
     def bind(self, fingerprint: str) -> None:
         """Take note of a client whose key has this fingerprint; refuse a second key's."""
@@ -62,8 +62,8 @@ class Bound(Protocol):
 
 @runtime_checkable
 class Connected(Protocol):
-    """What a gate with connections of its own has besides; a client that is closed closes it."""
+    """The optional method of a gate with connections of its own; closing a client calls it."""
 
     async def aclose(self) -> None:
-        """Close the connections, unless somebody uses them; open them when they are needed."""
+        """Close the connections, unless they are in use; they are opened again when needed."""
         ...

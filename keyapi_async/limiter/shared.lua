@@ -12,7 +12,7 @@
 --       11 the number of the first
 --       12... pairs: a request, and in how many seconds its place is free; '' where it got a 429
 -- Answers: version, text (where the process knows another), Redis' time, processes, seconds until
--- each permit, when the last successes were; one that is far ahead is told, and not granted.
+-- each permit, when the last successes were; one that is far ahead is named, but not granted.
 
 local FAR = 0.5           -- seconds
 local RETURN = 0.75       -- seconds in which processes that were without this gate come back

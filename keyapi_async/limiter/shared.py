@@ -26,10 +26,10 @@ log: logging.Logger = logging.getLogger("keyapi_async")
 _SHARE = 1.03  # of the limit, at which permits are paced: the places are the bound
 _BURST = 0.05  # seconds of permits that may go together where they are not
 _FAR = 0.5  # seconds ahead at which no permit is granted yet (shared.lua)
-_LATE = 0.25  # seconds behind its time after which a permit is worth nothing
+_LATE = 0.25  # seconds after its time until which a permit can be used
 _TURN = 0.2  # seconds of permits for one process where they are spaced
 _GUARD = 0.4  # of the spacing, between a process' permits and another's where they are spaced
-_TICK = 0.001  # seconds that nobody waits for
+_TICK = 0.001  # seconds; a shorter wait does not count as one
 _AGAIN = 0.5  # seconds after which Redis is looked for again
 _TOGETHER = 32  # permits that are asked for together, at most
 _ELSEWHERE = "elsewhere:0"  # the version of a process that had permits without Redis
@@ -37,13 +37,13 @@ _ELSEWHERE = "elsewhere:0"  # the version of a process that had permits without 
 
 @attrs.define(eq=False)
 class SharedPermit(Permit):
-    """The leave to send one request, and what Redis knows the request by."""
+    """Permission to send one request, with the name that the request has in Redis."""
 
     name: str = ""
 
 
 class Promise(NamedTuple):
-    """A permit of Redis, when to send the request, and whether that has to be waited for."""
+    """A permit that Redis has granted: when to send, and whether there is a wait until then."""
 
     name: str
     at: float
@@ -51,7 +51,7 @@ class Promise(NamedTuple):
 
 
 class Alone(QpsLimiter):
-    """The gate of one process without Redis, which others have left it at a time."""
+    """The gate of one process while Redis does not answer; it opens at ``begin``."""
 
     def __init__(self, qps: float, begin: float) -> None:
         super().__init__(qps)
@@ -87,7 +87,7 @@ class RedisLimiter:
         name: of the gate, instead of its key's hash: letters, digits, ``.``, ``_`` and ``-``.
 
     Raises:
-        ConfigurationError: an address, a number or a name that cannot be, or no redis-py.
+        ConfigurationError: an invalid address, number or name, or redis-py is missing.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class RedisLimiter:
         self._forget()
 
     def _forget(self) -> None:
-        """Stand as one that has sent nothing yet."""
+        """Go back to the state of a limiter that has sent nothing yet."""
         self._turn = asyncio.Lock()
         self._users = 0
         self._open = False  # whether an event loop has it
@@ -178,7 +178,7 @@ class RedisLimiter:
             self._users -= 1
 
     async def _shared(self, loop: asyncio.AbstractEventLoop) -> Permit | None:
-        """Wait for what Redis promises; None where that did not come to be."""
+        """Wait for what Redis promises; None where a new permit has to be asked for."""
         if not self._promises:  # one that was cancelled may have asked already
             await asyncio.wait((self._start("ask", self._ask),))
             return None
@@ -225,7 +225,7 @@ class RedisLimiter:
         if self._alone is not None:
             self._alone.throttled(permit, retry_after)
             return
-        # 429s come together, and count once: one call at a time tells of all.
+        # 429s come together, and count once: one call at a time reports all.
         if self._refused is None:
             log.info("throttled: all processes wait %.1f s", pause)
         self._refused = max(permit.at, self._refused or permit.at)
@@ -299,7 +299,7 @@ class RedisLimiter:
             log.info("%s answers again: the gate is shared", self._link.name)
 
     async def _tell(self) -> None:
-        """Tell of a 429, and lower the limit unless another process has done so."""
+        """Report a 429 to Redis, and lower the limit unless another process has done so."""
         while (sent := self._refused) is not None:
             self._refused = None
             now = self._running().time()
@@ -315,7 +315,7 @@ class RedisLimiter:
     ) -> list[float] | None:
         """Run the script, and give when the last requests succeeded; without Redis, fall back."""
         loop, estimate = self._running(), self._estimate
-        now, (told, self._answered) = loop.time(), (self._answered, {})
+        now, (answered, self._answered) = loop.time(), (self._answered, {})
         text, rate = self._text(), estimate.state.rate
         spaced = estimate.state.spaced
         args = [
@@ -331,7 +331,7 @@ class RedisLimiter:
             str(wanted),
             str(self._count),
         ]
-        for request, at in told.items():
+        for request, at in answered.items():
             args += request, "" if at is None else repr(at + 1.0 - now)
         keys = [f"keyapi_async:2:{{{self._gate}}}:{of}" for of in ("gate", "places", "processes")]
         first, self._count = self._count, self._count + wanted
@@ -358,7 +358,7 @@ class RedisLimiter:
         return json.dumps([self.qps, self._estimate.state.text()])
 
     def _take_over(self, found: tuple[float | None, str], now: float) -> None:
-        """Go on from what other processes know, unless they were told of another plan."""
+        """Go on from what other processes know, unless their ``qps`` is another."""
         qps, state = found
         self._known = ""
         if qps == self.qps:

@@ -8,7 +8,7 @@ from keyapi_async.limiter.protocol import Permit
 FLIGHT = 0.3
 """Seconds for which an unanswered request may still be on its way to the server."""
 
-_WAITED_FOR = 0.5  # of the spacing of requests, for which a late answer holds back the next one
+_WAITED_FOR = 0.5  # of the spacing of requests, for which a late answer holds back the next request
 _TRIPS = 20  # answers before the shortest round trip is believed
 
 
@@ -70,8 +70,8 @@ class Slots:
 class Spacing:
     """Keeps each request's distance from the last, where a server allows no burst.
 
-    The last one may have arrived as late as its answer says; where that is not there in time, it
-    is waited for a little.
+    The last one may have arrived as late as its answer says; where that does not come in
+    time, the next one waits for it a little.
 
     Attributes:
         last: the last permit granted.
@@ -90,7 +90,7 @@ class Spacing:
         self._late = now - self.last.at - shortest
 
     def opens_at(self, now: float, spacing: float, shortest: float) -> float:
-        """Say when to look for leave to send; a time not after now means now."""
+        """Say when to try to send; a time not after now means now."""
         soonest, most = self.last.at + spacing, _WAITED_FOR * spacing
         if self.last.landed:
             return soonest + min(self._late, most)

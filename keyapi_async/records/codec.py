@@ -48,16 +48,16 @@ def _described(
 ) -> list["attrs.Attribute[Any]"]:
     made = []
     for field in fields:
-        kind, told = None, EXTRA_DOC
+        kind, text = None, EXTRA_DOC
         for word in getattr(field.type, "__metadata__", ()):
             if isinstance(word, Kind):
                 kind = word
             else:
-                told = word
+                text = word
         if isinstance(field.default, Description):
-            told = field.default.text
+            text = field.default.text
             field = field.evolve(default=None)  # noqa: PLW2901  # the same field, described
-        metadata = {DOC: told, _LENIENT: lenient}
+        metadata = {DOC: text, _LENIENT: lenient}
         if kind is None:
             made.append(field.evolve(metadata=metadata))
         else:

@@ -53,7 +53,7 @@ __all__ = ["converter", "unstructure"]
 
 
 def _scalar(annotated: object) -> Callable[[object, Callable[..., T]], T]:
-    """Read numbers, flags and texts into the users' classes with the same care; None is none."""
+    """Read numbers, flags and texts into users' classes as into records; None is an error."""
     kind: Kind = getattr(annotated, "__metadata__")[0]  # noqa: B009  # of Annotated, which has no type
 
     def structured(value: object, into: Callable[..., T]) -> T:

@@ -24,10 +24,8 @@ __all__ = ["CategoryRank", "SalesFlag"]
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _CATEGORY = re.compile(r"(\d+)(?:-(\d+))?(?:-(\d+))?:(\d+)", re.ASCII)
 
-_EXACT = 2**53  # from it on a float stands for several whole numbers, and one of them was meant
+_EXACT = 2**53  # from here on one float stands for several whole numbers
 _WIDEST = 2**63  # what JSON writers take as a whole number
-
-
 _BLANK = ("", "-")  # how a missing number or time is written, besides null
 _DAY = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

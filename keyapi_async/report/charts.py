@@ -38,7 +38,7 @@ Spec = dict[str, Any]
 
 
 def bars(items: Sequence[tuple[str, float]]) -> Markup:
-    """Draw a few named numbers, each as a bar with its value behind it."""
+    """Draw a few named numbers, each as a bar with its value after it."""
     # Two things may have the same name: a number tells them apart, and is not shown.
     values = [
         {"name": f"{n:02}{cut(name, _NAME)}", "value": value, "text": short(value)}

@@ -1,4 +1,4 @@
-"""Which fields of a row a report shows, and as what: told by their kinds and the API's names."""
+"""Which fields of a row a report shows, and as what, judged by their kinds and the API's names."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ import attrs
 import orjson
 
 from keyapi_async.harvest.columns import quoted
-from keyapi_async.harvest.file import told
+from keyapi_async.harvest.file import readable_errors
 from keyapi_async.harvest.progress import Status
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
@@ -157,7 +157,7 @@ class Figures(Reading):
         when = [self.moment] if self.moment else []
         columns = [*rank, *self._named, *self.keys, *parts[:2], *asked, *day, *when]
         columns += self.measures
-        if not (self._named or self.keys):  # nobody has described these rows
+        if not (self._named or self.keys):  # their fields are not documented
             columns += shown[: max(0, 8 - len(columns))]
         self.listed = list({one.name: one for one in columns}.values())
 
@@ -168,7 +168,7 @@ class Figures(Reading):
         return int(self._all(sql)[0][0])
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with told(self.file):
+        with readable_errors(self.file):
             return self._db.execute(sql, values).fetchall()
 
     def _count(self) -> None:
@@ -216,7 +216,7 @@ class Figures(Reading):
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
         found: list[tuple[str, int, float]] = []
         more, rows, sums = 0, 0, 0.0
-        with told(self.file):
+        with readable_errors(self.file):
             for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
                 if len(found) < _MOST_GROUPS:
                     name = "No value" if value in {None, ""} else field.choices.get(value, value)
@@ -254,7 +254,7 @@ class Figures(Reading):
         newest: dict[object, float] = {}
         points: dict[object, tuple[float, int]] = {}
         whole = 0.0
-        with told(self.file):
+        with readable_errors(self.file):
             for one, at, value in self._db.execute(sql):
                 whole += value - newest.get(one, 0.0)
                 newest[one] = value

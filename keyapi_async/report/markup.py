@@ -18,12 +18,12 @@ class Markup(str):
 
 def tag(name: str, /, *inside: object, **attributes: object) -> Markup:
     """Make an element; None stands for nothing, and ``class_`` for ``class``."""
-    told = "".join(
+    written = "".join(
         f' {key.strip("_").replace("_", "-")}="{escape(clean(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{told}>{joined(*inside)}{'' if name in _EMPTY else f'</{name}>'}")
+    return Markup(f"<{name}{written}>{joined(*inside)}{'' if name in _EMPTY else f'</{name}>'}")
 
 
 def joined(*inside: object) -> Markup:
@@ -57,7 +57,7 @@ def short(value: object) -> str:
         return f"{value:.3g}"
     digits, _, power = f"{value:.2e}".partition("e")
     thousands, more = divmod(int(power), 3)
-    if thousands > 4:  # nobody knows the names of what is larger
+    if thousands > 4:  # larger units have no common names
         return f"{digits}e{int(power)}"
     return f"{float(digits) * 10**more:.3g}{('', *'KMBT')[thousands]}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.harvest.export import ExportError
-from keyapi_async.harvest.file import understood
+from keyapi_async.harvest.file import damage_reported
 from keyapi_async.report.fields import label_of
 from keyapi_async.report.figures import Figures
 from keyapi_async.report.markup import Markup, moment, tag
@@ -25,7 +25,7 @@ def write_report(ledger: Path, file: Path) -> Path:
     """
     if file.suffix.lower() != ".html":
         raise InvalidParameterError("path", str(file), "a name with .html")
-    with understood(ledger):
+    with damage_reported(ledger):
         figures = Figures(ledger)
         try:
             text = _document(figures)

@@ -19,8 +19,8 @@ def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
     yield _best(figures, measures)
     yield _breakdown(figures, measures[0] if measures else None)
     # How totals up to a day are spread over the days says nothing.
-    told = [one for one in measures if not (figures.day and one.sums == "last")]
-    spread = [(one.label, figures.spreads[one.name]) for one in told]
+    shown = [one for one in measures if not (figures.day and one.sums == "last")]
+    spread = [(one.label, figures.spreads[one.name]) for one in shown]
     pictures = [_spread(label, one) for label, one in spread if len(one.counts) > 1]
     yield _section("Distribution", "Rows by the size of each measure.", _grid(pictures))
     yield _times(figures, measures)
@@ -44,17 +44,17 @@ def _head(title: str, figures: Figures, measures: Sequence[Field]) -> Markup:
             items.append((measure.label, spread.total, f"all rows; median {short(median)}"))
         else:
             items.append((measure.label, median, f"median; mean {short(spread.mean)}"))
-    told, class_ = f"Complete: every list was read to its end, at {moment(state.last)}.", "done"
+    line, class_ = f"Complete: every list was read to its end, at {moment(state.last)}.", "done"
     if state.running:
-        told, class_ = f"A run is under way; what it had read at {moment(state.last)}.", "open"
+        line, class_ = f"A run is under way; what it had read at {moment(state.last)}.", "open"
     elif state.left or state.failed:
-        told, class_ = f"Not complete: {state.failed:,} lists failed, {state.left:,} left.", "open"
+        line, class_ = f"Not complete: {state.failed:,} lists failed, {state.left:,} left.", "open"
     return tag(
         "header",
         tag("p", "KeyAPI · TikTok analytics", class_="kicker"),
         tag("h1", title),
         tag("p", figures.doc, class_="lead") if figures.doc else None,
-        tag("p", told, class_=class_),
+        tag("p", line, class_=class_),
         _facts("tiles", items),
     )
 
@@ -104,26 +104,26 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
 
 def _spread(title: str, spread: Spread) -> Markup:
     log, middle, high = spread.is_skewed, short(spread.quantile(0.5)), short(spread.quantile(0.99))
-    told = f"Median {middle}, mean {short(spread.mean)}; 99 % are at most {high}."
+    caption = f"Median {middle}, mean {short(spread.mean)}; 99 % are at most {high}."
     if log and spread.counts[0][0] == 0:
-        told += f" {percent(spread.counts[0][1], spread.number)} are 0, not shown."
-    return _card(title, charts.histogram(spread.counts, log=log), caption=told)
+        caption += f" {percent(spread.counts[0][1], spread.number)} are 0, not shown."
+    return _card(title, charts.histogram(spread.counts, log=log), caption=caption)
 
 
 def _times(figures: Figures, measures: Sequence[Field]) -> Markup | None:
     cards = []
     for measure in measures:
         points = figures.days(measure) if figures.day else figures.snapshots(measure)
-        told = f"{_SUMS[measure.sums]} {measure.doc}"
+        caption = f"{_SUMS[measure.sums]} {measure.doc}"
         if not figures.day:
-            told = "Sum over the lists that were read more than once, after each reading."
+            caption = "Sum over the lists that were read more than once, after each reading."
         if len({value for _, value in points}) > 1:
-            cards.append(_card(measure.label, charts.over_time(points), caption=told))
+            cards.append(_card(measure.label, charts.over_time(points), caption=caption))
     step, points = figures.moments()
     if figures.moment and len(points) > 1:
-        told = figures.moment.doc.partition("; Unix")[0].rstrip(".")
+        caption = figures.moment.doc.partition("; Unix")[0].rstrip(".")
         title = f"Rows by {figures.moment.label}"
-        cards.append(_card(title, charts.over_time(points, step), caption=f"{told}."))
+        cards.append(_card(title, charts.over_time(points, step), caption=f"{caption}."))
     return _section("Over time", "What the days have brought, in UTC.", _grid(cards))
 
 
@@ -200,8 +200,8 @@ def _health(figures: Figures) -> Markup | None:
 
 def _meaning(path: str, name: str, value: str) -> str:
     """Write a parameter's codes as what they mean."""
-    told = (one for to in endpoints() if to.path == path for one in to.parameters)
-    choices = next((one.kind.choices for one in told if name in {one.name, one.wire}), None)
+    parameters = (one for to in endpoints() if to.path == path for one in to.parameters)
+    choices = next((one.kind.choices for one in parameters if name in {one.name, one.wire}), None)
     means = {str(one.value): one.name.replace("_", " ").capitalize() for one in choices or ()}
     return ", ".join(f"{means[one]} ({one})" if one in means else one for one in value.split(", "))
 
@@ -236,7 +236,7 @@ def _grid(cards: Sequence[Markup], class_: str = "grid") -> Markup | None:
 
 def _facts(class_: str, lines: Iterable[Sequence[object]]) -> Markup:
     items = (
-        tag("div", tag("dt", name), *(tag("dd", one) for one in told)) for name, *told in lines
+        tag("div", tag("dt", name), *(tag("dd", one) for one in values)) for name, *values in lines
     )
     return tag("dl", *items, class_=class_)
 

@@ -77,7 +77,7 @@ class Ids(list[str]):
         self._places = {one: place for place, one in enumerate(self)}
 
     def place(self, one: str) -> int:
-        """The place of an id; for one that is nobody's, that of another."""
+        """The place of an id; for an unknown one, that of another."""
         return self._places.get(one, zlib.crc32(one.encode()) % len(self))
 
     def walk(self) -> Iterator[str]:
@@ -149,7 +149,7 @@ class Data:
         return (kind, one) in _known() or chance(f"{self.seed} collected {one}") >= 0.03
 
     def user_of(self, unique_id: str) -> str | None:
-        """Whose handle that is; `None` if nobody's."""
+        """The user id of a handle; `None` if it is unknown."""
         given = (one for (kind, one) in _known() if kind == "user_id")
         for one in (*given, unique_id.rpartition("_")[2]):
             if one.isdecimal() and self.facts("user_id", one)["unique_id"] == unique_id:

@@ -180,5 +180,5 @@ def _other_type(name: str, value: object) -> object:
 
 @functools.cache
 def zeros() -> bytes:
-    """64 MB of zeros as gzip: a small body, and a large one to whoever inflates it."""
+    """64 MB of zeros as gzip: a small body that is large when it is unpacked."""
     return gzip.compress(bytes(64 << 20), compresslevel=1, mtime=0)

@@ -38,7 +38,7 @@ class List:
     """The answer to one question, whole: what the documentation shows of it first.
 
     Raises:
-        RefusedError: a handle is nobody's.
+        RefusedError: no creator has the handle.
     """
 
     def __init__(

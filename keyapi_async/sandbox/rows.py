@@ -131,7 +131,7 @@ class Shape:
 
 @lru_cache(256)
 def shape_of(operation: Operation, subject: str, searched: int, data: Data) -> Shape:
-    """The shape of the rows; in a search for what nobody documents that of a list."""
+    """The shape of the rows; that of a list where a search's own is not documented."""
     properties = {
         name: schema
         for name, schema in operation.properties.items()

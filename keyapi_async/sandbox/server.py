@@ -99,7 +99,7 @@ class Sandbox(Service):
         if answer.delay:
             await asyncio.sleep(answer.delay)
         response: web.StreamResponse = web.Response()
-        with contextlib.suppress(ConnectionError):  # whoever asked may have gone
+        with contextlib.suppress(ConnectionError):  # the client may have gone
             response = await _send(request, answer)
         return response
 
@@ -137,6 +137,6 @@ async def _begin(request: web.BaseRequest, answer: Response, length: int) -> web
 
 
 def _drop(request: web.BaseRequest) -> web.StreamResponse:
-    """End the connection; what is returned reaches nobody."""
+    """End the connection; what is returned is never sent."""
     request.protocol.force_close()
     return web.Response()

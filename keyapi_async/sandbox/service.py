@@ -31,8 +31,8 @@ _JSON: Final = {"Content-Type": "application/json"}
 class Response:
     """What to answer, and what is to go wrong on the way.
 
-    For "reset", "close", "truncate", "hang" and "drip" the body is the one that gets lost: it is
-    for whoever sends the response to lose it. Every other fault is in the response already.
+    For "reset", "close", "truncate", "hang" and "drip" the body is the one that gets lost, and
+    the sender has to lose it. Every other fault is in the response already.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Asked:
     billed: int
     fault: Fault | None
     at: float
-    """Seconds on the clock of whoever asks the service; the event loop's in a `Sandbox`."""
+    """Seconds on the caller's clock; in a `Sandbox`, on the event loop's."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

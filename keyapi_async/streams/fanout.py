@@ -140,7 +140,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
 
     @property
     def unfinished(self) -> dict[K, Bookmark]:
-        """Where each key under way is to be taken up again: behind its last delivered row."""
+        """Where each key under way is to be taken up again: after its last delivered row."""
         return {
             state.key: state.delivered for state in self._under_way if state.delivered is not None
         }

@@ -1,4 +1,4 @@
-"""Buys any page of a listing, and knows which one follows it."""
+"""Fetches any page of a listing, and finds the one that follows it."""
 
 import logging
 from collections.abc import Iterator
@@ -91,8 +91,8 @@ class Fetcher(Generic[T]):
     def likely_after(self, place: Place) -> Iterator[Place]:
         """List the pages that are worth fetching from a place on.
 
-        Where parts are still to come, their beginnings are certain to be needed, and nothing else
-        is fetched on the mere hope that a list goes on.
+        The first pages of the parts to come are needed in any case. Other pages are fetched ahead
+        only in the last part, once its first page was full: elsewhere they might not exist.
         """
         yield place
         parts, pages = len(self._listing.queries), self._listing.pages

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Prefetch(Generic[T]):
-    """Keeps some pages in flight before they are asked for; opens up as the list goes on."""
+    """Keeps pages in flight ahead of the reader: one at first, then two, four, up to ``most``."""
 
     def __init__(self, fetch: Callable[[Place], Awaitable[FetchedPage[T]]], most: int) -> None:
         self._fetch = fetch
@@ -27,7 +27,7 @@ class Prefetch(Generic[T]):
     async def take(self, place: Place) -> FetchedPage[T]:
         """Wait for a page that is in flight.
 
-        Whoever waits may be cancelled: the pages in flight stay in flight.
+        Cancelling the wait leaves the pages in flight.
         """
         task = self._tasks[place]
         await asyncio.wait((task,))
@@ -46,14 +46,14 @@ class Prefetch(Generic[T]):
                 self._tasks[place] = task
 
     def __del__(self) -> None:
-        """Cancel the pages in flight of a stream that nobody has closed and nobody holds."""
+        """Cancel the pages in flight of a stream that is dropped without being closed."""
         for task in self._tasks.values():
             loop = task.get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(task.cancel)
 
     async def close(self) -> None:
-        """Cancel every page in flight, and see it end."""
+        """Cancel every page in flight, and wait until all have ended."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -63,6 +63,6 @@ class Prefetch(Generic[T]):
 
 
 def _note_error(task: "asyncio.Task[FetchedPage[T]]") -> None:
-    """Take note of an error, so that one which nobody comes to see is not reported as lost."""
+    """Retrieve the error, or asyncio would log that of a page that is never taken."""
     if not task.cancelled():
         task.exception()

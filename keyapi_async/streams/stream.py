@@ -97,8 +97,8 @@ class RecordStream(AsyncIterator[T]):
         """Give the next record.
 
         Raises:
-            DecodeError: the next row is invalid; the stream stands behind it.
-            KeyAPIError: the next page could not be had; the stream stands before it.
+            DecodeError: the next row is invalid; the stream is past it.
+            KeyAPIError: the next page could not be fetched; the stream stands before it.
         """
         while self._offset >= self._run_end:
             page = self._page
@@ -125,7 +125,7 @@ class RecordStream(AsyncIterator[T]):
         return error
 
     def _set_run_end(self, page: FetchedPage[T]) -> None:
-        """Find how far records can be given without a question: to a reject, limit or page end."""
+        """Find how far records need no check: up to a reject, the limit or the end of the page."""
         begin, items = self._offset, page.items
         end = len(items)
         if self._left is not None:
@@ -159,7 +159,7 @@ class RecordStream(AsyncIterator[T]):
             self._check_progress(page, new)
             self._page, self._offset = new, self._offset if page is None else 0
             self._set_run_end(new)
-            if self._prefetches:
+            if self._prefetches and not self._closed:  # it may have been closed meanwhile
                 await self._go_on(new)
         except KeyAPIError as error:
             error.bookmark = self.bookmark
@@ -170,7 +170,7 @@ class RecordStream(AsyncIterator[T]):
 
     async def _go_on(self, page: FetchedPage[T]) -> None:
         if page.following is None:
-            await self._prefetch.close()  # what was sent for lies behind the end
+            await self._prefetch.close()  # the pages in flight are beyond the end
             return
         pages = MAX_PAGE_NUM
         if self._left is not None:

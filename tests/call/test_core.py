@@ -21,6 +21,27 @@ from tests.call.script import OK, PATH, Script, doubled, no
 
 
 @virtual.clock
+async def test_a_gate_is_closed_also_where_closing_the_transport_is_cancelled() -> None:
+    class Slow(Script):
+        async def close(self) -> None:
+            await asyncio.sleep(10.0)
+
+    class Gate(QpsLimiter):
+        closed = False
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    gate = Gate()
+    closing = asyncio.create_task(virtual.client(Slow(), limiter=gate).aclose())
+    await asyncio.sleep(1.0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert gate.closed
+
+
+@virtual.clock
 async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
     script = Script()
     api = virtual.client(script, qps=1.0)

@@ -10,7 +10,7 @@ import trustme
 
 from keyapi_async import ConfigurationError, ConnectionFailedError
 from tests.call.test_transport import PATH, client, failing
-from tests.servers import Raw, raw, succeed
+from tests.servers import Raw, http, raw, succeed
 
 # Proxies
 
@@ -51,6 +51,18 @@ async def test_a_given_proxy_is_used_with_its_password_which_no_error_shows() ->
         error = await failing(api)
         assert isinstance(error, ConnectionFailedError)
         assert "secret" not in f"{error} {error!r} {vars(error)}"
+
+
+async def test_a_proxy_that_refuses_its_tunnel_costs_no_credit() -> None:
+    async def refuse(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b"", "407 Proxy Authentication Required"))
+
+    async with raw(refuse) as proxy, client("https://127.0.0.1:9", proxy=proxy.url) as api:
+        error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert not error.sent
+        assert "the proxy refused to connect: 407 Proxy Authentication Required" in str(error)
+        assert api.credits.uncertain == 0
 
 
 async def test_a_proxy_of_the_environment_may_lack_its_scheme(

@@ -28,7 +28,7 @@ async def test_without_a_network_a_run_ends_with_one_clear_sentence(
     async with Harvest.open(tmp_path / "a.db") as harvest:
         with pytest.raises(
             HarvestStoppedError,
-            match=r"^the harvest was stopped: no connection comes about: (cannot|no wh)",
+            match=r"^the harvest was stopped: no connection could be made: (cannot|no wh)",
         ) as caught:
             await harvest.run(server.ids, read)
         assert isinstance(caught.value.__cause__, TransportError)

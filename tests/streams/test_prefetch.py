@@ -185,3 +185,19 @@ async def test_a_stream_closed_while_another_task_waits_for_a_page_tells_it() ->
     with pytest.raises(UsageError, match="closed"):
         await waiter
     assert lists.open == 0
+
+
+@virtual.clock
+async def test_a_stream_closed_just_as_a_page_arrives_fetches_nothing_more() -> None:
+    lists = Lists([1000], latency=1.0)
+    rows = stream(lists, prefetch=4)
+    for _ in range(11):
+        await anext(rows)
+    page = next(iter(rows._prefetch._tasks.values()))
+    closing: list[asyncio.Task[None]] = []
+    reader = asyncio.create_task(rows.collect())
+    page.add_done_callback(lambda _: closing.append(asyncio.create_task(rows.aclose())))
+    with pytest.raises(UsageError, match="closed"):
+        await reader
+    await closing[0]
+    assert lists.open == 0
