@@ -195,6 +195,10 @@ def _pragma(db: sqlite3.Connection, name: str) -> int:
     return int(value)
 
 
+_MOVED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+"""What SQLite says of a file that was removed while it was waited for."""
+
+
 class RunLock:
     """Lets one run at a time write to a ledger; it goes with its process, however that ends.
 
@@ -212,16 +216,20 @@ class RunLock:
         Raises:
             LedgerError: another run has it.
         """
-        try:
-            # A process that only checks the lock holds it for a moment.
-            with _connected(self._beside, "mode=rwc", wait=0.5) as db:
-                db.execute("BEGIN EXCLUSIVE")
-                self._db = db
-        except LedgerError as error:
-            if _code(error.__cause__) != sqlite3.SQLITE_BUSY:
-                raise
-            reason = "is in use by another run; wait for its end, or stop it"
-            raise LedgerError(self._file, reason) from None
+        for is_last in (False, False, True):
+            try:
+                # A process that only checks the lock holds it for a moment.
+                with _connected(self._beside, "mode=rwc", wait=0.5) as db:
+                    db.execute("BEGIN EXCLUSIVE")
+                    self._db = db
+                    return
+            except LedgerError as error:
+                code = _code(error.__cause__)
+                if code == sqlite3.SQLITE_BUSY:
+                    reason = "is in use by another run; wait for its end, or stop it"
+                    raise LedgerError(self._file, reason) from None
+                if is_last or code not in _MOVED:
+                    raise
 
     def release(self) -> None:
         """Give it back."""

@@ -180,7 +180,8 @@ class RedisLimiter:
     async def _shared(self, loop: asyncio.AbstractEventLoop) -> Permit | None:
         """Wait for what Redis promises; None where a new permit has to be asked for."""
         if not self._promises:  # one that was cancelled may have asked already
-            await asyncio.wait((self._start("ask", self._ask),))
+            await asyncio.wait((asked := self._start("ask", self._ask),))
+            asked.result()
             return None
         promise = self._promises[0]
         spaced, spacing = self._estimate.state.spaced, 1.0 / self._estimate.state.limit
@@ -336,12 +337,21 @@ class RedisLimiter:
         keys = [f"keyapi_async:2:{{{self._gate}}}:{of}" for of in ("gate", "places", "processes")]
         first, self._count = self._count, self._count + wanted
         try:
-            version, found, clock, here, waits, ended = await self._link.run(keys, args)
+            answer = await self._link.run(keys, args)
+            return self._understood(answer, text, now, first)
         except LinkError as error:
-            if not leaves:
-                self._fall_back(error)
-            return None
-        here_now = loop.time()
+            reason = error
+        except (LookupError, TypeError, ValueError) as error:
+            reason = LinkError("its answer makes no sense; does another version share this gate?")
+            reason.__cause__ = error
+        if not leaves:
+            self._fall_back(reason)
+        return None
+
+    def _understood(self, answer: list[str], text: str, now: float, first: int) -> list[float]:
+        """Take over what the script says; give when the last requests succeeded."""
+        version, found, clock, here, waits, ended = answer
+        here_now = self._running().time()
         self._trip += (here_now - now - self._trip) / 4
         self._ahead = float(clock) - here_now
         self._version, self._processes = version, int(here)

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -18,7 +19,7 @@ import pytest
 
 from keyapi_async import ProductCreator
 from keyapi_async.harvest import Harvest, LedgerError
-from keyapi_async.harvest.file import FORMAT
+from keyapi_async.harvest.file import FORMAT, RunLock
 from keyapi_async.harvest.writer import seen_through
 from keyapi_async.records import codec
 from keyapi_async.records.fields import Count, Text
@@ -312,3 +313,14 @@ def test_damage_that_sqlite_cannot_even_quote_is_told(tmp_path: Path, read_only:
     file.write_bytes(file.read_bytes().replace(b"CREATE TABLE", b"CREATE TABL\xd7"))
     with pytest.raises(LedgerError, match="is damaged"):
         opened(file, read_only=read_only)
+
+
+def test_a_run_that_waits_for_the_end_of_another_begins_then(tmp_path: Path) -> None:
+    first, second = RunLock(tmp_path / "a.db"), RunLock(tmp_path / "a.db")
+    first.take()
+    end = threading.Timer(0.2, first.release)
+    end.start()
+    second.take()
+    end.join()
+    assert first.is_taken()
+    second.release()

@@ -524,3 +524,14 @@ def test_without_redis_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[redis\]'"):
         RedisLimiter("redis://localhost")
+
+
+async def test_what_another_version_left_in_redis_is_told_and_each_goes_on_alone(
+    gates: Gates, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await take(gates())
+    redis.ask("HSET", GATE, "state", "[50,{}]")
+    newcomer = gates()
+    await asyncio.wait_for(take(newcomer), 10)
+    assert not newcomer.sharing
+    assert "its answer makes no sense" in caplog.text
