@@ -5,7 +5,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from made_by_openapi_generator import ApiClient, ApiException, Configuration, TikTokShopApi
+from made_by_openapi_generator import ApiClient, ApiException, Configuration, ProductApi
 
 from benchmarks.peers.walking import ThrottledError, Walk, walker
 
@@ -14,11 +14,11 @@ from benchmarks.peers.walking import ThrottledError, Walk, walker
 async def reading(base: str, key: str, qps: float | None) -> AsyncIterator[Walk]:
     """Open a client; its pool has a hundred connections by itself."""
     async with ApiClient(Configuration(host=base, access_token=key)) as client:
-        shop = TikTokShopApi(client)
+        product = ProductApi(client)
 
         async def page(product_id: str, page_num: int) -> Sequence[object]:
             try:
-                answer = await shop.get_api_v3_echotik_product_influencer_list(
+                answer = await product.product_creators(
                     product_id=product_id, page_num=page_num, page_size=10
                 )
             except ApiException as error:

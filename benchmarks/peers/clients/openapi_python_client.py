@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 from made_by_openapi_python_client import AuthenticatedClient
-from made_by_openapi_python_client.api.tik_tok_shop import (
-    get_api_v3_echotik_product_influencer_list as creators,
-)
+from made_by_openapi_python_client.api.product import product_creators as creators
 
 from benchmarks.peers.walking import ThrottledError, Walk, walker
 
