@@ -170,23 +170,28 @@ class Soak:
                         self.errors += 1
 
     async def by_fan_out(self, keys: Iterator[tuple[Lists, Key]]) -> None:
-        """Read many lists at once; those that fail are taken up at their bookmarks."""
-        marks: dict[tuple[Lists, Key], Bookmark | None] = {}
+        """Read many lists at once; those that fail are taken up at their bookmarks.
 
-        def open_stream(one: tuple[Lists, Key]) -> RecordStream[Any]:
-            return one[0].open(self.api, one[1], start=marks.get(one))
+        A list is drawn again and again, so each time has a number of its own.
+        """
+        marks: dict[tuple[int, tuple[Lists, Key]], Bookmark | None] = {}
 
+        def open_stream(drawn: tuple[int, tuple[Lists, Key]]) -> RecordStream[Any]:
+            lists, key = drawn[1]
+            return lists.open(self.api, key, start=marks.get(drawn))
+
+        numbered: Iterator[tuple[int, tuple[Lists, Key]]] = enumerate(keys)
         while True:
             async with fan_out(
-                keys, open_stream, concurrency=CONCURRENCY, on_error="collect"
+                numbered, open_stream, concurrency=CONCURRENCY, on_error="collect"
             ) as results:
-                async for (lists, _), record in results:
+                async for (_, (lists, _)), record in results:
                     self.take(lists, record)
             self.errors += len(results.failures)
             if not results.failures:
                 return
             marks = {failure.key: failure.bookmark for failure in results.failures}
-            keys = iter(marks)
+            numbered = iter(marks)
 
     async def watch(self) -> None:
         """Print a line now and then."""
