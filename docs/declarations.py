@@ -104,8 +104,6 @@ def record_of(one: Endpoint) -> str:
 
 def section(one: Endpoint) -> str:
     """Write the section of an endpoint."""
-    unit = "a page of ten rows" if one.pages else "a call"
-    price = "One credit" if one.credits == 1 else f"{one.credits} credits"
     lines = [
         f"({one.resource}-{one.name})=",
         f"## {one.name}",
@@ -132,7 +130,7 @@ def section(one: Endpoint) -> str:
     sure = f"{one.evidence} ({EVIDENCE[one.evidence]})"
     lines += [
         "",
-        f"Gives {record_of(one)}. {price} {unit}. Evidence: {sure}.",
+        f"Gives {record_of(one)}. {one.cost} Evidence: {sure}.",
         f"A list is identified by {key}." if key else "",
         f"One page: `await api.tiktok.{one.resource}.{one.name}(…)`.",
         f"On the command line: `{command}`. In the API: `GET {one.path}`.",

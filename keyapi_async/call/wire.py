@@ -75,7 +75,7 @@ class Envelope(NamedTuple):
             ResponseError: there is something else.
         """
         data = self.data
-        for name in where.split(".")[1:] if where != "data" else ():
+        for name in where.split(".")[1:]:
             if data is None or data == {}:
                 return []
             if not isinstance(data, dict) or name not in data:

@@ -114,7 +114,7 @@ class QpsLimiter:
         state = self._estimate.state
         paced = (state.rate, state.spaced, self._running())
         if paced != self._paced:
-            from aiolimiter import AsyncLimiter  # noqa: PLC0415  # it takes a tenth of the time of aiohttp
+            from aiolimiter import AsyncLimiter  # noqa: PLC0415  # a tenth of aiohttp's import
 
             most = 1.0 if state.spaced else 1.0 + _LATENESS * state.rate
             self._bucket, self._paced = AsyncLimiter(most, most / state.rate), paced
@@ -158,7 +158,7 @@ class QpsLimiter:
         return due if due > now else self._slots.room_at(now, estimate.slots)
 
 
-def _take(bucket: "AsyncLimiter", amount: float = 1.0) -> None:
+def _take(bucket: "AsyncLimiter", amount: float) -> None:
     """Take what a bucket has room for: then there is nothing to wait for."""
     with contextlib.suppress(StopIteration):
         bucket.acquire(amount).send(None)

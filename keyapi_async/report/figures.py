@@ -11,7 +11,6 @@ import attrs
 import orjson
 
 from keyapi_async.harvest.columns import quoted
-from keyapi_async.harvest.file import readable_errors
 from keyapi_async.harvest.progress import Status
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
@@ -168,8 +167,7 @@ class Figures(Reading):
         return int(self._all(sql)[0][0])
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with readable_errors(self.file):
-            return self._db.execute(sql, values).fetchall()
+        return self._db.execute(sql, values).fetchall()
 
     def _count(self) -> None:
         """Look at every row, once."""
@@ -216,13 +214,12 @@ class Figures(Reading):
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
         found: list[tuple[str, int, float]] = []
         more, rows, sums = 0, 0, 0.0
-        with readable_errors(self.file):
-            for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
-                if len(found) < _MOST_GROUPS:
-                    name = "No value" if value in {None, ""} else field.choices.get(value, value)
-                    found.append((cut(name, 40), number, total))
-                else:
-                    more, rows, sums = more + 1, rows + number, sums + total
+        for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
+            if len(found) < _MOST_GROUPS:
+                name = "No value" if value in {None, ""} else field.choices.get(value, value)
+                found.append((cut(name, 40), number, total))
+            else:
+                more, rows, sums = more + 1, rows + number, sums + total
         return [*found, (f"{more:,} more", rows, sums)] if more else found
 
     def days(self, measure: Field) -> Points:
@@ -254,11 +251,10 @@ class Figures(Reading):
         newest: dict[object, float] = {}
         points: dict[object, tuple[float, int]] = {}
         whole = 0.0
-        with readable_errors(self.file):
-            for one, at, value in self._db.execute(sql):
-                whole += value - newest.get(one, 0.0)
-                newest[one] = value
-                points[at] = whole, len(newest)
+        for one, at, value in self._db.execute(sql):
+            whole += value - newest.get(one, 0.0)
+            newest[one] = value
+            points[at] = whole, len(newest)
         least = share * len(newest)
         return [(at, whole) for at, (whole, known) in points.items() if known >= least]
 

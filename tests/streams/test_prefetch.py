@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
-from keyapi_async import Bookmark, ServerError, UsageError
+from keyapi_async import Bookmark, RecordStream, ServerError, UsageError
 from tests import virtual
 from tests.streams.lists import Lists, all_ids, ids, parts, read_on, stream
 
 # Prefetch
+
+
+async def waiting(lists: Lists) -> tuple[RecordStream[Any], asyncio.Task[Any]]:
+    """Read the first page, and let a task wait for the second, which is in flight."""
+    rows = stream(lists, prefetch=2)
+    for _ in range(10):
+        await anext(rows)
+    waiter = asyncio.create_task(anext(rows))
+    await asyncio.sleep(0.5)
+    return rows, waiter
 
 
 @virtual.clock
@@ -137,11 +147,7 @@ async def test_prefetched_pages_survive_an_error_before_them() -> None:
 @virtual.clock
 async def test_prefetched_pages_survive_the_cancellation_of_the_one_who_waits() -> None:
     lists = Lists([50], latency=1.0)
-    rows = stream(lists, prefetch=2)
-    for _ in range(10):
-        await anext(rows)
-    waiter = asyncio.create_task(anext(rows))
-    await asyncio.sleep(0.5)
+    rows, waiter = await waiting(lists)
     waiter.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiter
@@ -176,11 +182,7 @@ async def test_leaving_cancels_what_is_in_flight_and_waits_for_it(leaves: str) -
 @virtual.clock
 async def test_a_stream_closed_while_another_task_waits_for_a_page_tells_it() -> None:
     lists = Lists([50], latency=1.0)
-    rows = stream(lists, prefetch=2)
-    for _ in range(10):
-        await anext(rows)
-    waiter = asyncio.create_task(anext(rows))
-    await asyncio.sleep(0.5)
+    rows, waiter = await waiting(lists)
     await rows.aclose()
     with pytest.raises(UsageError, match="closed"):
         await waiter
