@@ -216,7 +216,8 @@ class RunLock:
         Raises:
             LedgerError: another run has it.
         """
-        for is_last in (False, False, True):
+        left = 2
+        while True:
             try:
                 # A process that only checks the lock holds it for a moment.
                 with _connected(self._beside, "mode=rwc", wait=0.5) as db:
@@ -228,8 +229,9 @@ class RunLock:
                 if code == sqlite3.SQLITE_BUSY:
                     reason = "is in use by another run; wait for its end, or stop it"
                     raise LedgerError(self._file, reason) from None
-                if is_last or code not in _MOVED:
+                if not left or code not in _MOVED:
                     raise
+                left -= 1
 
     def release(self) -> None:
         """Give it back."""

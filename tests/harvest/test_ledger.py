@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 import pytest
 
+import keyapi_async.harvest.file
 from keyapi_async import ProductCreator
 from keyapi_async.harvest import Harvest, LedgerError
 from keyapi_async.harvest.file import FORMAT, RunLock
@@ -324,3 +325,32 @@ def test_a_run_that_waits_for_the_end_of_another_begins_then(tmp_path: Path) -> 
     end.join()
     assert first.is_taken()
     second.release()
+
+
+@pytest.mark.parametrize("moves", [2, 3])
+def test_a_lock_whose_file_is_removed_while_it_is_taken_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    connected, left = keyapi_async.harvest.file._connected, moves
+
+    @contextmanager
+    def moved(file: Path, how: str, wait: float) -> Iterator[sqlite3.Connection]:
+        nonlocal left
+        with connected(file, how, wait) as db:
+            if left:
+                left -= 1
+                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # makes the file
+                file.unlink()
+            yield db
+
+    monkeypatch.setattr(keyapi_async.harvest.file, "_connected", moved)
+    lock = RunLock(tmp_path / "a.db")
+    if moves > 2:
+        with pytest.raises(LedgerError, match="cannot be read or written"):
+            lock.take()
+    else:
+        lock.take()
+        monkeypatch.undo()
+        assert lock.is_taken()
+        lock.release()
+    assert not left
