@@ -6,7 +6,7 @@ rows without a record class hold what is neither text nor number as a blob of JS
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 
@@ -157,43 +157,29 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 """What some spreadsheet takes as the beginning of a formula."""
 
 
-def csv_cells(*values: Any) -> str:
-    """Write values side by side as cells of a CSV file, quoted where that is needed."""
-    try:
-        line = ",".join(values)
-    except TypeError:  # not all of them are texts
-        values = tuple(map(_text, values))
-        line = ",".join(values)
-    if line.count(",") < len(values) and '"' not in line and "\n" not in line and "\r" not in line:
-        return line
-    return ",".join(
-        '"' + text.replace('"', '""') + '"'
-        if "," in text or '"' in text or "\n" in text or "\r" in text
-        else text
-        for text in values
-    )
+def without_formula(text: str) -> str:
+    """Put ``'`` before a text that a spreadsheet would run."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _text(value: float | str | bytes | None) -> str:
-    if isinstance(value, bytes):
-        value = None if value == b"null" else value.decode()
-    return "" if value is None else str(value)
+def csv_cells(texts: Sequence[str]) -> Sequence[str]:
+    """Quote the texts that need it to be cells of a CSV file."""
+    if not _quoted_in("".join(texts)):
+        return texts
+    return ['"' + one.replace('"', '""') + '"' if _quoted_in(one) else one for one in texts]
 
 
-def safe_csv_cells(*values: Any) -> str:
-    """Write cells; a text that a spreadsheet would run has ``'`` in front."""
-    return csv_cells(
-        *(
-            f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-            for value in values
-        )
-    )
+def _quoted_in(text: str) -> bool:
+    return "," in text or '"' in text or "\n" in text or "\r" in text
 
 
-FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
-    "float_text": (1, _text),
-    "csv_cells": (-1, csv_cells),
-    "safe_csv_cells": (-1, safe_csv_cells),
-    **{f"{kind}_{wire}": (1, made) for (kind, wire), made in _WIRE.items()},
+def _float_text(value: float | None) -> str | None:
+    return None if value is None else str(value)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "float_text": _float_text,
+    "without_formula": without_formula,
+    **{f"{kind}_{wire}": made for (kind, wire), made in _WIRE.items()},
 }
-"""What SQL calls to write values that it cannot write itself: how many of them, -1 for any."""
+"""What SQL calls to write a value that it cannot write itself."""

@@ -13,7 +13,7 @@ from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.records.fields import Categories, Kind
 
-_GROUP = 50_000
+_GROUP = 40_000
 """Rows of a row group."""
 
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -61,7 +61,7 @@ class Parquet:
         self._keys = len(known.keys)
         self._schema = schema_of(known)
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
-        self._batches: list[object] = []
+        self._parts: list[list[object]] = [[] for _ in self._schema]
         self._waiting = 0
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
@@ -76,19 +76,24 @@ class Parquet:
         for column, values in zip(self._columns, columns, strict=True):
             arrays.append(_array(column, values, extras))
         arrays.append(pa.array(extras, pa.string()))
-        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        for parts, array in zip(self._parts, arrays, strict=True):
+            parts.append(array)
         self._waiting += len(extras)
         if self._waiting >= _GROUP:
             self._write()
 
     def _write(self) -> None:
-        self._writer.write_table(pa.Table.from_batches(self._batches, self._schema))
-        self._batches, self._waiting = [], 0
+        columns = []
+        for parts in self._parts:  # one piece is written faster than many
+            columns.append(pa.concat_arrays(parts))
+            parts.clear()
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._waiting = 0
 
     def end(self) -> None:
         """Write the last row group, and the footer."""
         try:
-            if self._batches:
+            if self._waiting:
                 self._write()
             self._writer.close()
         finally:

@@ -4,7 +4,8 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import zip_longest
+from itertools import count, zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +69,8 @@ class Reading:
     def __init__(self, file: Path) -> None:
         self.file: Path = file
         self._db = open_to_read(file)
-        for name, (count, function) in FUNCTIONS.items():
-            self._db.create_function(name, count, function, deterministic=True)
+        for name, function in FUNCTIONS.items():
+            self._db.create_function(name, 1, function, deterministic=True)
 
     def close(self) -> None:
         """Close the file."""
@@ -168,21 +169,32 @@ class Reading:
                 (parts.decode(),),
             ).fetchall()
 
+    def arrays(
+        self, expressions: Iterable[str], pages: Sequence[StoredPage]
+    ) -> Iterator[list[Any]]:
+        """Give SQL expressions over the valid rows of some pages, each as a list.
+
+        Each comes as one JSON array, which costs half of what value after value does.
+        """
+        asked = [f"CAST(json_group_array({one}) AS BLOB)" for one in expressions]
+        (texts,) = self.rows(asked, pages)
+        return map(orjson.loads, texts)
+
     def columns(
         self, columns: Sequence[Column], pages: Sequence[StoredPage]
-    ) -> Iterator[Sequence[Any]]:
+    ) -> Iterator[list[Any]]:
         """Give ``extra`` of the valid rows of some pages, then their columns as they are stored.
 
-        A column comes as one JSON array, which costs half of what value after value does; not so
-        where SQLite's JSON would lose something: digits of a float, or a blob.
+        SQLite's JSON would lose digits of a float, and has no blobs: these come value by value.
         """
-        single = [plain(one) for one in columns if one.wire == "any" or one.kind in REAL]
-        names = ["record.extra", *(plain(one) for one in columns if plain(one) not in single)]
-        (texts,) = self.rows([f"CAST(json_group_array({name}) AS BLOB)" for name in names], pages)
-        values = zip(*self.rows(single, pages), strict=True) if single else iter(())
-        found = dict(zip(names, texts, strict=True))
-        for name in ("record.extra", *map(plain, columns)):
-            yield orjson.loads(found[name]) if name in found else next(values)
+        single = [one.wire == "any" or one.kind in REAL for one in columns]
+        names = [plain(one) for one, alone in zip(columns, single, strict=True) if not alone]
+        arrays = self.arrays(["record.extra", *names], pages)
+        yield next(arrays)
+        rest = [plain(one) for one, alone in zip(columns, single, strict=True) if alone]
+        rows, places = self.rows(rest, pages) if rest else [], count()
+        for alone in single:
+            yield list(map(itemgetter(next(places)), rows)) if alone else next(arrays)
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""

@@ -4,9 +4,9 @@ What it cannot write exactly, such as floats, it asks for value by value (``colu
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import chain, groupby
+from itertools import chain, repeat
 from typing import BinaryIO
 
 import orjson
@@ -17,18 +17,15 @@ from keyapi_async.harvest.columns import (
     csv_cells,
     json_text,
     plain,
-    safe_csv_cells,
     shown,
     wire_of,
+    without_formula,
 )
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 
 _TEXTS = {"id", "text", "url", "categories", "json"}
 """Kinds whose values are foreign texts, which may need quoting; all others never do."""
-
-_ARGUMENTS = 100
-"""How many a function in SQL has at most; SQLite allows 127."""
 
 
 def iso(moment: int) -> str:
@@ -41,37 +38,52 @@ class Csv:
 
     def __init__(self, stream: BinaryIO, known: About, *, escape_formulas: bool) -> None:
         self._stream = stream
-        self._cells = safe_csv_cells if escape_formulas else csv_cells
-        name = self._cells.__name__
-        extra = f"CASE WHEN record.extra NOT NULL THEN {name}(record.extra) ELSE '' END"
-        cells = "".join(f"||','||{cells}" for cells in (*_csv(known.columns, name), extra))
-        self._line = f"CAST(part.head{cells}||char(13, 10) AS BLOB)"
-        stream.write(f"\ufeff{self._cells(*known.names)}\r\n".encode())
+        self._own = without_formula if escape_formulas else str
+        cells = [_cell(column, escape_formulas=escape_formulas) for column in known.columns]
+        self._cells = [*cells, "ifnull(record.extra, '')"]
+        self._quoted = [*map(_is_foreign, known.columns), True]
+        stream.write(f"\ufeff{','.join(self._texts(known.names))}\r\n".encode())
+
+    def _texts(self, texts: Iterable[str | None]) -> Sequence[str]:
+        return csv_cells([self._own(text or "") for text in texts])
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Write the rows of some pages."""
-        heads = [self._cells(*page.key, iso(page.fetched_at)) for page in pages]
-        rows = reading.rows([self._line], pages, heads)
-        self._stream.write(b"".join(chain.from_iterable(rows)))
+        heads = [",".join([*self._texts(page.key), iso(page.fetched_at)]) for page in pages]
+        columns: list[Iterable[str]] = [
+            chain.from_iterable(
+                repeat(head, page.rows) for head, page in zip(heads, pages, strict=True)
+            )
+        ]
+        arrays = reading.arrays(self._cells, pages)
+        for quoted, texts in zip(self._quoted, arrays, strict=True):
+            columns.append(csv_cells(texts) if quoted else texts)
+        rows = map(",".join, zip(*columns, strict=True))
+        self._stream.write("\r\n".join([*rows, ""]).encode())
 
     def end(self) -> None:
         """Leave it: every line is whole."""
 
 
-def _csv(columns: Sequence[Column], function: str) -> Iterator[str]:
-    """Write the SQL of cells, side by side; foreign texts go through ``function``, which quotes."""
-    for foreign, group in groupby(columns, lambda one: one.wire == "any" or one.kind in _TEXTS):
-        cells = [plain(one) if foreign else _shown(one) for one in group]
-        for n in range(0, len(cells), _ARGUMENTS):
-            some = cells[n : n + _ARGUMENTS]
-            call = function if foreign else "printf"
-            first = "" if foreign else f"'{','.join(['%s'] * len(some))}', "
-            yield f"{call}({first}{', '.join(some)})"
+def _is_foreign(column: Column) -> bool:
+    return column.wire == "any" or column.kind in _TEXTS
 
 
-def _shown(column: Column) -> str:
+def _cell(column: Column, *, escape_formulas: bool) -> str:
+    """Write the SQL of a cell as text, not yet quoted."""
     value = plain(column)
-    return _real(value, 1e15, "||'.0'") if column.kind in REAL else shown(column)
+    own = f"without_formula({value})" if escape_formulas else value
+    if column.wire == "any":
+        return (
+            f"CASE typeof({value}) WHEN 'text' THEN {own} WHEN 'real' THEN float_text({value})"
+            f" ELSE ifnull(CAST({shown(column)} AS TEXT), '') END"
+        )
+    if column.kind in _TEXTS:
+        return f"CASE WHEN {value} IS NULL THEN '' ELSE {own} END"
+    if column.kind in REAL:
+        whole = _real(value, 1e15, "||'.0'")
+        return f"ifnull({whole}, '')"
+    return f"ifnull(CAST({shown(column)} AS TEXT), '')"
 
 
 def _real(value: str, below: float, fraction: str = "") -> str:
