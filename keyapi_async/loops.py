@@ -1,13 +1,13 @@
-"""The running loop and timeouts in it, at a small part of their usual price.
+"""The running loop, timeouts and places in it, at a small part of their usual price.
 
 Before Python 3.12, asyncio makes a system call whenever it is asked for the running loop. A
 ``Timeout`` costs 0.7 µs, where ``asyncio.timeout_at`` costs 4.6 on Python 3.11 and 3.6 on 3.13,
-which is four per cent of a page. Other parts of asyncio are used as they are: a semaphore costs
-0.6 µs more than one of our own would.
+which is four per cent of a page. ``Places`` cost 0.2 µs, where ``asyncio.Semaphore`` costs 1.4.
 """
 
 import asyncio
 import math
+from collections import deque
 from threading import get_ident
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,41 @@ class RunningLoop:
         return loop
 
 
+class Places:
+    """So many places at once, given in the order of asking."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    def take(self) -> bool:
+        """Take a place if one is free: then nobody waits for one."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    async def wait(self) -> None:
+        """Wait for a place; a cancelled waiter gives it to the next one."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a place to whoever waits first."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
+
+
 class Timeout:
     """Cuts a block short at a time, or when interrupted; then ``expired`` is true after it.
 
@@ -46,12 +81,13 @@ class Timeout:
             raise RuntimeError("a timeout needs a task to cut short")
         self._task = task
         self._timeouts = timeouts
-        self._cancelling = 0
+        self._cancelling: int
         self.end: float = math.inf if end is None else end
-        self.expired: bool = False
-        self.interruptible: bool = True
+        self.expired: bool
+        self.interruptible: bool
 
     def __enter__(self) -> Self:
+        self.expired, self.interruptible = False, True
         self._cancelling = self._task.cancelling()
         self._timeouts.open.add(self)
         if self.end < self._timeouts.fires_at:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async.loops import RunningLoop, Timeout, Timeouts
+from keyapi_async.loops import Places, RunningLoop, Timeout, Timeouts
 from tests import virtual
 
 # Which loop is running
@@ -220,3 +220,55 @@ async def test_one_timer_ends_every_block_at_its_own_time(
         end = begin + (2 * half if most is None or not late else most + 0.3)
         assert expired == late
         assert at == pytest.approx(end, abs=1e-6)
+
+
+# Places
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    most=st.integers(1, 3),
+    guests=st.lists(
+        st.tuples(
+            st.integers(0, 6),  # when it asks
+            st.integers(0, 6),  # how long it stays
+            st.none() | st.integers(0, 9),  # when it is cancelled, after it asked
+        ),
+        max_size=12,
+    ),
+)
+@virtual.clock
+async def test_places_are_given_in_the_order_of_asking_and_none_is_lost(
+    most: int, guests: list[tuple[int, int, int | None]]
+) -> None:
+    """A cancellation may come as a place is given, too: then the next one has it."""
+    loop, places = asyncio.get_running_loop(), Places(most)
+    asked: list[int] = []
+    given: list[int] = []
+    inside = 0
+
+    async def guest(number: int, stay: int) -> None:
+        nonlocal inside
+        asked.append(number)
+        if not places.take():
+            await places.wait()
+        given.append(number)
+        inside += 1
+        try:
+            assert inside <= most
+            await asyncio.sleep(stay)
+        finally:
+            inside -= 1
+            places.release()
+
+    tasks = []
+    for number, (begin, stay, left) in enumerate(guests):
+        await asyncio.sleep(max(0, begin - loop.time()))
+        task = asyncio.create_task(guest(number, stay))
+        tasks.append(task)
+        if left is not None:
+            loop.call_later(left, task.cancel)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert given == [number for number in asked if number in given]
+    assert not any(task.exception() for task in tasks if not task.cancelled())
+    assert [places.take() for _ in range(most + 1)] == [True] * most + [False]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Coroutine
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from keyapi_async.errors import (
     printable,
 )
 from keyapi_async.limiter import Bound, Connected, Immediate, Limiter, Permit
-from keyapi_async.loops import RunningLoop, Timeout, Timeouts
+from keyapi_async.loops import Places, RunningLoop, Timeout, Timeouts
 from keyapi_async.secret import Secret
 
 __all__ = ["Stats"]
@@ -66,24 +67,45 @@ class Options(NamedTuple):
     meter: Meter
 
 
-class _Call:
-    """One call: what is asked for, and until when."""
+class _Call(Timeout):
+    """One call: what is asked for, until when, and the state of its last attempt."""
 
-    __slots__ = ("deadline", "loop", "options", "price", "request")
+    __slots__ = (
+        "begun",
+        "connected",
+        "cost",
+        "deadline",
+        "loop",
+        "options",
+        "outcome",
+        "permit",
+        "price",
+        "request",
+        "reserved",
+        "status",
+    )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, request: Request, options: Options, price: int
-    ) -> None:
+        self, timeouts: Timeouts, loop: asyncio.AbstractEventLoop, request: Request,
+        options: Options, price: int,
+    ) -> None:  # fmt: skip
+        self.deadline = None if options.deadline is None else loop.time() + options.deadline
+        super().__init__(timeouts, loop, self.deadline)
         self.loop = loop
         self.request = request
         self.options = options
         self.price = price
-        self.deadline = None if options.deadline is None else loop.time() + options.deadline
+        self.begin()
 
-    def ends(self, begun: float) -> float:
-        """Say when an attempt must be over."""
-        end = begun + self.options.timeout
-        return end if self.deadline is None else min(end, self.deadline)
+    def begin(self) -> None:
+        """Begin an attempt."""
+        self.end = math.inf if self.deadline is None else self.deadline
+        self.reserved = self.connected = False
+        self.permit: Permit | None = None
+        self.begun = 0.0
+        self.outcome: Envelope | KeyAPIError | None = None
+        self.status = 0
+        self.cost = Cost.FREE
 
     def is_late(self, wait: float = 0.0) -> bool:
         """Say whether a wait would end after the deadline."""
@@ -94,21 +116,6 @@ class _Call:
         return DeadlineExceededError(
             f"the call would take longer than its {self.options.deadline:g} s"
         )
-
-
-class _Attempt(Timeout):
-    """One attempt: how long it may take, what it holds, and what came of it."""
-
-    __slots__ = ("begun", "connected", "cost", "outcome", "permit", "reserved", "status")
-
-    def __init__(self, timeouts: Timeouts, call: _Call) -> None:
-        super().__init__(timeouts, call.loop, call.deadline)
-        self.reserved = self.connected = False
-        self.permit: Permit | None = None
-        self.begun = 0.0
-        self.outcome: Envelope | KeyAPIError | None = None
-        self.status = 0
-        self.cost = Cost.FREE
 
 
 class Core:
@@ -133,7 +140,7 @@ class Core:
         self._transport = transport
         self.limiter = limiter
         self._secret = secret
-        self._connections = asyncio.Semaphore(max_connections)
+        self._connections = Places(max_connections)
         self._timeouts: Timeouts
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -146,7 +153,8 @@ class Core:
 
         A success costs ``price`` credits.
         """
-        call = _Call(self.enter(), request, options, price)
+        loop = self.enter()
+        call = _Call(self._timeouts, loop, request, options, price)
         failure: KeyAPIError | None = None
         outcome: Envelope | KeyAPIError | None = None
         attempts, delay, repeatable = 0, 0.0, True
@@ -171,6 +179,7 @@ class Core:
             if wait is None:
                 break
             delay = wait
+            call.begin()
             self.retries += 1
             log.info("retry %d in %.2f s: %s: %s", attempts, delay, _named(request), failure)
         failure.path, failure.params, failure.attempts = request.path, request.params, attempts
@@ -178,6 +187,7 @@ class Core:
             raise failure
         finally:
             failure = outcome = None  # an exception and its frame would keep each other alive
+            del call
 
     def enter(self) -> asyncio.AbstractEventLoop:
         """Bind the client to the running loop, or refuse another one, or one after closing."""
@@ -196,72 +206,75 @@ class Core:
         One timeout covers both: the waits end at the deadline, or when a 402 or a close interrupts
         them; the sending ends at the attempt's timeout.
         """
-        attempt = _Attempt(self._timeouts, call)
+        meter = call.options.meter
         try:
-            with attempt:
+            with call:
                 if (refusal := self._refusal()) is not None:
                     return refusal, False
                 if delay > 0:
                     await asyncio.sleep(delay)
-                if not call.options.meter.reserve_at_once(call.price):
-                    await call.options.meter.reserve(call.price)
-                attempt.reserved = True
-                await self._connections.acquire()
-                attempt.connected = True
-                attempt.begun = call.loop.time()
-                permit = self._at_once(attempt.begun)
-                attempt.permit = permit or await self._permit(attempt, call.loop)
-                attempt.move(call.ends(attempt.begun))
-                attempt.cost = Cost.UNCERTAIN
+                if not meter.reserve_at_once(call.price):
+                    await meter.reserve(call.price)
+                call.reserved = True
+                if not self._connections.take():
+                    await self._connections.wait()
+                call.connected = True
+                now = call.begun = call.loop.time()
+                call.permit = self._at_once(now) or await self._permit(call)
+                end = call.begun + call.options.timeout
+                call.move(end if call.deadline is None else min(end, call.deadline))
+                call.cost = Cost.UNCERTAIN
                 self.requests += 1
-                answer = await self._transport.send(call.request, call.options.timeout)
-                self._read(attempt, answer)
-            if attempt.outcome is None and attempt.permit is not None:
+                self._read(call, await self._transport.send(call.request, call.options.timeout))
+            if call.outcome is None and call.permit is not None:
                 late = f"no whole answer within {call.options.timeout:g} s"
-                attempt.outcome = AttemptTimeoutError(late)
+                call.outcome = AttemptTimeoutError(late)
         except CreditBudgetError as error:
             return error.with_traceback(None), False
         finally:
-            self._give_back(attempt, call)
-        if attempt.outcome is not None:
-            return attempt.outcome, not isinstance(attempt.outcome, ConfigurationError)
+            self._give_back(call)
+        if call.outcome is not None:
+            return call.outcome, not isinstance(call.outcome, ConfigurationError)
         if (refusal := self._refusal()) is not None:
             return refusal, False
         if call.is_late():
             return call.late(), False
         # A 402 interrupted it, but its circuit is closed again.
+        call.begin()
         return await self._attempt(call, 0.0)
 
-    async def _permit(self, attempt: _Attempt, loop: asyncio.AbstractEventLoop) -> Permit:
+    async def _permit(self, call: _Call) -> Permit:
         """Wait for the gate."""
-        asked = attempt.begun
+        asked = call.begun
         try:
             return await self.limiter.acquire()
         finally:
-            attempt.begun = loop.time()
-            self.waited += attempt.begun - asked
+            call.begun = call.loop.time()
+            self.waited += call.begun - asked
 
-    def _read(self, attempt: _Attempt, answer: Answer | KeyAPIError) -> None:
+    def _read(self, call: _Call, answer: Answer | KeyAPIError) -> None:
         """Read an answer, and say what it costs."""
+        outcome: Envelope | KeyAPIError
         if isinstance(answer, Answer):
-            attempt.status = answer.status
-            attempt.outcome = classify(answer, self._secret.hide)
+            call.status = answer.status
+            outcome = classify(answer, self._secret.hide)
         else:
-            attempt.outcome = answer
-        attempt.cost = _cost_of(attempt.outcome)
+            outcome = answer
+        call.outcome = outcome
+        call.cost = Cost.SPENT if isinstance(outcome, Envelope) else _cost_of(outcome)
 
-    def _give_back(self, attempt: _Attempt, call: _Call) -> None:
+    def _give_back(self, call: _Call) -> None:
         """Report the outcome to gate, circuit and meter, and release what the attempt held."""
-        if attempt.permit is not None:
-            if isinstance(attempt.outcome, APIError):
-                self._learn(attempt.outcome, attempt.permit)
-            self.limiter.answered(attempt.permit)
+        if call.permit is not None:
+            if isinstance(call.outcome, APIError):
+                self._learn(call.outcome, call.permit)
+            self.limiter.answered(call.permit)
             if log.isEnabledFor(logging.DEBUG):
-                log.debug("%s", _line(call, attempt))
-        if attempt.connected:
+                log.debug("%s", _line(call))
+        if call.connected:
             self._connections.release()
-        if attempt.reserved:
-            call.options.meter.settle(attempt.cost, call.price)
+        if call.reserved:
+            call.options.meter.settle(call.cost, call.price)
 
     def _refusal(self) -> KeyAPIError | None:
         return UsageError("this client is closed") if self._closed else self.circuit.blocked()
@@ -294,10 +307,6 @@ class Core:
                 if self._loop is not None:
                     self._timeouts.stop_timer()
 
-    def received(self, records: int) -> None:
-        """Count rows that came."""
-        self.records += records
-
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
@@ -319,9 +328,7 @@ def _never(_: float) -> None:
     """Stand in for ``at_once`` where a gate has none."""
 
 
-def _cost_of(outcome: Envelope | KeyAPIError) -> Cost:
-    if isinstance(outcome, Envelope):
-        return Cost.SPENT
+def _cost_of(outcome: KeyAPIError) -> Cost:
     if isinstance(outcome, TransportError):
         return Cost.UNCERTAIN if outcome.sent else Cost.FREE
     if isinstance(outcome, ResponseError) and (outcome.status or 0) < 300:
@@ -335,13 +342,13 @@ def _named(request: Request) -> str:
     return f"GET {request.path} page {printable(page, 80)}"
 
 
-def _line(call: _Call, attempt: _Attempt) -> str:
-    outcome = attempt.outcome
+def _line(call: _Call) -> str:
+    outcome = call.outcome
     if isinstance(outcome, Envelope):
         request_id = printable(outcome.request_id or "-", 80)
-        result = f"HTTP {attempt.status}, code {outcome.code}, request id {request_id}"
+        result = f"HTTP {call.status}, code {outcome.code}, request id {request_id}"
     elif outcome is None:
         result = "cancelled"
     else:
         result = f"{type(outcome).__name__}: {outcome}"
-    return f"{_named(call.request)}: {result}, {(call.loop.time() - attempt.begun) * 1000:.0f} ms"
+    return f"{_named(call.request)}: {result}, {(call.loop.time() - call.begun) * 1000:.0f} ms"

@@ -78,7 +78,8 @@ class Meter:
                 level.spent += price
             elif cost is Cost.UNCERTAIN:
                 level.uncertain += price
-            level.wake(freed=cost is Cost.FREE)
+            if level._waiters:  # noqa: SLF001  # of the same class
+                level.wake(freed=cost is Cost.FREE)
 
     def _full(self, price: int) -> "Meter | None":
         for level in self.levels:
@@ -100,7 +101,7 @@ class Meter:
 
     def wake(self, *, freed: bool) -> None:
         """Wake those who wait, in their order, if the change can matter to them."""
-        if self._waiters and (freed or (self.left or 0) < self._highest):
+        if freed or (self.left or 0) < self._highest:
             waiters, self._waiters = self._waiters, deque()
             for waiter in waiters:
                 if not waiter.done():

@@ -138,15 +138,15 @@ class RateEstimate:
 
     def granted(self, now: float, *, waited: bool) -> None:
         """Take note of a grant; while there is demand, the rate rises."""
-        since = now - self._granted
+        since, self._granted = now - self._granted, now
         if since < _CLOSE / self.state.rate:
             self._close = now
-        if waited:
-            self._demand += max(0.0, min(since, 1.0))
-            if now - self._waited > 1.0:
-                self._busy = now
-            self._waited = now
-        self._granted = now
+        if not waited:
+            return
+        self._demand += max(0.0, min(since, 1.0))
+        if now - self._waited > 1.0:
+            self._busy = now
+        self._waited = now
         if self._demand >= 1.0:
             self._rise(now)
             self._demand = 0.0

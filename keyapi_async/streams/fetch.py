@@ -23,7 +23,7 @@ class Fetcher(Generic[T]):
     """Fetches the pages of one listing."""
 
     def __init__(self, caller: Caller, listing: Listing[T], page_size: int, until: Until) -> None:
-        self._caller = caller
+        self._core, self._options = caller
         self._listing = listing
         self._page_size = page_size
         self._until = until
@@ -34,13 +34,13 @@ class Fetcher(Generic[T]):
         """Buy one page."""
         listing = self._listing
         request = Request(listing.path, self._query(place))
-        envelope, attempts = await self._caller.call(request, listing.credits)
+        envelope, attempts = await self._core.call(request, self._options, listing.credits)
         try:
             rows = envelope.rows(listing.rows)
         except ResponseError as error:
             error.path, error.params, error.attempts = request.path, request.params, attempts
             raise
-        self._caller.core.received(len(rows))
+        self._core.records += len(rows)
         first = (place.page_num - 1) * self._page_size + 1
         has_rejects = False
         try:

@@ -109,9 +109,9 @@ class RecordStream(AsyncIterator[T]):
                 raise self._pass_reject(page)
             else:
                 self._pass_reject(page)
-        record = self._run[self._offset]
-        self._offset += 1
-        return record
+        offset = self._offset
+        self._offset = offset + 1
+        return self._run[offset]
 
     def _pass_reject(self, page: FetchedPage[T]) -> DecodeError:
         """Step over an invalid row; give its error."""
@@ -151,7 +151,7 @@ class RecordStream(AsyncIterator[T]):
             return False
         self._reading = True
         try:
-            if self._prefetch.holds(place):
+            if self._prefetches and self._prefetch.holds(place):
                 new = await self._prefetch.take(place)
             else:
                 self._asking = True
