@@ -6,15 +6,30 @@ from typing import Any, BinaryIO, get_args
 
 import attrs
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from keyapi_async.harvest.columns import LARGEST, Column, any_value, is_narrow, json_text
+from keyapi_async.harvest.columns import (
+    LARGEST,
+    REAL,
+    Column,
+    any_value,
+    is_narrow,
+    json_text,
+    plain,
+)
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.records.fields import Categories, Kind
 
 _GROUP = 40_000
 """Rows of a row group."""
+
+_SCALE = 1e4
+"""Of floats as whole numbers; divided by it, they are the same floats again."""
+
+_INEXACT = "inexact"
+"""In place of a float that is not."""
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 _CATEGORIES: Kind = get_args(Categories)[1]
@@ -66,14 +81,22 @@ class Parquet:
 
     def add(self, reading: Reading, pages: Sequence[StoredPage]) -> None:
         """Write the rows of some pages, when enough for a row group are there."""
-        columns = reading.columns(self._columns, pages)
-        extras = list(next(columns))
+        typed = [column for column in self._columns if column.wire != "any"]
+        found = reading.arrays(["record.extra", *map(_in_json, typed)], pages)
+        extras = next(found)
         which = pa.array([n for n, page in enumerate(pages) for _ in range(page.rows)])
         keys = [[page.key[n] for page in pages] for n in range(self._keys)]
         arrays = [pa.array(key, pa.string()).take(which) for key in keys]
         fetched = pa.array([page.fetched_at for page in pages], pa.timestamp("s", tz="UTC"))
         arrays.append(fetched.cast(_MOMENT).take(which))
-        for column, values in zip(self._columns, columns, strict=True):
+        for column in self._columns:
+            values = [_INEXACT] if column.wire == "any" else next(found)
+            if column.kind in REAL or column.wire == "any":
+                if _INEXACT not in values:
+                    whole = pa.array(values, pa.int64())
+                    arrays.append(pc.divide(whole.cast(pa.float64()), _SCALE))
+                    continue
+                values = [value for (value,) in reading.rows([plain(column)], pages)]
             arrays.append(_array(column, values, extras))
         arrays.append(pa.array(extras, pa.string()))
         for parts, array in zip(self._parts, arrays, strict=True):
@@ -98,6 +121,19 @@ class Parquet:
             self._writer.close()
         finally:
             self._writer.is_open = False  # or its finalizer would write once more
+
+
+def _in_json(column: Column) -> str:
+    """Write the SQL of a value that JSON can hold; SQLite's own JSON loses digits of a float."""
+    value = plain(column)
+    if column.kind not in REAL:
+        return value
+    scaled = f"round({value} * {_SCALE})"
+    exact = f"abs({value}) < 1e11 AND {scaled} / {_SCALE} = {value}"
+    return (
+        f"CASE WHEN {value} IS NULL THEN NULL WHEN {exact} THEN CAST({scaled} AS INTEGER)"
+        f" ELSE {_INEXACT!r} END"
+    )
 
 
 def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> object:

@@ -4,8 +4,7 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import count, zip_longest
-from operator import itemgetter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import orjson
 
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.errors import InvalidParameterError
-from keyapi_async.harvest.columns import FUNCTIONS, REAL, Column, plain, quoted
+from keyapi_async.harvest.columns import FUNCTIONS, quoted
 from keyapi_async.harvest.file import (
     LedgerError,
     RunLock,
@@ -179,22 +178,6 @@ class Reading:
         asked = [f"CAST(json_group_array({one}) AS BLOB)" for one in expressions]
         (texts,) = self.rows(asked, pages)
         return map(orjson.loads, texts)
-
-    def columns(
-        self, columns: Sequence[Column], pages: Sequence[StoredPage]
-    ) -> Iterator[list[Any]]:
-        """Give ``extra`` of the valid rows of some pages, then their columns as they are stored.
-
-        SQLite's JSON would lose digits of a float, and has no blobs: these come value by value.
-        """
-        single = [one.wire == "any" or one.kind in REAL for one in columns]
-        names = [plain(one) for one, alone in zip(columns, single, strict=True) if not alone]
-        arrays = self.arrays(["record.extra", *names], pages)
-        yield next(arrays)
-        rest = [plain(one) for one, alone in zip(columns, single, strict=True) if alone]
-        rows, places = self.rows(rest, pages) if rest else [], count()
-        for alone in single:
-            yield list(map(itemgetter(next(places)), rows)) if alone else next(arrays)
 
     def invalid(self, page: StoredPage) -> list[tuple[int, str | None]]:
         """Give the invalid rows of a page: place from 0, and the row as JSON."""
