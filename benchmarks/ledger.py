@@ -2,7 +2,8 @@
 
 - The harvest of many lists against ``fan_out`` over the same ones, pages served by nginx on
   loopback. Both take turns in one process; every page is committed, synced to the disk.
-- Each export against polars that reads the JSON Lines export and writes the same format, in turns.
+- Each export against polars and DuckDB, which read the JSON Lines export and write the same format,
+  in turns.
 - The largest memory of a process that exports a million rows, and the time that ``status`` takes.
 
 Shown are medians of rounds. Give a folder on the disk in question.
@@ -117,22 +118,36 @@ def by_polars(source: Path, file: Path) -> None:
     write[file.suffix](file)
 
 
-def exports(ledger: Path, rounds: int) -> dict[str, tuple[float, float, float]]:
-    """Let the exports and polars take turns; give the seconds of both, and their ratio."""
+def by_duckdb(source: Path, file: Path) -> None:
+    """Read JSON Lines, and write a format, with DuckDB."""
+    import duckdb  # noqa: PLC0415  # as above
+
+    how = {".parquet": "PARQUET, COMPRESSION zstd", ".csv": "CSV", ".jsonl": "JSON"}[file.suffix]
+    rows = f"SELECT * FROM read_json_auto('{source}')"  # noqa: S608  # files of our own
+    duckdb.sql(f"COPY ({rows}) TO '{file}' (FORMAT {how})")
+
+
+def exports(ledger: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Let the exports, polars and DuckDB take turns; give the seconds of each, and ratios."""
     source = ledger.with_name("source.jsonl")
     export(ledger, source)
+    ways: dict[str, Callable[[Path], object]] = {
+        "ours": lambda file: export(ledger, file),
+        "polars": lambda file: by_polars(source, file),
+        "duckdb": lambda file: by_duckdb(source, file),
+    }
     figures = {}
     for suffix in SUFFIXES:
-        ours, others = [], []
+        took: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
-            begin = time.process_time()
-            export(ledger, ledger.with_name(f"ours.{suffix}"))
-            between = time.process_time()
-            by_polars(source, ledger.with_name(f"theirs.{suffix}"))
-            ours.append(between - begin)
-            others.append(time.process_time() - between)
-        ratio = statistics.median(one / other for one, other in zip(ours, others, strict=True))
-        figures[suffix] = (statistics.median(ours), statistics.median(others), ratio)
+            for name, write in ways.items():
+                begin = time.process_time()
+                write(ledger.with_name(f"{name}.{suffix}"))
+                took[name].append(time.process_time() - begin)
+        figures[suffix] = {name: statistics.median(times) for name, times in took.items()}
+        for name in ("polars", "duckdb"):
+            pairs = zip(took["ours"], took[name], strict=True)
+            figures[suffix][f"to {name}"] = statistics.median(one / two for one, two in pairs)
     return figures
 
 
@@ -168,8 +183,12 @@ def main() -> None:
         print(f"fan_out  {read:6.0f} µs of CPU a page\nharvest  {kept:6.0f} µs, {ratio:.2f} times")
         small, large = folder / "small.db", folder / "large.db"
         fill(small, args.rows // 5)
-        for suffix, (ours, others, ratio) in exports(small, args.rounds).items():
-            print(f"{suffix:8} {ours:6.2f} s, polars {others:.2f} s of CPU, {ratio:.2f} times")
+        for suffix, told in exports(small, args.rounds).items():
+            print(
+                f"{suffix:8} {told['ours']:6.2f} s of CPU, polars {told['polars']:.2f} s:"
+                f" {told['to polars']:.2f} times, DuckDB {told['duckdb']:.2f} s:"
+                f" {told['to duckdb']:.2f} times"
+            )
         fill(large, args.rows)
         for suffix in SUFFIXES:
             for ledger in (small, large):

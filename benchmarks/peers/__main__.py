@@ -1,4 +1,4 @@
-"""Prints both tables, and draws the chart.
+"""Prints the tables, and draws the chart.
 
 python -m benchmarks.peers [--rounds 15] [--pages 512] [--seconds 20] [--svg FILE] [--peers DIR]
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.peers import chart, limits, race
-from benchmarks.peers.roster import LIMITED, PEERS
+from benchmarks.peers.roster import LIMITED, PEERS, UNDER_UVLOOP
 from benchmarks.peers.workshop import UnmadeError, Workshop
 
 
@@ -51,8 +51,8 @@ def main() -> None:
         workshop.open()
     except UnmadeError as error:
         sys.exit(f"the peers' environment cannot be made: {error}")
-    unmade = workshop.make(PEERS)
-    peers = [peer for peer in PEERS if peer.module not in unmade]
+    unmade = workshop.make([*PEERS, *UNDER_UVLOOP])
+    peers = [peer for peer in (*PEERS, *UNDER_UVLOOP) if peer not in unmade]
     scores, broken = race.race(workshop, peers, rounds=args.rounds, pages=args.pages, tell=tell)
     unmade |= broken
     show(race.table(scores, unmade))
@@ -64,10 +64,16 @@ def main() -> None:
             f"{how}; requests with a thread for each stream",
             *textwrap.wrap(versions, 90, break_on_hyphens=False),
         ]
-        args.svg.write_text(chart.chart(scores, conditions), encoding="utf-8")
+        own_loop = [score for score in scores if score.peer.loop == "asyncio"]
+        args.svg.write_text(chart.chart(own_loop, conditions), encoding="utf-8")
+    tell("beginning")
+    own = [peer for peer in PEERS if peer not in unmade]
+    print()
+    show(race.table_of_beginnings(workshop, race.beginnings(workshop, own, min(args.rounds, 5))))
     if args.seconds:
         tell("living with a limit")
-        limited = [peer for peer in LIMITED if peer.module not in unmade]
+        without = {peer.module for peer in unmade if peer.loop == "asyncio"}
+        limited = [peer for peer in LIMITED if peer.module not in without]
         results = asyncio.run(limits.limited(workshop, limited, args.seconds))
         print()
         show(limits.table(limited, results, args.seconds))

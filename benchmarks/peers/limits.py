@@ -33,7 +33,8 @@ async def _measure(
         order = {"roam": box.product_ids(LISTS), "streams": peer.streams}
         process = await asyncio.create_subprocess_exec(
             workshop.python,
-            *("-m", "benchmarks.peers.worker", peer.module, box.url, box.api_key, str(QPS)),
+            *("-m", "benchmarks.peers.worker", peer.module, peer.loop),
+            *(box.url, box.api_key, str(QPS)),
             stdin=asyncio.subprocess.PIPE,
             cwd=ROOT,
             env=workshop.environment,

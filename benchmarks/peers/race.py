@@ -5,13 +5,14 @@ import json
 import random
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from benchmarks.peers.roster import BARE, SDK, Peer
-from benchmarks.peers.worker import ONE_PAGE
+from benchmarks.peers.worker import ONE_PAGE, WARMING
 from benchmarks.peers.workshop import ROOT, Workshop
 from benchmarks.serving import KEY, nginx
 
@@ -65,11 +66,12 @@ class Runner:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def read(self, product_id: str, streams: int) -> dict[str, float]:
-        """Let it read a list, so many times at once; give what it took."""
+    def read(self, product_id: str, streams: int, *, warm: int = WARMING) -> dict[str, float]:
+        """Let it read a list, so many times at once, after some pages; give what it took."""
         given, said = self._process.stdin, self._process.stdout
         assert given is not None and said is not None  # noqa: PT018, S101  # both are pipes
-        print(json.dumps({"read": product_id, "streams": streams}), file=given, flush=True)
+        order = {"read": product_id, "streams": streams, "warm": warm}
+        print(json.dumps(order), file=given, flush=True)
         line = said.readline()
         if not line:
             raise EndedError("its program has ended")
@@ -80,7 +82,7 @@ class Runner:
 @contextlib.contextmanager
 def running(workshop: Workshop, peer: Peer, base: str) -> Iterator[Runner]:
     """Start a peer's process, and end it."""
-    command = [workshop.python, "-m", "benchmarks.peers.worker", peer.module, base, KEY]
+    command = [workshop.python, "-m", "benchmarks.peers.worker", peer.module, peer.loop, base, KEY]
     with subprocess.Popen(  # noqa: S603  # our own program
         command,
         stdin=subprocess.PIPE,
@@ -99,10 +101,10 @@ def race(
     rounds: int,
     pages: int,
     tell: Callable[[str], None],
-) -> tuple[list[Score], dict[str, str]]:
-    """Let the peers take turns; give their scores, and the modules that do not run."""
+) -> tuple[list[Score], dict[Peer, str]]:
+    """Let the peers take turns; give their scores, and those that do not run."""
     runners: dict[Peer, Runner] = {}
-    broken: dict[str, str] = {}
+    broken: dict[Peer, str] = {}
     lists = {str(pages // streams): pages // streams for streams in STREAMS}
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(nginx({ONE_PAGE: 1, **lists}))
@@ -111,7 +113,7 @@ def race(
             try:
                 runner.read(ONE_PAGE, 1)
             except EndedError as error:
-                broken[peer.module] = str(error)
+                broken[peer] = str(error)
             else:
                 runners[peer] = runner
         scores = [Score(peer) for peer in runners]
@@ -135,21 +137,53 @@ def _take_turn(score: Score, runner: Runner, streams: int, pages: int, *, warm: 
         score.turns[streams].append(Turn(took["cpu"] / read * 1e6, read / took["seconds"]))
 
 
-def table(scores: Sequence[Score], unmade: Mapping[str, str]) -> Iterator[str]:
+def beginnings(
+    workshop: Workshop, peers: Sequence[Peer], rounds: int
+) -> dict[Peer, tuple[float, float]]:
+    """Start each peer anew, in turns; give seconds of CPU and of a clock to the first row."""
+    took: dict[Peer, list[tuple[float, float]]] = {peer: [] for peer in peers}
+    with nginx({ONE_PAGE: 1}) as base:
+        for _ in range(rounds):
+            for peer, times in took.items():
+                begin = time.perf_counter()
+                with running(workshop, peer, base) as runner:
+                    cpu = runner.read(ONE_PAGE, 1, warm=0)["all"]
+                    times.append((cpu, time.perf_counter() - begin))
+    return {
+        peer: (statistics.median(cpu for cpu, _ in times), statistics.median(s for _, s in times))
+        for peer, times in took.items()
+    }
+
+
+def table_of_beginnings(
+    workshop: Workshop, took: Mapping[Peer, tuple[float, float]]
+) -> Iterator[str]:
+    """Write what it takes to begin."""
+    yield "to the first row, imports included: CPU, and time / what is installed"
+    for peer, (cpu, seconds) in took.items():
+        yield (
+            f"{peer.title:24}{cpu * 1000:7.0f} ms{seconds * 1000:8.0f} ms"
+            f" /{workshop.size(peer):6.1f} MB"
+        )
+
+
+def table(scores: Sequence[Score], unmade: Mapping[Peer, str]) -> Iterator[str]:
     """Write the table, with the ratios to this client."""
     ours = next(score for score in scores if score.peer is SDK)
     yield f"CPU of a page in µs / times that of {SDK.title}, by streams;"
     yield f"pages a second at {SHOWN} streams; peak memory in MiB"
     heads = [f"{f'{n} at a time':>15}" for n in STREAMS]
-    yield f"{'':24}{'rows':9}{''.join(heads)}{'pages/s':>9}{'memory':>8}"
+    yield f"{'':30}{'rows':9}{''.join(heads)}{'pages/s':>9}{'memory':>8}"
     for score in scores:
         cells = [f"{score.cpu(n):9.0f} /{score.cpu(n) / ours.cpu(n):5.2f}" for n in STREAMS]
         yield (
-            f"{score.peer.title:24}{score.peer.rows:9}{''.join(f'{cell:>15}' for cell in cells)}"
+            f"{score.peer.title:30}{score.peer.rows:9}{''.join(f'{cell:>15}' for cell in cells)}"
             f"{score.rate():9.0f}{score.peak:8.0f}"
         )
-    for bare in (score for score in scores if score.peer is BARE):
-        times = ", ".join(f"{ours.cpu(n) / bare.cpu(n):.2f}" for n in STREAMS)
-        yield f"{SDK.title} takes {times} times the CPU of {BARE.title}"
-    for module, why in unmade.items():
-        yield f"left out: {module}: {why}"
+    by_module = {(score.peer.module, score.peer.loop): score for score in scores}
+    for (module, loop), score in by_module.items():
+        if module == SDK.module and (bare := by_module.get((BARE.module, loop))) is not None:
+            times = ", ".join(f"{score.cpu(n) / bare.cpu(n):.2f}" for n in STREAMS)
+            yield f"{score.peer.title} takes {times} times the CPU of {bare.peer.title}"
+    for peer, why in unmade.items():
+        yield f"left out: {peer.title}: {why}"

@@ -73,15 +73,24 @@ class Workshop:
             venv.create(self._folder / "venv", with_pip=True)
         self._once("package", lambda: self._install("--editable", str(ROOT)))
 
-    def make(self, peers: Iterable[Peer]) -> dict[str, str]:
-        """Make what each peer needs; give the modules that could not be made, and why."""
-        unmade: dict[str, str] = {}
+    def make(self, peers: Iterable[Peer]) -> dict[Peer, str]:
+        """Make what each peer needs; give those that could not be made, and why."""
+        unmade: dict[Peer, str] = {}
         for peer in peers:
+            name = f"{peer.module}-{peer.loop}"
             try:
-                self._once(peer.module, lambda: self._make(peer))  # noqa: B023  # called at once
+                self._once(name, lambda: self._make(peer))  # noqa: B023  # called at once
             except UnmadeError as error:
-                unmade[peer.module] = str(error)
+                unmade[peer] = str(error)
         return unmade
+
+    def size(self, peer: Peer) -> float:
+        """Install what a peer's users install into an empty folder; give its MB."""
+        target = self._folder / "installed" / peer.module
+        if not target.exists():
+            what = [str(ROOT) if name == "." else name for name in peer.installs]
+            self._install("--no-compile", "--target", str(target), *what)
+        return sum(one.stat().st_size for one in target.rglob("*") if one.is_file()) / 1e6
 
     def versions(self) -> str:
         """Tell which versions are compared."""
