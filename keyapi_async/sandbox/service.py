@@ -11,19 +11,17 @@ from typing import Final
 import attrs
 import orjson
 
-from keyapi_async.sandbox.data import Data
+from keyapi_async.sandbox.data import facts_of, ids_of
 from keyapi_async.sandbox.faults import REFUSALS, SPOILT, Fault, Faults, misshapen, replaced, spoilt
-from keyapi_async.sandbox.lists import List, data_of, list_of
-from keyapi_async.sandbox.rows import Row
-from keyapi_async.sandbox.rules import CATEGORIES
+from keyapi_async.sandbox.lists import List, Row, list_of
 from keyapi_async.sandbox.specification import Operation, RefusedError, operations
 from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
 
 __all__ = ["Asked", "Response", "Service"]
 
-_CALL: Final = {"page_num": "1", "page_size": "10", "size": "30"}
+_SIZES: Final = {"page_size": "10", "limit": "10", "size": "30"}
+_CALL: Final = {"page_num": "1", "page": "1", **_SIZES}
 """Parameters that choose from the list, and do not say which it is."""
-_HASHTAGS: Final = 64
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -88,43 +86,27 @@ class Service:
     """Every request so far, in order; grows until it is cleared."""
     _answered: int = attrs.field(default=0, init=False)
     _limit: RateWindow | None = attrs.field(init=False)
-    _data: Data = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._limit = None if self.qps is None else rate_window(self.window, self.qps)
-        self._data = data_of(self.seed)
 
     def product_ids(self, count: int) -> list[str]:
         """Some products, lists of all lengths among them; the documented ones first."""
-        return self._sample("product_id", count)
+        return _sample("product_id", count)
 
     def user_ids(self, count: int) -> list[str]:
         """Some creators; the documented ones first."""
-        return self._sample("user_id", count)
+        return _sample("user_id", count)
 
     def seller_ids(self, count: int) -> list[str]:
         """Some shops; the documented ones first."""
-        return self._sample("seller_id", count)
-
-    def unique_ids(self, count: int) -> list[str]:
-        """The handles of `user_ids(count)`."""
-        return [self._data.facts("user_id", one)["unique_id"] for one in self.user_ids(count)]
+        return _sample("seller_id", count)
 
     def video_ids(self, count: int) -> list[str]:
         """Some videos, at most five of one creator."""
-        users = self._data.ids["user_id"].walk()
-        found = (islice(self._data.media_of_user("video_id", one), 5) for one in users)
+        users = (facts_of("user_id", one, self.seed) for one in ids_of("user_id").walk())
+        found = (islice(one.related("video_id"), 5) for one in users)
         return list(islice(chain.from_iterable(found), count))
-
-    def category_ids(self, count: int) -> list[str]:
-        """Some categories, those of the first level first."""
-        return list(CATEGORIES)[:count]
-
-    def _sample(self, kind: str, count: int) -> list[str]:
-        ids = self._data.ids[kind]
-        if not 0 <= count <= len(ids):
-            raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
-        return list(islice(ids.walk(), count))
 
     def rows(self, path: str, **params: object) -> list[Row]:
         """The whole list that the pages of that path are cut from; nothing is asked or billed.
@@ -197,13 +179,14 @@ class Service:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
         if self.credits is not None and self.billed + operation.credits > self.credits:
             raise RefusedError(*REFUSALS[Fault.QUOTA])
-        if operation.paging == "page_limit":
-            data = _hashtags(int(params["page"]), int(params["limit"]), fault)
-        else:
-            found = self._list(operation, params)
-            size = int(params.get("page_size", params.get("size", len(found))))
-            start = (int(params.get("page_num", 1)) - 1) * size
-            data = misshapen(fault, found.rows(start, start + size))
+        found = self._list(operation, params)
+        size = next((int(params[name]) for name in _SIZES if name in params), len(found))
+        page = int(params.get("page_num") or params.get("page") or 1)
+        data = misshapen(fault, found.rows((page - 1) * size, page * size))
+        if operation.paging == "page_limit" and data.get("data") is not None:
+            paging = {"page": page, "size": size, "total": len(found)}
+            paging["has_more"] = page * size < len(found)
+            data = {"data": {"list": data["data"], "pagination": paging}}
         halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
         envelope = {"code": 0, "message": "success", **data}
         body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
@@ -232,12 +215,8 @@ class Service:
         )
 
 
-def _hashtags(page: int, size: int, fault: Fault | None) -> dict[str, object]:
-    """The data of the one path that pages by `page` and `limit`."""
-    ranks = range(1, _HASHTAGS + 1)[(page - 1) * size : page * size]
-    rows = [{"hashtag_id": f"{7000 + n}", "hashtag_name": f"tag{n}", "rank": n} for n in ranks]
-    paging = {"page": page, "size": size, "total": _HASHTAGS, "has_more": page * size < _HASHTAGS}
-    data = misshapen(fault, rows)
-    if data.get("data") is None:
-        return data
-    return {"data": {"list": data["data"], "pagination": paging}}
+def _sample(kind: str, count: int) -> list[str]:
+    ids = ids_of(kind)
+    if not 0 <= count <= len(ids):
+        raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
+    return list(islice(ids.walk(), count))

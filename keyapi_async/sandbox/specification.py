@@ -1,7 +1,7 @@
 """The specification: which operations there are, what each demands, and what its rows hold.
 
 `specification.json` is made of the API's openapi.json by `.ci/strip_specification.py`;
-`outside.json` has a path that openapi.json lacks, for clients that reach any path.
+`outside.json` has a path that openapi.json lacks, and its rows, for clients that reach any path.
 """
 
 import math
@@ -149,7 +149,7 @@ def read(name: str) -> Mapping[str, Any]:
 @cache
 def operations() -> Mapping[str, Operation]:
     """The operations by path; the specification is read at the first call."""
-    found = {**read("specification.json"), **read("outside.json")}
+    found = {**read("specification.json"), **read("outside.json")["operations"]}
     return {
         path: Operation(
             path=path,
@@ -162,4 +162,4 @@ def operations() -> Mapping[str, Operation]:
 @cache
 def examples() -> Mapping[str, Mapping[str, Any]]:
     """The rows of the documentation by path, and how many of them a source shows as they are."""
-    return read("examples.json")
+    return {**read("examples.json"), **read("outside.json")["examples"]}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from keyapi_async.sandbox.lists import data_of, list_of
-from keyapi_async.sandbox.rows import shape_of
+from keyapi_async.sandbox.data import facts_of
+from keyapi_async.sandbox.lists import list_of
 from keyapi_async.sandbox.specification import examples, singular
 from tests.sandbox.calls import OPERATIONS, TODAY, Row, ask, envelope, path_of, required, service
 from tests.sandbox.calls import rows as rows_of
@@ -72,7 +72,7 @@ def test_the_same_question_has_the_same_answer() -> None:
     """In another process too, so after all is forgotten."""
     for path in (path_of("product/creators"), path_of("video/ranking"), path_of("shop/trends")):
         rows = rows_of(ask(BOX, path, required(OPERATIONS[path])))
-        for remembered in (data_of, list_of, shape_of):
+        for remembered in (facts_of, list_of):
             remembered.cache_clear()
         assert rows_of(ask(service(), path, required(OPERATIONS[path]))) == rows
 
