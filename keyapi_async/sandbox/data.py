@@ -10,26 +10,16 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final
 
-from keyapi_async.sandbox.rules import NOW, SNAPSHOT, TABLES, Rule, chance, made_up, rules_of
+from keyapi_async.sandbox.rules import NOW, SNAPSHOT, TABLES, Rule, chance, rules_of
 from keyapi_async.sandbox.specification import examples, operations
 
-__all__ = [
-    "MARKETS",
-    "RULES",
-    "WINDOW",
-    "Facts",
-    "facts_of",
-    "ids_of",
-    "in_region",
-    "sold",
-    "user_of",
-]
+__all__ = ["MARKETS", "RULES", "Facts", "facts_of", "ids_of", "in_region", "user_of"]
 
 MARKETS: Final[Sequence[str]] = TABLES["markets"]
 """A region for each market: the larger ones have several."""
-WINDOW: Final = re.compile(r"_([0-9]+)d(?=_)|_history")
-"""The days that a count is the sum of."""
 
+_WINDOW: Final = re.compile(r"_([0-9]+)d(?=_)|_history")
+"""The days that a count is the sum of."""
 _SERIAL_BITS: Final = 12
 _EARLIEST: Final = 1_472_688_000
 _MOST: Final = 4000
@@ -47,8 +37,6 @@ _LISTED: Final = 400
 """How many creators of each market are in the lists of a region."""
 _LOOKED_AT: Final = 200
 """How many creators of a product are looked at for its videos and live streams."""
-_OF_OTHERS: Final = {"region", "unique_id", "nick_name"}
-"""What a row also says of a creator, product or shop that it is not about."""
 
 
 @cache
@@ -65,8 +53,8 @@ def _known() -> Mapping[tuple[str, str], Mapping[str, Any]]:
         for kind in {subject, *TABLES["ids"]} & {name for name in row if row[name]}:
             facts = known.setdefault((kind, row[kind]), {})
             for name, value in row.items():
-                says = operation.properties[name]["x-kind"] in {"id", "text", "moment"}
-                if says if kind == subject else name in _OF_OTHERS:
+                is_fact = operation.properties[name]["x-kind"] in {"id", "text", "moment"}
+                if name == "region" or (kind == subject and is_fact):
                     facts.setdefault(name, int(value) if name == "create_time" else value)
     return known
 
@@ -87,6 +75,10 @@ class Ids(list[str]):
     def place(self, one: str) -> int:
         """The place of an id; for an unknown one, that of another."""
         return self._places.get(one, zlib.crc32(one.encode()) % len(self))
+
+    def at(self, place: int) -> str:
+        """The id at a place; after the last comes the first."""
+        return self[place % len(self)]
 
     def walk(self) -> Iterator[str]:
         """All ids, those of the examples first, the others from all markets."""
@@ -112,16 +104,17 @@ class Facts(dict[str, Any]):
         self.is_known: bool = known is not None
 
     def __missing__(self, name: str) -> Any:
+        luck = self.luck(name)
         if (rule := RULES[self.kind].get(name)) is not None:
-            value = rule(self, self.luck(name))
+            value = rule(self, luck)
         elif "gmv" in name:
-            value = self[sold(name)] * self["spu_avg_price"]
-        elif window := WINDOW.search(name):
+            value = self[_sold(name)] * self["spu_avg_price"]
+        elif window := _WINDOW.search(name):
             value = self[name.replace(window[0], "")]
-            if name.startswith("total_") and window[1]:
+            if name.startswith("total_"):
                 value = int(value * (1 - math.exp(self["_rate"] * -int(window[1]))))
         else:
-            value = made_up(name, self.id, self.luck(name))
+            value = None
         if name in _LENGTHS:
             value = min(_MOST, value + _FEWEST * self.is_known)
         self[name] = value
@@ -131,20 +124,20 @@ class Facts(dict[str, Any]):
         """A number between 0 and 1, for that name."""
         return chance(f"{self.seed}:{self.id}:{name}")
 
-    @property
-    def is_collected(self) -> bool:
-        """Whether there is a detail: three ids in a hundred have none."""
-        return self.is_known or chance(f"{self.seed} collected {self.id}") >= 0.03
+    def on(self, name: str, day: date, since: date, *, is_sum: bool) -> float:
+        """A total as it stood on a day, or what was added since another; all grow by one law.
 
-    def on(self, name: str, day: date) -> int:
-        """A total as it stood on a day: all grow by one law, so that days and periods agree."""
+        A trend has totals, and sums of the day under names that say so; a ranking has sums, and
+        totals that are called history.
+        """
+        if "gmv" in name:
+            price: float = self["spu_avg_price"]
+            return self.on(_sold(name), day, since, is_sum=is_sum) * price
+        total = _WINDOW.sub("", name)
         rate = self["_drift" if "followers" in name else "_rate"]
-        growth = rate * ((day - SNAPSHOT).days + 0.9 * self.luck(str(day)))
-        return int(self[name] * (math.exp(growth) if growth < 0 else 1 + growth))
-
-    def of(self, kind: str, one: str) -> "Facts":
-        """What is known of another id."""
-        return facts_of(kind, one, self.seed)
+        growth = [rate * ((at - SNAPSHOT).days + 0.9 * self.luck(str(at))) for at in (day, since)]
+        now, then = (int(self[total] * (math.exp(g) if g < 0 else 1 + g)) for g in growth)
+        return now - then if is_sum == (total == name) else now
 
     def related(self, wanted: str) -> Iterable[str]:
         """The ids of another kind that this one leads to."""
@@ -158,14 +151,16 @@ class Facts(dict[str, Any]):
                 return self._creators()
             case "product_id", _:
                 return self._shown_in(wanted)
-        each = (self.of("product_id", one).related(wanted) for one in self["_products"][:5])
+        each = (
+            facts_of("product_id", one, self.seed).related(wanted) for one in self["_products"][:5]
+        )
         return islice(dict.fromkeys(chain(*each)), _MOST)
 
     def _creators(self) -> Iterator[str]:
         """The creators who promote a product: they stand in a row, in its market."""
         users = ids_of("user_id")
         for step in range(self["total_ifl_cnt"]):
-            yield users[(self["_first"] + step * len(MARKETS)) % len(users)]
+            yield users.at(self["_first"] + step * len(MARKETS))
 
     def _posted(self, kind: str) -> Iterator[str]:
         """A creator's videos or streams, or a product's reviews: an id is a time, whose, which."""
@@ -178,19 +173,18 @@ class Facts(dict[str, Any]):
 
     def _shown_in(self, kind: str) -> Iterator[str]:
         """The videos or live streams that show a product."""
-        ours = ids_of("product_id")[self["_place"]]
-        for user_id in islice(self.of("product_id", ours).related("user_id"), _LOOKED_AT):
-            user = self.of("user_id", user_id)
-            place, count = user["_products"].index(ours), len(user["_products"])
+        for user_id in islice(self._creators(), _LOOKED_AT):
+            user = facts_of("user_id", user_id, self.seed)
+            products: Sequence[str] = user["_products"]
             for serial, one in enumerate(islice(user.related(kind), 60)):
-                if place in _shown(serial, count):
+                if self.id in _shown(products, serial):
                     yield one
 
 
 facts_of: Final = lru_cache(8192)(Facts)
 
 
-def sold(amount: str) -> str:
+def _sold(amount: str) -> str:
     """The count whose price an amount is."""
     return re.sub("(sale_)?gmv(.*)_amt", r"sale\2_cnt", amount)
 
@@ -216,9 +210,8 @@ def in_region(kind: str, region: str, seed: int) -> Sequence[str]:
 
 @cache
 def _products_in(market: int, seed: int) -> Sequence[Facts]:
-    return [
-        facts_of("product_id", one, seed) for one in ids_of("product_id")[market :: len(MARKETS)]
-    ]
+    ids = ids_of("product_id")[market :: len(MARKETS)]
+    return [facts_of("product_id", one, seed) for one in ids]
 
 
 def _of_user(f: Facts, _: float) -> Sequence[str]:
@@ -232,22 +225,22 @@ def _of_user(f: Facts, _: float) -> Sequence[str]:
 
 
 def _of_shop(f: Facts, _: float) -> Sequence[str]:
-    ours = ids_of("seller_id")[f["_place"]]
-    products = _products_in(f["_place"] % len(MARKETS), f.seed)
+    ours, products = (
+        ids_of("seller_id")[f["_place"]],
+        _products_in(f["_place"] % len(MARKETS), f.seed),
+    )
     return [one.id for one in products if one["seller_id"] == ours]
 
 
 def _of_media(f: Facts, _: float) -> Sequence[str]:
     """The products that a video or stream shows, of those that its creator promotes."""
-    products = f["_owner"]["_products"]
-    return [products[place] for place in _shown(f["_code"] % (1 << _SERIAL_BITS), len(products))]
+    return _shown(f["_owner"]["_products"], f["_code"] % (1 << _SERIAL_BITS))
 
 
-def _shown(serial: int, count: int) -> Sequence[int]:
-    """Which of so many products stand in the video of that number: one, two, or none."""
-    if not count or serial % 3 == 2:
-        return ()
-    return sorted({serial % count, (serial + (serial % 5 == 0)) % count})
+def _shown(products: Sequence[str], serial: int) -> Sequence[str]:
+    """One, two, or none of a creator's products, for the video of that number."""
+    places = [serial, serial + (serial % 5 == 0)] if products and serial % 3 != 2 else []
+    return [*dict.fromkeys(products[place % len(products)] for place in places)]
 
 
 def _path(_: Facts, luck: float) -> Sequence[Mapping[str, Any]]:
@@ -259,23 +252,6 @@ def _path(_: Facts, luck: float) -> Sequence[Mapping[str, Any]]:
     return known["category_id", second["parent_id"]], second, third
 
 
-def _near(f: Facts, kind: str, luck: float) -> int:
-    """The place of a creator or of a shop in the same market."""
-    place: int = f["_place"]
-    return place % len(MARKETS) + len(MARKETS) * int(luck * TABLES["ids"][kind][2])
-
-
-def _owner(f: Facts, _: float) -> str:
-    users = ids_of("user_id")
-    one: str = users[(f["_code"] >> _SERIAL_BITS) % len(users)]
-    return one
-
-
-def _create_time(f: Facts, luck: float) -> int:
-    seconds = int(f.id[-19:]) >> 32
-    return seconds if _EARLIEST <= seconds < NOW else NOW - 1 - int(luck * 900 * 86_400)
-
-
 _SELLING: Final[Mapping[str, Rule]] = {
     "_place": lambda f, _: ids_of(f.kind).place(f.id),
     "_path": _path,
@@ -285,12 +261,12 @@ _SELLING: Final[Mapping[str, Rule]] = {
     "total_product_cnt": lambda f, _: len(f["_products"]),
 }
 _SHOWING: Final[Mapping[str, Rule]] = {
-    "_code": lambda f, _: (int(f.id[-19:]) & 0xFFFFFFFF) >> 1,
-    "_owner": lambda f, _: f.of("user_id", f["user_id"]),
+    "_code": lambda f, _: (int(f.id) & 0xFFFFFFFF) >> 1,
+    "_owner": lambda f, _: facts_of("user_id", f["user_id"], f.seed),
     "_owner_views": lambda f, _: f["_owner"]["per_views_avg_cnt"],
     "_products": _of_media,
-    "user_id": _owner,
-    "create_time": _create_time,
+    "user_id": lambda f, _: ids_of("user_id").at(f["_code"] >> _SERIAL_BITS),
+    "create_time": lambda f, _: _EARLIEST + ((int(f.id) >> 32) - _EARLIEST) % (NOW - _EARLIEST),
     "finish_time": lambda f, _: f["create_time"] + f["duration"],
     "video_products": lambda f, _: f"[{','.join(f['_products'])}]",
 }
@@ -300,8 +276,10 @@ RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
         "user_id": {**_SELLING, "_products": _of_user, "_second": _path},
         "product_id": {
             **_SELLING,
-            "_first": lambda f, luck: _near(f, "user_id", luck),
-            "seller_id": lambda f, luck: ids_of("seller_id")[_near(f, "seller_id", luck**3)],
+            "_first": lambda f, luck: f["_place"] + len(MARKETS) * int(4001 * luck),
+            "seller_id": lambda f, luck: ids_of("seller_id")[
+                f["_place"] % len(MARKETS) + len(MARKETS) * int(60 * luck**3)
+            ],
         },
         "seller_id": {
             **_SELLING,
@@ -310,7 +288,7 @@ RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
         },
         "video_id": _SHOWING,
         "room_id": _SHOWING,
-        "review_id": {},
+        "review_id": {"review_timestamp": lambda f, _: 1000 * (int(f.id) >> 32) + 410},
         "category_id": {},
     }.items()
 }

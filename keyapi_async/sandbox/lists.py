@@ -2,39 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain, islice, pairwise
 from typing import Any, Final, NamedTuple
 
-from keyapi_async.sandbox.data import (
-    MARKETS,
-    RULES,
-    WINDOW,
-    Facts,
-    facts_of,
-    in_region,
-    sold,
-    user_of,
-)
+from keyapi_async.sandbox.data import MARKETS, RULES, Facts, facts_of, in_region, user_of
 from keyapi_async.sandbox.rules import TABLES, chance
 from keyapi_async.sandbox.specification import (
     Operation,
     RefusedError,
-    Schema,
     examples,
-    operations,
     singular,
+    written,
 )
 
 __all__ = ["List", "Row", "list_of"]
 
 Row = dict[str, Any]
-Writers = Mapping[str, Callable[[Any], Any]]
-"""What writes each property of a row in the form that the specification types."""
 _LOOKED_AT: Final = 2000
 """How many a search looks at."""
 _RANKED: Final = 120
-_CONTAINED: Final = {"product_category_list", "video_products"}
 
 
 class Entry(NamedTuple):
@@ -64,8 +51,7 @@ class List:
             asked[name.replace("unique", "user")] = ",".join(filter(None, found))
         searched = operation.value(asked, "type") or ""
         self._subject, *self._names = TABLES["searched"].get(searched, [operation.subject])
-        searched_type = int(asked.get("type", 0))
-        self._writers, self._nullable = _writers(operation, self._subject, searched_type)
+        self._properties = operation.row(self._subject, int(asked.get("type", 0)))
         self._entries = self._all()
         for name in asked.keys() - {*operation.key}:
             self._filter(name, asked[name])
@@ -81,36 +67,30 @@ class List:
     def _row(self, entry: Entry) -> Row:
         if entry.shown is not None:
             return entry.shown
-        row = ((name, self._value(name, entry)) for name in self._writers)
-        return {name: value for name, value in row if value is not None or name in self._nullable}
+        row = {name: self._value(name, entry) for name in self._properties}
+        if None not in row.values():
+            return row
+        may = {name for name, one in self._properties.items() if "null" in one["type"]}
+        return {name: row[name] for name in row if row[name] is not None or name in may}
 
     def _value(self, name: str, entry: Entry) -> Any:
         """One field of a row, also one that the row does not show."""
         if entry.shown is not None:
             return entry.shown.get(name)
         value = self._fact(name, entry.facts, entry.said)
-        return value if value is None or name not in self._writers else self._writers[name](value)
+        schema = self._properties.get(name)
+        return value if value is None or schema is None else written(schema, value)
 
     def _fact(self, name: str, facts: Facts, said: Mapping[str, Any]) -> Any:
         if name in said:
             return said[name]
         if name.startswith("total_") and "dt" in said:
-            return self._dated(name, facts, said)
+            return facts.on(name, said["dt"], said["_from"], is_sum=said["_is_sum"])
         if name.startswith("per_product_ifl_"):
             luck = chance(said["product_id"] + facts.id)  # nothing is sold by half of them
             count = 0 if luck < 0.5 else int(3 * (2 - 2 * luck + 1e-5) ** -0.7)
             return count * facts["spu_avg_price"] if "gmv" in name else count
         return facts[name]
-
-    def _dated(self, name: str, facts: Facts, said: Mapping[str, Any]) -> float:
-        """A total of that day, or what was added since the row before or in a ranking's period."""
-        if "gmv" in name:
-            price: float = facts["spu_avg_price"]
-            return self._dated(sold(name), facts, said) * price
-        window = WINDOW.search(name)
-        total = name.replace(window[0], "") if window else name
-        since = facts.on(total, said["_from"]) if said["ranks"] != bool(window) else 0
-        return facts.on(total, said["dt"]) - since
 
     def _all(self) -> Sequence[Entry]:
         operation, params, subject = self._operation, self._params, self._subject
@@ -150,7 +130,7 @@ class List:
             return [Entry(self._facts(one)) for one in in_region(subject, value, self._seed)]
         asked = [facts_of(kind, one, self._seed) for one in filter(None, value.split(","))]
         if self._operation.row_key == [kind]:
-            return [Entry(one) for one in asked if one.is_collected]
+            return [Entry(one) for one in asked if one["_has_detail"]]
         if kind == subject:
             found = ((one, product) for one in asked for product in one.related("product_id"))
             return [Entry(one, {"product_id": product}) for one, product in found]
@@ -172,7 +152,7 @@ class List:
             in_region(self._subject, region, self._seed),
             key=lambda one: chance(f"{self._seed}{self._operation.path}{day}{end}{one}"),
         )
-        said = {"_from": day, "dt": end, "ranks": True}
+        said = {"_from": day, "dt": end, "_is_sum": True}
         return [Entry(self._facts(one), said) for one in ids[:_RANKED]]
 
     def _days(self, one: str) -> Sequence[Entry]:
@@ -183,7 +163,7 @@ class List:
         days = (first + timedelta(number) for number in range(-30, (last - first).days + 1))
         known = (day for day in days if chance(f"{self._seed} {one} {day}") > 0.15)
         return [
-            Entry(self._facts(one), {"_from": before, "dt": day, "ranks": False})
+            Entry(self._facts(one), {"_from": before, "dt": day, "_is_sum": False})
             for before, day in pairwise(known)
             if day >= first
         ]
@@ -209,17 +189,16 @@ class List:
 
     def _filter(self, name: str, value: str) -> None:
         """Keep the rows that a parameter allows: all, where it is about no field of theirs."""
-        field = name if name in self._writers else TABLES["filters"].get(name, name)
+        field = name if name in self._properties else TABLES["filters"].get(name, name)
         allows: Callable[[Any], bool]
         if name.startswith(("min_", "max_")):
             field, sign, bound = name[4:], 1 if name.startswith("min") else -1, float(value)
             allows = lambda its: sign * float(its or 0) >= sign * bound  # noqa: E731
-        elif field not in self._writers:
+        elif field not in self._properties:
             return
-        elif field in _CONTAINED:
-            allows = lambda its: value in str(its)  # noqa: E731
         else:
-            allows = lambda its: str(its) == value  # noqa: E731
+            contained = field in {"product_category_list", "video_products"}
+            allows = lambda its: value in str(its) if contained else str(its) == value  # noqa: E731
         self._entries = [entry for entry in self._entries if allows(self._value(field, entry))]
 
     def _sort(self) -> None:
@@ -234,33 +213,3 @@ class List:
 
 list_of: Final = lru_cache(256)(List)
 """The list that pages are cut from; the latest are remembered."""
-
-
-@cache
-def _writers(operation: Operation, subject: str, searched: int) -> tuple[Writers, set[str]]:
-    """What writes each property of a row, and which of them may be null."""
-    listed = (one.properties for one in operations().values() if one.row_key == [subject])
-    properties: Mapping[str, Schema] = {
-        name: schema
-        for name, schema in operation.properties.items()
-        if "x-when" not in schema or searched in schema["x-when"]["type"]
-    } or next(listed)  # what a search finds is not documented for every type
-    nullable = {name for name, one in properties.items() if "null" in one["type"]}
-    return {name: _writer(one) for name, one in properties.items()}, nullable
-
-
-def _writer(schema: Schema) -> Callable[[Any], Any]:
-    """What writes a value in the form that the specification types."""
-    kind, is_text = schema["x-kind"], "string" in schema["type"]
-    if kind == "date":
-        form = "%Y%m%d" if schema["x-format"] == "yyyyMMdd" else "%Y-%m-%d"
-        return lambda day: day.strftime(form) if is_text else int(day.strftime(form))
-    if kind == "moment_ms":
-        return lambda seconds: 1000 * seconds + 410
-    if kind == "flag" and is_text:
-        return lambda on: str(on).lower()
-    if kind in {"amount", "count"} and is_text and "x-unit" not in schema:
-        return lambda amount: f"{amount:.2f}"
-    if is_text:
-        return str
-    return round if schema["type"] == "integer" else lambda number: round(number, 4)

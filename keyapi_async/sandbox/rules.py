@@ -8,13 +8,13 @@ it is a multiple of.
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from statistics import NormalDist
 from typing import Any, Final
 
-from keyapi_async.sandbox.specification import Schema, operations, read
+from keyapi_async.sandbox.specification import read
 
-__all__ = ["NOW", "SNAPSHOT", "TABLES", "Rule", "chance", "made_up", "rules_of"]
+__all__ = ["NOW", "SNAPSHOT", "TABLES", "Rule", "chance", "rules_of"]
 
 Rule = Callable[[Any, float], Any]
 """Makes one fact of the others, by their names, and of a number between 0 and 1."""
@@ -24,9 +24,6 @@ SNAPSHOT: Final = date(2025, 11, 1)
 """The day of the totals; nothing made up is younger."""
 NOW: Final = int(datetime(2025, 11, 1, tzinfo=UTC).timestamp())
 _bell: Final = NormalDist().inv_cdf
-_SCHEMAS: Final[Mapping[str, Schema]] = {
-    name: schema for one in operations().values() for name, schema in one.properties.items()
-}
 
 
 def chance(text: str) -> float:
@@ -41,6 +38,7 @@ def rules_of(kind: str) -> Mapping[str, Rule]:
     return {
         "_rate": lambda _, luck: 1 / (60 + 2000 * luck**2),  # the share that a total gains a day
         "_drift": lambda f, luck: f["_rate"] * (1.2 * luck - 0.2),  # followers may leave, too
+        "_has_detail": lambda f, luck: f.is_known or luck >= 0.03,
         "language": lambda f, _: TABLES["languages"][f["region"]],
         **{name: _pick(some) for name, some in values.items()},
         **{name: _number(int, *one) for name, one in counts.items()},
@@ -69,26 +67,3 @@ def _pick(values: Sequence[Any] | Mapping[str, Sequence[Any]]) -> Rule:
         return value.format_map(facts) if isinstance(value, str) and "{" in value else value
 
     return rule
-
-
-def made_up(name: str, one: str, luck: float) -> Any:
-    """A value for a field that nothing is known of, by its kind."""
-    schema = _SCHEMAS.get(name, {"x-kind": "count"})
-    make = _MADE_UP[schema["x-kind"]]
-    return make(luck, schema, f"{name}/{one}") if callable(make) else make
-
-
-_MADE_UP: Final[Mapping[str, Callable[[float, Schema, str], Any] | str]] = {
-    "text": "",
-    "json": "[]",
-    "id": lambda luck, *_: int(10**15 * luck),
-    "count": lambda luck, *_: int(100 * luck**4),
-    "rate": lambda luck, *_: luck,
-    "flag": lambda luck, *_: luck > 0.7,
-    "choice": lambda luck, schema, _: [*map(int, schema["x-names"])][
-        int(luck * len(schema["x-names"]))
-    ],
-    "date": lambda luck, *_: SNAPSHOT - timedelta(int(700 * luck)),
-    "moment": lambda luck, *_: NOW - int(10**8 * luck),
-    "url": lambda _, __, path: f"https://v16.tiktokcdn.com/{path}",
-}

@@ -25,7 +25,7 @@ _CALL: Final = {"page_num": "1", "page": "1", **_SIZES}
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Response:
     """What to answer, and what is to go wrong on the way.
 
@@ -45,7 +45,7 @@ class Response:
     """Seconds to wait before answering."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Asked:
     """One request, as it was answered."""
 
@@ -136,35 +136,27 @@ class Service:
             fault = self.faults.draw()
             response = self._answer(operation, params, fault, now)
         except RefusedError as refusal:
-            response = self._refuse(refusal)
+            after = self.faults.retry_after if refusal.status == 429 else None
+            headers = _JSON if after is None else _JSON | {"Retry-After": str(after)}
+            body = orjson.dumps({"code": refusal.code, "data": None, "message": str(refusal)})
+            response = Response(refusal.status, body, headers, refusal.code)
         late = self.faults.delay if fault is Fault.DELAY else 0.0
         response = attrs.evolve(response, fault=fault, delay=self.latency + late)
         self.billed += response.billed
-        page, size = (params.get(name, "") for name in ("page_num", "page_size"))
-        self.requests.append(
-            Asked(
-                path=path,
-                params=params,
-                page_num=int(page) if re.fullmatch("[0-9]{1,9}", page) else None,
-                page_size=int(size) if re.fullmatch("[0-9]{1,9}", size) else None,
-                status=response.status,
-                code=response.code,
-                billed=response.billed,
-                fault=fault,
-                at=now,
-            )
-        )
+        page, size = (_whole(params.get(name, "")) for name in ("page_num", "page_size"))
+        status, code, billed = response.status, response.code, response.billed
+        self.requests.append(Asked(path, params, page, size, status, code, billed, fault, now))
         self._answered += 1
         return response
 
     def _admit(
-        self, path: str, pairs: Sequence[tuple[str, str]], authorization: str | None
+        self, path: str, query: Sequence[tuple[str, str]], authorization: str | None
     ) -> Operation:
         if authorization != f"Bearer {self.api_key}":
             raise RefusedError(401, 401, f"apiKey is {'invalid' if authorization else 'null'}")
         if (operation := operations().get(path)) is None:
             raise RefusedError(404, 404, f"No such endpoint: {path}")
-        operation.check(pairs)
+        operation.check(query)
         return operation
 
     def _answer(
@@ -174,7 +166,7 @@ class Service:
             raise RefusedError(*REFUSALS[fault])
         if (instead := replaced(fault, operation.path)) is not None:
             status, headers, body = instead
-            return Response(status=status, headers=_JSON | headers, body=body)
+            return Response(status, body, _JSON | headers)
         if self._limit is not None and self._limit.admit(now) is not None:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
         if self.credits is not None and self.billed + operation.credits > self.credits:
@@ -188,31 +180,14 @@ class Service:
             paging["has_more"] = page * size < len(found)
             data = {"data": {"list": data["data"], "pagination": paging}}
         halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
-        envelope = {"code": 0, "message": "success", **data}
-        body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
-        return Response(
-            status=200,
-            headers=_JSON,
-            body=spoilt(fault, body),
-            code=None if fault in SPOILT else 0,
-            billed=operation.credits,
-        )
+        request_id = str(uuid.UUID(int=halves, version=4))
+        body = orjson.dumps({"code": 0, "message": "success", **data, "requestId": request_id})
+        code = None if fault in SPOILT else 0
+        return Response(200, spoilt(fault, body), _JSON, code, operation.credits)
 
     def _list(self, operation: Operation, params: Mapping[str, str]) -> List:
         asked = tuple(sorted((name, params[name]) for name in params.keys() - _CALL.keys()))
         return list_of(operation, asked, self.today or datetime.now(UTC).date(), self.seed)
-
-    def _refuse(self, refusal: RefusedError) -> Response:
-        after = self.faults.retry_after
-        wait = refusal.status == 429 and after is not None
-        more = {"Retry-After": f"{after:g}" if isinstance(after, float) else f"{after}"}
-        body = orjson.dumps({"code": refusal.code, "data": None, "message": str(refusal)})
-        return Response(
-            status=refusal.status,
-            headers=_JSON | more if wait else _JSON,
-            body=body,
-            code=refusal.code,
-        )
 
 
 def _sample(kind: str, count: int) -> list[str]:
@@ -220,3 +195,7 @@ def _sample(kind: str, count: int) -> list[str]:
     if not 0 <= count <= len(ids):
         raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
     return list(islice(ids.walk(), count))
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None

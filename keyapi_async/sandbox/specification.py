@@ -7,28 +7,26 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import orjson
 
-__all__ = ["Operation", "RefusedError", "Schema", "examples", "operations", "read", "singular"]
+__all__ = [
+    "Operation",
+    "RefusedError",
+    "Schema",
+    "examples",
+    "operations",
+    "read",
+    "singular",
+    "written",
+]
 
 Schema = Mapping[str, Any]
-
-_DATES: Final = {"yyyy-MM-dd": "%Y-%m-%d", "yyyyMMdd": "%Y%m%d"}
-_WORDS: Final = {
-    "^[0-9]+$": "a string of digits",
-    "^[0-9]+(,[0-9]+){0,9}$": "1 to 10 strings of digits, separated by commas",
-    "^[A-Z]{2}$": "a region code of two capital letters",
-    "^[^@\\s,]+$": "a handle without @",
-    "^[^@\\s,]+(,[^@\\s,]+){0,9}$": "1 to 10 handles without @, separated by commas",
-    "^\\d{4}-\\d{2}-\\d{2}$": "a date, yyyy-MM-dd",
-    "(?s:.+)": "a text",
-}
 
 
 class RefusedError(Exception):
@@ -105,34 +103,47 @@ class Operation:
         meaning: str | None = schema["x-names"].get(params.get(name, str(schema.get("default"))))
         return meaning
 
+    def row(self, subject: str, searched: int) -> Mapping[str, Schema]:
+        """The properties of a row; those of a list, where a search's own are not documented."""
+        listed = (one.properties for one in operations().values() if one.row_key == [subject])
+        return {
+            name: schema
+            for name, schema in self.properties.items()
+            if "x-when" not in schema or searched in schema["x-when"]["type"]
+        } or next(listed)
+
 
 def _demand(schema: Schema, value: str, most_ids: int | None) -> str | None:
     """What the value of a parameter should be, in words; `None` if it is."""
     codes, whole = [str(code) for code in schema.get("enum", ())], schema["type"] == "integer"
     if most_ids is not None and (many := value.count(",") + 1) > most_ids:
         return f"has {many} ids, and takes {most_ids}"
+    allows: object
     if codes:
-        words = (
-            f"an integer from {codes[0]} to {codes[-1]}" if whole else f"one of {', '.join(codes)}"
-        )
-        allows = value in codes
+        words, allows = f"one of {', '.join(codes)}", value in codes
     elif schema["type"] == "string":
         pattern = schema.get("pattern", "(?s:.+)")
-        words = _WORDS.get(pattern, f"of the form {pattern}")
-        allows = re.fullmatch(pattern, value, re.ASCII) is not None
+        words, allows = f"a match of {pattern}", re.fullmatch(pattern, value, re.ASCII)
     else:
         least, most = schema["minimum"], schema.get("maximum", math.inf)
-        limits = f"of {least} or more" if most == math.inf else f"from {least} to {most}"
-        words = f"{'an integer' if whole else 'a number'} {limits}"
+        words = f"{'an integer' if whole else 'a number'} from {least} to {most}"
         number = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,18})?", value)
-        allows = number is not None and not (whole and number[2]) and least <= float(value) <= most
+        allows = number and not (whole and number[2]) and least <= float(value) <= most
     if allows and "x-format" in schema:
         words = f"a date of the calendar, {schema['x-format']}"
         try:
-            datetime.strptime(value, _DATES[schema["x-format"]])  # noqa: DTZ007  # a day has no zone
+            date.fromisoformat(value)
         except ValueError:
             allows = False
     return None if allows else f"must be {words}"
+
+
+def written(schema: Schema, value: Any) -> Any:
+    """A value in the form that the specification types."""
+    if "string" in schema["type"]:
+        in_cents = schema["x-kind"] in {"amount", "count"} and "x-unit" not in schema
+        return f"{value:.2f}" if in_cents else str(value)
+    return round(value) if schema["type"] == "integer" else round(value, 4)
 
 
 def singular(name: str) -> str:

@@ -309,7 +309,7 @@ def test_rankings_are_of_periods_that_are_over(path: str) -> None:
 
 
 def test_categories_are_a_tree() -> None:
-    """Three levels; a sample of all."""
+    """Three levels."""
     first = listed("category/primary", language="en-US")
     second = listed("category/secondary", language="en-US", parent_id="605248")
     third = listed("category/tertiary", language="th-TH", parent_id=second[0]["category_id"])
@@ -319,7 +319,6 @@ def test_categories_are_a_tree() -> None:
         (second[0]["category_id"], "th-TH")
     }
     assert listed("category/secondary", language="th-TH", parent_id="1") == []
-    assert BOX.category_ids(1)[0] in {row["category_id"] for row in first}
 
 
 def test_a_search_finds_by_name() -> None:
@@ -341,9 +340,6 @@ def test_samples_come_from_everywhere() -> None:
     for ids in (BOX.product_ids(50), BOX.user_ids(50), BOX.seller_ids(50), BOX.video_ids(50)):
         assert len(set(ids)) == 50
     assert "1729492547846767618" in BOX.product_ids(20)
-    handles = ",".join(BOX.unique_ids(50)[40:])
-    found = {row["user_id"] for row in listed("influencer/detail", unique_ids=handles)}
-    assert len(found & {*BOX.user_ids(50)}) > 7
     assert BOX.user_ids(0) == BOX.video_ids(0) == []
     with pytest.raises(ValueError, match="there are 0 to 9600 ids to sample, not 9601"):
         BOX.product_ids(9601)
