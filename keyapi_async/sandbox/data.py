@@ -1,20 +1,40 @@
-"""The ids that lead from one endpoint to the next, what is known of each, and what leads where."""
+"""The data: the ids that lead from one endpoint to the next, and what is known of each.
+
+`facts.json` holds what needs no program: values to pick from, by language where that matters, with
+other facts in braces; and counts and prices, each with its median, its spread, and the others that
+it is a multiple of.
+"""
 
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from itertools import chain, islice
 from operator import itemgetter
+from statistics import NormalDist
 from typing import Any, Final
 
-from keyapi_async.sandbox.rules import NOW, SNAPSHOT, TABLES, Rule, chance, rules_of
-from keyapi_async.sandbox.specification import examples, operations
+from keyapi_async.sandbox.specification import examples, operations, read
 
-__all__ = ["MARKETS", "RULES", "Facts", "facts_of", "ids_of", "in_region", "user_of"]
+__all__ = [
+    "MARKETS",
+    "RULES",
+    "TABLES",
+    "Facts",
+    "chance",
+    "facts_of",
+    "ids_of",
+    "in_region",
+    "user_of",
+]
 
+TABLES: Final = read("facts.json")
+SNAPSHOT: Final = date(2025, 11, 1)
+"""The day of the totals; nothing made up is younger."""
+NOW: Final = int(datetime(2025, 11, 1, tzinfo=UTC).timestamp())
+_bell: Final = NormalDist().inv_cdf
 MARKETS: Final[Sequence[str]] = TABLES["markets"]
 """A region for each market: the larger ones have several."""
 
@@ -37,6 +57,15 @@ _LISTED: Final = 400
 """How many creators of each market are in the lists of a region."""
 _LOOKED_AT: Final = 200
 """How many creators of a product are looked at for its videos and live streams."""
+
+Rule = Callable[[Any, float], Any]
+"""Makes one fact of the others, by their names, and of a number between 0 and 1."""
+
+
+def chance(text: str) -> float:
+    """A number between 0 and 1, always the same for the same text."""
+    mixed = zlib.crc32(text.encode()) * 0x9E3779B97F4A7C15
+    return (mixed >> 12 & (1 << 52) - 1 | 1) / (1 << 52)
 
 
 @cache
@@ -114,7 +143,7 @@ class Facts(dict[str, Any]):
             if name.startswith("total_"):
                 value = int(value * (1 - math.exp(self["_rate"] * -int(window[1]))))
         else:
-            value = None
+            value = 0 if name.startswith("total_") else None
         if name in _LENGTHS:
             value = min(_MOST, value + _FEWEST * self.is_known)
         self[name] = value
@@ -252,6 +281,43 @@ def _path(_: Facts, luck: float) -> Sequence[Mapping[str, Any]]:
     return known["category_id", second["parent_id"]], second, third
 
 
+def _of_tables(kind: str) -> Mapping[str, Rule]:
+    """The rules that need no more than the tables, for a kind of id."""
+    values, counts = (TABLES[name].get(kind, {}) for name in ("values", "counts"))
+    return {
+        "_rate": lambda _, luck: 1 / (60 + 2000 * luck**2),  # the share that a total gains a day
+        "_drift": lambda f, luck: f["_rate"] * (1.2 * luck - 0.2),  # followers may leave, too
+        "_has_detail": lambda f, luck: f.is_known or luck >= 0.03,
+        "language": lambda f, _: TABLES["languages"][f["region"]],
+        **{name: _pick(some) for name, some in values.items()},
+        **{name: _number(int, *one) for name, one in counts.items()},
+        **{name: _number(_cents, *one) for name, one in TABLES["prices"].items()},
+    }
+
+
+def _number(form: Callable[[float], float], median: float, spread: float, *of: str) -> Rule:
+    """A number with a long tail: around so much, or around so many times the others."""
+
+    def rule(facts: Any, luck: float) -> float:
+        base: float = math.prod(facts[name] for name in of)
+        return form(base * median * math.exp(spread * _bell(luck)))
+
+    return rule
+
+
+def _cents(amount: float) -> float:
+    return round(amount, 2)
+
+
+def _pick(values: Sequence[Any] | Mapping[str, Sequence[Any]]) -> Rule:
+    def rule(facts: Any, luck: float) -> Any:
+        some = values[facts["language"]] if isinstance(values, Mapping) else values
+        value = some[int(luck * len(some))]
+        return value.format_map(facts) if isinstance(value, str) and "{" in value else value
+
+    return rule
+
+
 _SELLING: Final[Mapping[str, Rule]] = {
     "_place": lambda f, _: ids_of(f.kind).place(f.id),
     "_path": _path,
@@ -271,7 +337,7 @@ _SHOWING: Final[Mapping[str, Rule]] = {
     "video_products": lambda f, _: f"[{','.join(f['_products'])}]",
 }
 RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
-    kind: {**rules_of(kind), **more}
+    kind: {**_of_tables(kind), **more}
     for kind, more in {
         "user_id": {**_SELLING, "_products": _of_user, "_second": _path},
         "product_id": {

@@ -6,8 +6,16 @@ from functools import lru_cache
 from itertools import chain, islice, pairwise
 from typing import Any, Final, NamedTuple
 
-from keyapi_async.sandbox.data import MARKETS, RULES, Facts, facts_of, in_region, user_of
-from keyapi_async.sandbox.rules import TABLES, chance
+from keyapi_async.sandbox.data import (
+    MARKETS,
+    RULES,
+    TABLES,
+    Facts,
+    chance,
+    facts_of,
+    in_region,
+    user_of,
+)
 from keyapi_async.sandbox.specification import (
     Operation,
     RefusedError,
@@ -47,7 +55,7 @@ class List:
         for name in {"unique_id", "unique_ids"} & asked.keys():
             found = [user_of(handle, seed) for handle in asked.pop(name).split(",")]
             if name == "unique_id" and None in found:
-                raise RefusedError(200, 400, "unique_id is invalid")
+                raise RefusedError("unique_id is invalid", 200)
             asked[name.replace("unique", "user")] = ",".join(filter(None, found))
         searched = operation.value(asked, "type") or ""
         self._subject, *self._names = TABLES["searched"].get(searched, [operation.subject])
@@ -67,11 +75,8 @@ class List:
     def _row(self, entry: Entry) -> Row:
         if entry.shown is not None:
             return entry.shown
-        row = {name: self._value(name, entry) for name in self._properties}
-        if None not in row.values():
-            return row
-        may = {name for name, one in self._properties.items() if "null" in one["type"]}
-        return {name: row[name] for name in row if row[name] is not None or name in may}
+        row = ((name, self._value(name, entry)) for name in self._properties)
+        return {name: value for name, value in row if value is not None}
 
     def _value(self, name: str, entry: Entry) -> Any:
         """One field of a row, also one that the row does not show."""

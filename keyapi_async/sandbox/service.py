@@ -121,7 +121,7 @@ class Service:
             operation.check([*{**call, **asked}.items()])
             found = self._list(operation, asked)
         except RefusedError as refusal:
-            raise ValueError(str(refusal)) from None
+            raise ValueError(refusal.message) from None
         return found.rows(0, len(found))
 
     def answer(
@@ -138,7 +138,7 @@ class Service:
         except RefusedError as refusal:
             after = self.faults.retry_after if refusal.status == 429 else None
             headers = _JSON if after is None else _JSON | {"Retry-After": str(after)}
-            body = orjson.dumps({"code": refusal.code, "data": None, "message": str(refusal)})
+            body = orjson.dumps({"code": refusal.code, "data": None, "message": refusal.message})
             response = Response(refusal.status, body, headers, refusal.code)
         late = self.faults.delay if fault is Fault.DELAY else 0.0
         response = attrs.evolve(response, fault=fault, delay=self.latency + late)
@@ -153,9 +153,9 @@ class Service:
         self, path: str, query: Sequence[tuple[str, str]], authorization: str | None
     ) -> Operation:
         if authorization != f"Bearer {self.api_key}":
-            raise RefusedError(401, 401, f"apiKey is {'invalid' if authorization else 'null'}")
+            raise RefusedError(f"apiKey is {'invalid' if authorization else 'null'}", 401, 401)
         if (operation := operations().get(path)) is None:
-            raise RefusedError(404, 404, f"No such endpoint: {path}")
+            raise RefusedError(f"No such endpoint: {path}", 404, 404)
         operation.check(query)
         return operation
 

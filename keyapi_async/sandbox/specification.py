@@ -29,17 +29,13 @@ __all__ = [
 Schema = Mapping[str, Any]
 
 
+@attrs.define(slots=False)
 class RefusedError(Exception):
-    """The sandbox refuses a request: HTTP status, code, message."""
+    """The sandbox refuses a request."""
 
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status: int = status
-        self.code: int = code
-
-
-def _bad(message: str) -> RefusedError:
-    return RefusedError(400, 400, message)
+    message: str
+    status: int = 400
+    code: int = 400
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -66,17 +62,17 @@ class Operation:
         needed = [[name] for name, schema in self.parameters.items() if schema["required"]]
         for name in names:
             if name not in self.parameters:
-                raise _bad(f"Unknown parameter: {name}")
+                raise RefusedError(f"Unknown parameter: {name}")
             if names.count(name) > 1:
-                raise _bad(f"Repeated parameter: {name}")
+                raise RefusedError(f"Repeated parameter: {name}")
         for some in [*needed, self.one_of] if self.one_of else needed:
             if not any(params.get(name) for name in some):
-                raise _bad(f"Missing required parameter: {' or '.join(some)}")
+                raise RefusedError(f"Missing required parameter: {' or '.join(some)}")
         if self.one_of and params.keys() >= {*self.one_of}:
-            raise _bad(f"Only one of these parameters is allowed: {', '.join(self.one_of)}")
+            raise RefusedError(f"Only one of these parameters is allowed: {', '.join(self.one_of)}")
         for name, value in params.items():
             if must := _demand(self.parameters[name], value, self.ids_per_call.get(name)):
-                raise _bad(f"Invalid parameter: {name} {must}")
+                raise RefusedError(f"Invalid parameter: {name} {must}")
 
     @cached_property
     def subject(self) -> str:

@@ -127,7 +127,7 @@ def test_faults_that_refuse(fault: Fault) -> None:
     """An error envelope, free, and not counted by the window."""
     box = service(qps=1, faults=Faults(script=[fault]))
     response = ask(box)
-    status, code, message = REFUSALS[fault]
+    message, status, code = REFUSALS[fault]
     assert (response.status, response.code, response.fault) == (status, code, fault)
     assert envelope(response) == {"code": code, "data": None, "message": message}
     assert fault in {str(status), "error_in_200", "429_in_200", "quota_500"}
