@@ -10,25 +10,13 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import chain, islice
 from operator import itemgetter
 from statistics import NormalDist
 from typing import Any, Final
 
 from keyapi_async.sandbox.specification import examples, operations, read
-
-__all__ = [
-    "MARKETS",
-    "RULES",
-    "TABLES",
-    "Facts",
-    "chance",
-    "facts_of",
-    "ids_of",
-    "in_region",
-    "user_of",
-]
 
 TABLES: Final = read("facts.json")
 SNAPSHOT: Final = date(2025, 11, 1)
@@ -127,20 +115,17 @@ class Facts(dict[str, Any]):
         known = _known().get((kind, one))
         super().__init__(known or {})
         self[kind] = one
-        self.kind: str = kind
-        self.id: str = one
-        self.seed: int = seed
-        self.is_known: bool = known is not None
+        self.kind, self.id, self.seed, self.is_known = kind, one, seed, known is not None
 
     def __missing__(self, name: str) -> Any:
         luck = self.luck(name)
         if (rule := RULES[self.kind].get(name)) is not None:
             value = rule(self, luck)
-        elif "gmv" in name:
-            value = self[_sold(name)] * self["spu_avg_price"]
+        elif (count := _sold(name)) != name:
+            value = self[count] * self["spu_avg_price"]
         elif window := _WINDOW.search(name):
             value = self[name.replace(window[0], "")]
-            if name.startswith("total_"):
+            if name.startswith("total_") and window[1]:
                 value = int(value * (1 - math.exp(self["_rate"] * -int(window[1]))))
         else:
             value = 0 if name.startswith("total_") else None
@@ -154,14 +139,10 @@ class Facts(dict[str, Any]):
         return chance(f"{self.seed}:{self.id}:{name}")
 
     def on(self, name: str, day: date, since: date, *, is_sum: bool) -> float:
-        """A total as it stood on a day, or what was added since another; all grow by one law.
-
-        A trend has totals, and sums of the day under names that say so; a ranking has sums, and
-        totals that are called history.
-        """
-        if "gmv" in name:
+        """A total as it stood on a day, or, where a name without days is a sum, what was added."""
+        if (count := _sold(name)) != name:
             price: float = self["spu_avg_price"]
-            return self.on(_sold(name), day, since, is_sum=is_sum) * price
+            return self.on(count, day, since, is_sum=is_sum) * price
         total = _WINDOW.sub("", name)
         rate = self["_drift" if "followers" in name else "_rate"]
         growth = [rate * ((at - SNAPSHOT).days + 0.9 * self.luck(str(at))) for at in (day, since)]
@@ -172,7 +153,7 @@ class Facts(dict[str, Any]):
         """The ids of another kind that this one leads to."""
         match self.kind, wanted:
             case _, "product_id":
-                products: Sequence[str] = self["_products"]
+                products: Iterable[str] = self["_products"]
                 return products
             case ("user_id", _) | (_, "review_id"):
                 return self._posted(wanted)
@@ -180,10 +161,8 @@ class Facts(dict[str, Any]):
                 return self._creators()
             case "product_id", _:
                 return self._shown_in(wanted)
-        each = (
-            facts_of("product_id", one, self.seed).related(wanted) for one in self["_products"][:5]
-        )
-        return islice(dict.fromkeys(chain(*each)), _MOST)
+        facts = (facts_of("product_id", one, self.seed) for one in self["_products"][:5])
+        return islice(dict.fromkeys(chain(*(one.related(wanted) for one in facts))), _MOST)
 
     def _creators(self) -> Iterator[str]:
         """The creators who promote a product: they stand in a row, in its market."""
@@ -204,9 +183,8 @@ class Facts(dict[str, Any]):
         """The videos or live streams that show a product."""
         for user_id in islice(self._creators(), _LOOKED_AT):
             user = facts_of("user_id", user_id, self.seed)
-            products: Sequence[str] = user["_products"]
             for serial, one in enumerate(islice(user.related(kind), 60)):
-                if self.id in _shown(products, serial):
+                if self.id in _shown(user["_products"], serial):
                     yield one
 
 
@@ -227,10 +205,10 @@ def user_of(unique_id: str, seed: int) -> str | None:
 
 
 @lru_cache(64)
-def in_region(kind: str, region: str, seed: int) -> Sequence[str]:
-    """What the lists of a region hold: for videos and streams, two of each creator."""
+def in_region(kind: str, region: str | None, seed: int) -> Sequence[str]:
+    """What the lists of a region hold, or of all: of videos and streams, two of each creator."""
     listed = ids_of("user_id" if kind in _COUNTED else kind)[: _LISTED * len(MARKETS)]
-    found = [one for at, one in enumerate(listed) if MARKETS[at % len(MARKETS)] == region]
+    found = [one for at, one in enumerate(listed) if region in {None, MARKETS[at % len(MARKETS)]}]
     if kind not in _COUNTED:
         return found
     media = (islice(facts_of("user_id", one, seed).related(kind), 2) for one in found)
@@ -254,16 +232,9 @@ def _of_user(f: Facts, _: float) -> Sequence[str]:
 
 
 def _of_shop(f: Facts, _: float) -> Sequence[str]:
-    ours, products = (
-        ids_of("seller_id")[f["_place"]],
-        _products_in(f["_place"] % len(MARKETS), f.seed),
-    )
+    ours = ids_of("seller_id")[f["_place"]]
+    products = _products_in(f["_place"] % len(MARKETS), f.seed)
     return [one.id for one in products if one["seller_id"] == ours]
-
-
-def _of_media(f: Facts, _: float) -> Sequence[str]:
-    """The products that a video or stream shows, of those that its creator promotes."""
-    return _shown(f["_owner"]["_products"], f["_code"] % (1 << _SERIAL_BITS))
 
 
 def _shown(products: Sequence[str], serial: int) -> Sequence[str]:
@@ -284,6 +255,7 @@ def _path(_: Facts, luck: float) -> Sequence[Mapping[str, Any]]:
 def _of_tables(kind: str) -> Mapping[str, Rule]:
     """The rules that need no more than the tables, for a kind of id."""
     values, counts = (TABLES[name].get(kind, {}) for name in ("values", "counts"))
+    in_cents = partial(round, ndigits=2)
     return {
         "_rate": lambda _, luck: 1 / (60 + 2000 * luck**2),  # the share that a total gains a day
         "_drift": lambda f, luck: f["_rate"] * (1.2 * luck - 0.2),  # followers may leave, too
@@ -291,7 +263,7 @@ def _of_tables(kind: str) -> Mapping[str, Rule]:
         "language": lambda f, _: TABLES["languages"][f["region"]],
         **{name: _pick(some) for name, some in values.items()},
         **{name: _number(int, *one) for name, one in counts.items()},
-        **{name: _number(_cents, *one) for name, one in TABLES["prices"].items()},
+        **{name: _number(in_cents, *one) for name, one in TABLES["prices"].items()},
     }
 
 
@@ -303,10 +275,6 @@ def _number(form: Callable[[float], float], median: float, spread: float, *of: s
         return form(base * median * math.exp(spread * _bell(luck)))
 
     return rule
-
-
-def _cents(amount: float) -> float:
-    return round(amount, 2)
 
 
 def _pick(values: Sequence[Any] | Mapping[str, Sequence[Any]]) -> Rule:
@@ -330,7 +298,7 @@ _SHOWING: Final[Mapping[str, Rule]] = {
     "_code": lambda f, _: (int(f.id) & 0xFFFFFFFF) >> 1,
     "_owner": lambda f, _: facts_of("user_id", f["user_id"], f.seed),
     "_owner_views": lambda f, _: f["_owner"]["per_views_avg_cnt"],
-    "_products": _of_media,
+    "_products": lambda f, _: _shown(f["_owner"]["_products"], f["_code"] % (1 << _SERIAL_BITS)),
     "user_id": lambda f, _: ids_of("user_id").at(f["_code"] >> _SERIAL_BITS),
     "create_time": lambda f, _: _EARLIEST + ((int(f.id) >> 32) - _EARLIEST) % (NOW - _EARLIEST),
     "finish_time": lambda f, _: f["create_time"] + f["duration"],

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import attrs
 
-__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "replaced", "spoilt", "zeros"]
+__all__ = ["REFUSALS", "Fault", "Faults", "misshapen", "replaced", "spoilt", "zeros"]
 
 Row = dict[str, Any]
 
@@ -68,9 +68,6 @@ REFUSALS: Final[Mapping[Fault | None, tuple[str, int, int]]] = {
     Fault.QUOTA_500: ("Usage Limit Exceeded", 500, 500),
 }
 """Faults that answer with an error envelope: message, HTTP status, code."""
-
-SPOILT: Final[frozenset[Fault | None]] = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
-"""Faults that make a real answer unreadable."""
 
 _GATEWAY: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
 _HTML: Final = {"Content-Type": "text/html"}

@@ -3,33 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, NamedTuple
 
-from keyapi_async.sandbox.data import (
-    MARKETS,
-    RULES,
-    TABLES,
-    Facts,
-    chance,
-    facts_of,
-    in_region,
-    user_of,
-)
-from keyapi_async.sandbox.specification import (
-    Operation,
-    RefusedError,
-    examples,
-    singular,
-    written,
-)
+from keyapi_async.sandbox.data import RULES, TABLES, Facts, chance, facts_of, in_region, user_of
+from keyapi_async.sandbox.specification import Operation, RefusedError, examples, singular, written
 
 __all__ = ["List", "Row", "list_of"]
 
 Row = dict[str, Any]
 _LOOKED_AT: Final = 2000
 """How many a search looks at."""
-_RANKED: Final = 120
 
 
 class Entry(NamedTuple):
@@ -133,14 +117,14 @@ class List:
         kind, value = singular(name), self._params[name]
         if kind == "region":
             return [Entry(self._facts(one)) for one in in_region(subject, value, self._seed)]
-        asked = [facts_of(kind, one, self._seed) for one in filter(None, value.split(","))]
+        ids = dict.fromkeys(filter(None, value.split(",")))
+        asked = [facts_of(kind, one, self._seed) for one in ids]
         if self._operation.row_key == [kind]:
             return [Entry(one) for one in asked if one["_has_detail"]]
         if kind == subject:
             found = ((one, product) for one in asked for product in one.related("product_id"))
             return [Entry(one, {"product_id": product}) for one, product in found]
-        [one] = asked
-        return [Entry(self._facts(id_), {kind: one.id}) for id_ in one.related(subject)]
+        return [Entry(self._facts(one), {kind: value}) for one in asked[0].related(subject)]
 
     def _ranking(self) -> Sequence[Entry]:
         """Nothing unless the date begins a period, and that is over."""
@@ -158,7 +142,7 @@ class List:
             key=lambda one: chance(f"{self._seed}{self._operation.path}{day}{end}{one}"),
         )
         said = {"_from": day, "dt": end, "_is_sum": True}
-        return [Entry(self._facts(one), said) for one in ids[:_RANKED]]
+        return [Entry(self._facts(one), said) for one in ids[:120]]
 
     def _days(self, one: str) -> Sequence[Entry]:
         """The days of a trend; some are missing: then nothing changed."""
@@ -174,8 +158,7 @@ class List:
         ]
 
     def _found(self) -> Iterable[Entry]:
-        regions = [self._params["region"]] if "region" in self._params else dict.fromkeys(MARKETS)
-        ids = chain(*(in_region(self._subject, one, self._seed) for one in regions))
+        ids = in_region(self._subject, self._params.get("region"), self._seed)
         facts = (self._facts(one) for one in islice(ids, _LOOKED_AT))
         return (Entry(one) for one in facts if self._matches(one))
 

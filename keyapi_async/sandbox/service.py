@@ -2,7 +2,6 @@
 
 import re
 import uuid
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain, islice
@@ -12,7 +11,7 @@ import attrs
 import orjson
 
 from keyapi_async.sandbox.data import facts_of, ids_of
-from keyapi_async.sandbox.faults import REFUSALS, SPOILT, Fault, Faults, misshapen, replaced, spoilt
+from keyapi_async.sandbox.faults import REFUSALS, Fault, Faults, misshapen, replaced, spoilt
 from keyapi_async.sandbox.lists import List, Row, list_of
 from keyapi_async.sandbox.specification import Operation, RefusedError, operations
 from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
@@ -128,8 +127,7 @@ class Service:
         self, path: str, query: Iterable[tuple[str, str]], authorization: str | None, now: float
     ) -> Response:
         """Answer a GET of `path`; `query` are decoded pairs, `now` seconds on any steady clock."""
-        pairs = list(query)
-        params = dict(pairs)
+        params = dict(pairs := [*query])
         fault: Fault | None = None
         try:
             operation = self._admit(path, pairs, authorization)
@@ -179,10 +177,9 @@ class Service:
             paging = {"page": page, "size": size, "total": len(found)}
             paging["has_more"] = page * size < len(found)
             data = {"data": {"list": data["data"], "pagination": paging}}
-        halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
-        request_id = str(uuid.UUID(int=halves, version=4))
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_URL, str(self._answered)))
         body = orjson.dumps({"code": 0, "message": "success", **data, "requestId": request_id})
-        code = None if fault in SPOILT else 0
+        code = None if fault in {Fault.BAD_JSON, Fault.BAD_UTF8} else 0
         return Response(200, spoilt(fault, body), _JSON, code, operation.credits)
 
     def _list(self, operation: Operation, params: Mapping[str, str]) -> List:

@@ -15,17 +15,6 @@ from typing import Any
 import attrs
 import orjson
 
-__all__ = [
-    "Operation",
-    "RefusedError",
-    "Schema",
-    "examples",
-    "operations",
-    "read",
-    "singular",
-    "written",
-]
-
 Schema = Mapping[str, Any]
 
 
@@ -114,17 +103,17 @@ def _demand(schema: Schema, value: str, most_ids: int | None) -> str | None:
     codes, whole = [str(code) for code in schema.get("enum", ())], schema["type"] == "integer"
     if most_ids is not None and (many := value.count(",") + 1) > most_ids:
         return f"has {many} ids, and takes {most_ids}"
-    allows: object
     if codes:
         words, allows = f"one of {', '.join(codes)}", value in codes
     elif schema["type"] == "string":
         pattern = schema.get("pattern", "(?s:.+)")
-        words, allows = f"a match of {pattern}", re.fullmatch(pattern, value, re.ASCII)
+        words, allows = f"a match of {pattern}", bool(re.fullmatch(pattern, value, re.ASCII))
     else:
         least, most = schema["minimum"], schema.get("maximum", math.inf)
         words = f"{'an integer' if whole else 'a number'} from {least} to {most}"
         number = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,18})?", value)
-        allows = number and not (whole and number[2]) and least <= float(value) <= most
+        is_number = number and not (whole and number[2])
+        allows = bool(is_number) and least <= float(value) <= most
     if allows and "x-format" in schema:
         words = f"a date of the calendar, {schema['x-format']}"
         try:
@@ -158,10 +147,7 @@ def operations() -> Mapping[str, Operation]:
     """The operations by path; the specification is read at the first call."""
     found = {**read("specification.json"), **read("outside.json")["operations"]}
     return {
-        path: Operation(
-            path=path,
-            **{name.removeprefix("x-").replace("-", "_"): one[name] for name in one},
-        )
+        path: Operation(path=path, **{n.removeprefix("x-").replace("-", "_"): one[n] for n in one})
         for path, one in found.items()
     }
 

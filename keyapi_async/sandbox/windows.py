@@ -23,7 +23,6 @@ class RateWindow(Protocol):
 
     def admit(self, now: float) -> float | None:
         """Admit a request at `now` (`None`), or say in how many seconds asking again is useful."""
-        ...
 
 
 def rate_window(window: Window | str, qps: float, burst: int | None = None) -> RateWindow:
@@ -49,8 +48,7 @@ class _Fixed:
     """At most `limit` in each period of the clock; the count starts anew with the period."""
 
     def __init__(self, limit: int, period: float) -> None:
-        self._limit, self._period = limit, period
-        self._current, self._count = 0, 0
+        self._limit, self._period, self._current, self._count = limit, period, 0, 0
 
     def admit(self, now: float) -> float | None:
         if (current := math.floor(now / self._period)) != self._current:
@@ -65,8 +63,7 @@ class _Sliding:
     """At most `limit` in any period, wherever it starts."""
 
     def __init__(self, limit: int, period: float) -> None:
-        self._limit, self._period = limit, period
-        self._ends: deque[float] = deque()
+        self._limit, self._period, self._ends = limit, period, deque[float]()
 
     def admit(self, now: float) -> float | None:
         while self._ends and self._ends[0] <= now:
