@@ -41,10 +41,8 @@ _COUNTED: Final = {
     "review_id": "review_count",
 }
 """How many a creator or a product has."""
-_LISTED: Final = 400
-"""How many creators of each market are in the lists of a region."""
-_LOOKED_AT: Final = 200
-"""How many creators of a product are looked at for its videos and live streams."""
+_OF_ALL: Final = {"region", "unique_id", "nick_name"}
+"""What a row also says of a creator, product or shop that it is not about."""
 
 Rule = Callable[[Any, float], Any]
 """Makes one fact of the others, by their names, and of a number between 0 and 1."""
@@ -71,7 +69,7 @@ def _known() -> Mapping[tuple[str, str], Mapping[str, Any]]:
             facts = known.setdefault((kind, row[kind]), {})
             for name, value in row.items():
                 is_fact = operation.properties[name]["x-kind"] in {"id", "text", "moment"}
-                if name == "region" or (kind == subject and is_fact):
+                if name in _OF_ALL or (kind == subject and is_fact):
                     facts.setdefault(name, int(value) if name == "create_time" else value)
     return known
 
@@ -118,9 +116,8 @@ class Facts(dict[str, Any]):
         self.kind, self.id, self.seed, self.is_known = kind, one, seed, known is not None
 
     def __missing__(self, name: str) -> Any:
-        luck = self.luck(name)
         if (rule := RULES[self.kind].get(name)) is not None:
-            value = rule(self, luck)
+            value = rule(self, self.luck(name))
         elif (count := _sold(name)) != name:
             value = self[count] * self["spu_avg_price"]
         elif window := _WINDOW.search(name):
@@ -180,8 +177,8 @@ class Facts(dict[str, Any]):
             yield str(seconds << 32 | code << 1 | (kind == "room_id"))
 
     def _shown_in(self, kind: str) -> Iterator[str]:
-        """The videos or live streams that show a product."""
-        for user_id in islice(self._creators(), _LOOKED_AT):
+        """The videos or live streams of a product's first 200 creators that show it."""
+        for user_id in islice(self._creators(), 200):
             user = facts_of("user_id", user_id, self.seed)
             for serial, one in enumerate(islice(user.related(kind), 60)):
                 if self.id in _shown(user["_products"], serial):
@@ -191,6 +188,7 @@ class Facts(dict[str, Any]):
 facts_of: Final = lru_cache(8192)(Facts)
 
 
+@cache
 def _sold(amount: str) -> str:
     """The count whose price an amount is."""
     return re.sub("(sale_)?gmv(.*)_amt", r"sale\2_cnt", amount)
@@ -206,8 +204,8 @@ def user_of(unique_id: str, seed: int) -> str | None:
 
 @lru_cache(64)
 def in_region(kind: str, region: str | None, seed: int) -> Sequence[str]:
-    """What the lists of a region hold, or of all: of videos and streams, two of each creator."""
-    listed = ids_of("user_id" if kind in _COUNTED else kind)[: _LISTED * len(MARKETS)]
+    """The first 400 of each market of a region, or of all; of videos, two of each creator."""
+    listed = ids_of("user_id" if kind in _COUNTED else kind)[: 400 * len(MARKETS)]
     found = [one for at, one in enumerate(listed) if region in {None, MARKETS[at % len(MARKETS)]}]
     if kind not in _COUNTED:
         return found
@@ -245,11 +243,10 @@ def _shown(products: Sequence[str], serial: int) -> Sequence[str]:
 
 def _path(_: Facts, luck: float) -> Sequence[Mapping[str, Any]]:
     """A category of the third level and those above it, the first level first."""
-    known = _known()
     lowest = [one for one in TABLES["categories"] if one["category_level"] == 3]
     third = lowest[int(luck * len(lowest))]
-    second = known["category_id", third["parent_id"]]
-    return known["category_id", second["parent_id"]], second, third
+    second = _known()["category_id", third["parent_id"]]
+    return _known()["category_id", second["parent_id"]], second, third
 
 
 def _of_tables(kind: str) -> Mapping[str, Rule]:
