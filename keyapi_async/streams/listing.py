@@ -73,7 +73,7 @@ class Listing(Generic[T]):
         queries: the query of each part, paging left out; ids go in groups, all else is one part.
         key: the parameters that tell one list from another, as they are sent.
         shared: all other parameters, as they are sent.
-        ids: the parameter that takes several ids a call, or None.
+        ids: what the API calls the parameter that takes several ids a call, or None.
         ids_per_call: how many it takes.
         pages: how it is paged, or None where each part is one call.
         rows: where the rows stand in the answer.
