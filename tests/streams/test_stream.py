@@ -33,7 +33,6 @@ from tests.streams.lists import (
     all_ids,
     client,
     ids,
-    least_pages,
     parts,
     read_on,
     stream,
@@ -48,15 +47,6 @@ async def test_pages_longer_than_asked_for_lose_nothing_where_a_stream_is_taken_
     seen = [await anext(rows) for _ in range(12)]
     assert rows.bookmark == Bookmark(1, 12)
     assert ids(seen + await stream(lists, start=rows.bookmark).collect()) == all_ids([15])
-
-
-@pytest.mark.parametrize("length", [0, 9, 10, 25, 30])
-@pytest.mark.parametrize("until", Until)
-@virtual.clock
-async def test_every_row_once_in_order_at_the_least_price(length: int, until: Until) -> None:
-    lists = Lists([length])
-    assert ids(await stream(lists, until=until).collect()) == all_ids([length])
-    assert len(lists.asked) == least_pages(length, 10, until)
 
 
 @virtual.clock
