@@ -51,18 +51,6 @@ class Paging(TypedDict, total=False):
     skip_invalid: bool
 
 
-DEFAULTS: Final[Mapping[str, object]] = {
-    "page_size": 10,
-    "page_num": 1,
-    "start": None,
-    "limit": None,
-    "prefetch": 0,
-    "until": Until.SHORT_PAGE,
-    "skip_invalid": False,
-}
-"""Of every option of ``Paging``."""
-
-
 @attrs.frozen
 class Walk:
     """The checked options of one stream."""
@@ -120,6 +108,10 @@ def checked(
         until,
         skip_invalid,
     )
+
+
+DEFAULTS: Final[Mapping[str, object]] = checked.__kwdefaults__ or {}
+"""Of every option of ``Paging``."""
 
 
 def _start(listing: Listing[T], start: Bookmark, page_size: int, last: int) -> Bookmark:
