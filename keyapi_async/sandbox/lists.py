@@ -129,6 +129,8 @@ class List:
     def _ranking(self) -> Sequence[Entry]:
         """Nothing unless the date begins a period, and that is over."""
         day, region = date.fromisoformat(self._params["date"]), self._params["region"]
+        if day >= self._today:
+            return []
         next_month = (day.replace(day=1) + timedelta(31)).replace(day=1)
         begins, end = {
             "day": (True, day + timedelta(1)),

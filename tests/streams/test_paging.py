@@ -51,6 +51,14 @@ def test_paging_parameters_are_checked_at_once(paging: dict[str, Any], name: str
     assert caught.value.parameter == name
 
 
+@pytest.mark.parametrize("pages", [PageNum, PageLimit])
+def test_a_last_page_is_a_number_of_a_page(pages: Any) -> None:
+    for wrong in (0, None, "5", True):
+        with pytest.raises(InvalidParameterError, match=r"^maximum=.*1 or more"):
+            pages(maximum=wrong)
+    assert pages(5).maximum == 5
+
+
 @pytest.mark.parametrize(
     ("length", "says", "pages"), [(40, True, 2), (40, False, 3), (45, True, 3), (45, False, 3)]
 )
