@@ -292,14 +292,13 @@ _SELLING: Final[Mapping[str, Rule]] = {
     "total_product_cnt": lambda f, _: len(f["_products"]),
 }
 _SHOWING: Final[Mapping[str, Rule]] = {
-    "_code": lambda f, _: (int(f.id[-19:]) & 0xFFFFFFFF) >> 1,
+    "_bits": lambda f, _: int(f.id[-19:]),
+    "_code": lambda f, _: (f["_bits"] & 0xFFFFFFFF) >> 1,
     "_owner": lambda f, _: facts_of("user_id", f["user_id"], f.seed),
     "_owner_views": lambda f, _: f["_owner"]["per_views_avg_cnt"],
     "_products": lambda f, _: _shown(f["_owner"]["_products"], f["_code"] % (1 << _SERIAL_BITS)),
     "user_id": lambda f, _: ids_of("user_id").at(f["_code"] >> _SERIAL_BITS),
-    "create_time": lambda f, _: (
-        _EARLIEST + ((int(f.id[-19:]) >> 32) - _EARLIEST) % (NOW - _EARLIEST)
-    ),
+    "create_time": lambda f, _: _EARLIEST + ((f["_bits"] >> 32) - _EARLIEST) % (NOW - _EARLIEST),
     "finish_time": lambda f, _: f["create_time"] + f["duration"],
     "video_products": lambda f, _: f"[{','.join(f['_products'])}]",
 }

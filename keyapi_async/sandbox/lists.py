@@ -9,8 +9,6 @@ from typing import Any, Final, NamedTuple
 from keyapi_async.sandbox.data import RULES, TABLES, Facts, chance, facts_of, in_region, user_of
 from keyapi_async.sandbox.specification import Operation, RefusedError, examples, singular, written
 
-__all__ = ["List", "Row", "list_of"]
-
 Row = dict[str, Any]
 _LOOKED_AT: Final = 2000
 """How many a search looks at."""
@@ -128,9 +126,7 @@ class List:
 
     def _ranking(self) -> Sequence[Entry]:
         """Nothing unless the date begins a period, and that is over."""
-        day, region = date.fromisoformat(self._params["date"]), self._params["region"]
-        if day >= self._today:
-            return []
+        day = min(date.fromisoformat(self._params["date"]), self._today)
         next_month = (day.replace(day=1) + timedelta(31)).replace(day=1)
         begins, end = {
             "day": (True, day + timedelta(1)),
@@ -140,7 +136,7 @@ class List:
         if not begins or end > self._today:
             return []
         ids = sorted(
-            in_region(self._subject, region, self._seed),
+            in_region(self._subject, self._params["region"], self._seed),
             key=lambda one: chance(f"{self._seed}{self._operation.path}{day}{end}{one}"),
         )
         said = {"_from": day, "dt": end, "_is_sum": True}
