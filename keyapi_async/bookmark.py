@@ -5,7 +5,7 @@ import attrs
 __all__ = ["Bookmark"]
 
 
-@attrs.frozen(kw_only=False)
+@attrs.frozen
 class Bookmark:
     """The place of the next item of a list; plain values, so that JSON can keep it.
 

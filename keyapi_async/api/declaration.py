@@ -141,9 +141,9 @@ def page_of(declared: Declared[S, P, T]) -> Bought[S, P, T]:
                 raise InvalidParameterError(name, kwargs[name], reason)
         stream = declared(self, *args, **kwargs)
         if len(stream.listing.queries) != 1:
-            name, most = stream.listing.ids or "", spec.ids_per_call
-            allowed = f"1 to {most} ids for one page; {spec.method} takes any number"
-            raise InvalidParameterError(name, stream.listing.key.get(name), allowed)
+            name, ids = next(one for one in stream.listing.key.items() if one[0] in spec.ids)
+            allowed = f"1 to {spec.ids_per_call} ids for one page; {spec.method} takes any number"
+            raise InvalidParameterError(name, ids, allowed)
         page = await stream.next_page()
         assert page is not None  # noqa: S101  # every part has a first page
         return page

@@ -107,7 +107,7 @@ class Endpoint:
             if one.kind.many:
                 ids = params.several(one.name, value, one.kind.check)
                 groups = list(params.in_groups(ids, self.ids_per_call))
-                grouped = one.name
+                grouped = one.wire
                 sent[one.name] = ",".join(ids)
             else:
                 sent[one.name] = one.kind.check(one.name, value)

@@ -22,6 +22,7 @@ _REGION = re.compile(r"[A-Za-z]{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _COMPACT_DATE = re.compile(r"\d{8}", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_BREAKS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PATH = re.compile(r"(/[A-Za-z0-9_~.-]+)+")
 _LAST_MOMENT = 253_402_300_799  # the year 9999
 _LAST_DAY = 9999_12_31
@@ -122,7 +123,7 @@ def language(name: str, value: object) -> str:
 
 def text(name: str, value: object) -> str:
     """Check a free text."""
-    if isinstance(value, str) and value.strip() and value.isprintable():
+    if isinstance(value, str) and value.strip() and not _BREAKS.search(value):
         return str.__str__(value)
     raise InvalidParameterError(name, value, "a text of one line that is not blank")
 

@@ -201,8 +201,10 @@ class Harvest:
             while (some := await thread.call(next, found, None)) is not None:
                 for value in some:
                     yield value
+                self._opened()
         finally:
-            await thread.call(found.close)
+            if reading is self._reading:
+                await thread.call(found.close)
 
     async def export(
         self,

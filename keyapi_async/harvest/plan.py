@@ -1,7 +1,7 @@
 """Plans a run: every key is opened, so checked, and written down before a credit is spent."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -12,7 +12,7 @@ from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import difference, facts_of
 from keyapi_async.harvest.writer import FileThread
-from keyapi_async.streams.fanout import drawn
+from keyapi_async.streams.fanout import check_lists, check_stream, drawn
 from keyapi_async.streams.stream import RecordStream
 
 K = TypeVar("K")
@@ -29,11 +29,7 @@ def check_arguments(keys: object, open_stream: object, max_age: object) -> None:
     Raises:
         InvalidParameterError: it is that.
     """
-    if isinstance(keys, (str, bytes, Mapping)) or not isinstance(keys, (Iterable, AsyncIterable)):
-        allowed = "an iterable or an async iterable of keys; one key is a list of one"
-        raise InvalidParameterError("keys", keys, allowed)
-    if not callable(open_stream):
-        raise InvalidParameterError("open_stream", open_stream, "a function of a key")
+    check_lists(keys, open_stream)
     if max_age is not None and (not isinstance(max_age, timedelta) or max_age < timedelta(0)):
         raise InvalidParameterError("max_age", max_age, "a timedelta, such as timedelta(days=1)")
 
@@ -93,7 +89,7 @@ class Plan:
             self._lists += [(query, *listing.key.values()) for query in listing.queries]
         elif listing.queries:
             self._query = dict(parse_qsl(listing.queries[0], keep_blank_values=True))
-            self._ids += listing.key[listing.ids].split(",")
+            self._ids += ",".join(listing.key.values()).split(",")
 
     async def _flush(self, *, last: bool = False) -> None:
         """Hand what was opened to the ledger; of ids, those that are new, in full groups."""
@@ -116,15 +112,11 @@ def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
         InvalidParameterError: it is refused; the key is named.
     """
     try:
-        stream: object = open_stream(key)
+        stream = open_stream(key)
     except InvalidParameterError as error:
         error.message = f"key {number}, {shown(key)}: {error.message}"
         raise
-    if asyncio.iscoroutine(stream):
-        stream.close()
-    if not isinstance(stream, RecordStream):
-        allowed = "a function of a key that gives a stream, such as an iter_… of the client"
-        raise InvalidParameterError("open_stream", open_stream, allowed)
+    check_stream(stream, open_stream, is_one=isinstance(stream, RecordStream))
     if (limit := stream._left) is not None:  # noqa: SLF001  # it has no name of its own
         raise InvalidParameterError("limit", limit, "a harvest reads whole lists: leave it out")
     mark = stream.bookmark

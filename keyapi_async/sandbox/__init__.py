@@ -19,11 +19,8 @@ if not TYPE_CHECKING:  # pragma: no branch
 
     def __getattr__(name: str) -> object:
         """Import what is asked for only then: pytest loads the plugin in every run."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        homes = {
-            "Asked": "service", "Fault": "faults", "Faults": "faults", "Response": "service",
-            "Sandbox": "server", "Service": "service",
-        }  # fmt: skip
-        home = homes.get(name, "windows")
-        return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+        for home in ("windows", "faults", "service", "server") if name in __all__ else ():
+            module = importlib.import_module(f"{__name__}.{home}")
+            if name in module.__all__:
+                return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 
-__all__ = ["REFUSALS", "SPOILT", "Fault", "Faults", "misshapen", "replaced", "spoilt", "zeros"]
+__all__ = ["REFUSALS", "Fault", "Faults", "misshapen", "replaced", "spoilt", "zeros"]
 
 Row = dict[str, Any]
 
@@ -50,38 +50,32 @@ class Fault(StrEnum):
     UNKNOWN_FIELDS = "unknown_fields"
     MISSING_FIELDS = "missing_fields"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        raise ValueError(f"no fault {value!r}; there are: {', '.join(cls)}")
 
-REFUSALS: Final[Mapping[Fault | None, tuple[int, int, str]]] = {
-    Fault.TOO_MANY_REQUESTS: (429, 429, "qps limit exceeded"),
-    Fault.SERVER_ERROR: (500, 500, "Internal server error"),
-    Fault.UNAVAILABLE: (503, 503, "Service unavailable"),
-    Fault.QUOTA: (402, 402, "apiKey quota is not enough"),
-    Fault.UNAUTHORIZED: (401, 401, "apiKey is invalid"),
-    Fault.FORBIDDEN: (403, 403, "This apiKey may not use this endpoint"),
-    Fault.NOT_FOUND: (404, 404, "Not found"),
-    Fault.ERROR_IN_200: (200, 500, "Internal server error"),
-    Fault.TOO_MANY_IN_200: (200, 429, "qps limit exceeded"),
-    Fault.QUOTA_500: (500, 500, "Usage Limit Exceeded"),
+
+REFUSALS: Final[Mapping[Fault | None, tuple[str, int, int]]] = {
+    Fault.TOO_MANY_REQUESTS: ("qps limit exceeded", 429, 429),
+    Fault.SERVER_ERROR: ("Internal server error", 500, 500),
+    Fault.UNAVAILABLE: ("Service unavailable", 503, 503),
+    Fault.QUOTA: ("apiKey quota is not enough", 402, 402),
+    Fault.UNAUTHORIZED: ("apiKey is invalid", 401, 401),
+    Fault.FORBIDDEN: ("This apiKey may not use this endpoint", 403, 403),
+    Fault.NOT_FOUND: ("Not found", 404, 404),
+    Fault.ERROR_IN_200: ("Internal server error", 200, 500),
+    Fault.TOO_MANY_IN_200: ("qps limit exceeded", 200, 429),
+    Fault.QUOTA_500: ("Usage Limit Exceeded", 500, 500),
 }
-"""Faults that answer with an error envelope: HTTP status, code, message."""
-
-SPOILT: Final[frozenset[Fault | None]] = frozenset({Fault.BAD_JSON, Fault.BAD_UTF8})
-"""Faults that make a real answer unreadable."""
+"""Faults that answer with an error envelope: message, HTTP status, code."""
 
 _GATEWAY: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
 _HTML: Final = {"Content-Type": "text/html"}
 _TEXT: Final = re.compile(rb'"(?:[a-z_]+_(?:name|desc|text|detail|tag|list)|title)":"')
 
 
-def _fault(name: Fault | str) -> Fault:
-    try:
-        return Fault(name)
-    except ValueError:
-        raise ValueError(f"no fault {name!r}; there are: {', '.join(Fault)}") from None
-
-
 def _to_rates(rates: Mapping[Fault, float] | Mapping[str, float]) -> Mapping[Fault, float]:
-    known = {_fault(name): rate for name, rate in rates.items()}
+    known = {Fault(name): rate for name, rate in rates.items()}
     if wrong := [name for name, rate in known.items() if not 0 <= rate <= 1]:
         raise ValueError(f"the rate of {wrong[0]} must be 0 to 1, not {known[wrong[0]]!r}")
     if (total := math.fsum(known.values())) > 1:
@@ -90,7 +84,7 @@ def _to_rates(rates: Mapping[Fault, float] | Mapping[str, float]) -> Mapping[Fau
 
 
 def _to_script(script: Iterable[Fault | str | None]) -> Iterator[Fault | None]:
-    steps = (None if name is None else _fault(name) for name in script)
+    steps = (None if name is None else Fault(name) for name in script)
     return iter(list(steps)) if isinstance(script, Sequence) else steps
 
 

@@ -39,6 +39,6 @@ async def keyapi(keyapi_sandbox: "Sandbox") -> "AsyncIterator[KeyAPI]":
     """A `keyapi_async.KeyAPI` on `keyapi_sandbox`, without a noticeable QPS limit."""
     from keyapi_async import KeyAPI  # noqa: PLC0415
 
-    box = keyapi_sandbox
-    async with KeyAPI(box.api_key, base_url=box.url, qps=1000, proxy="") as api:
+    key, url = keyapi_sandbox.api_key, keyapi_sandbox.url
+    async with KeyAPI(key, base_url=url, qps=1000, proxy="") as api:
         yield api

@@ -19,7 +19,8 @@ _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _LONGEST_URL: Final = 65_536
 _PATIENCE: Final = 0.01
 """Seconds that a request under way gets when the sandbox stops; 0 would mean for ever."""
-_ENDLESS: Final = 1 << 30
+_PROMISED: Final = 1 << 20
+"""Bytes that an answer announces which is cut off, or drips."""
 _DRIP: Final = 0.05
 """Seconds between two bytes."""
 
@@ -107,36 +108,22 @@ class Sandbox(Service):
 async def _send(request: web.BaseRequest, answer: Response) -> web.StreamResponse:
     """Send the answer, or lose it as its fault demands."""
     match answer.fault:
+        case Fault.HANG:
+            await asyncio.Future()
         case Fault.RESET:
             connection = request.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            return _drop(request)
+            request.protocol.force_close()
         case Fault.CLOSE:
-            return _drop(request)
-        case Fault.TRUNCATE:
-            begun = await _begin(request, answer, len(answer.body))
+            request.protocol.force_close()
+        case Fault.TRUNCATE | Fault.DRIP:
+            begun = web.StreamResponse(status=answer.status, headers=answer.headers)
+            begun.content_length = _PROMISED
+            await begun.prepare(request)
             await begun.write(answer.body[: len(answer.body) // 2])
-            _drop(request)
-            return begun
-        case Fault.DRIP:
-            begun = await _begin(request, answer, _ENDLESS)
-            while True:
+            while answer.fault is Fault.DRIP:
                 await begun.write(b" ")
                 await asyncio.sleep(_DRIP)
-        case Fault.HANG:
-            return await asyncio.Future[web.StreamResponse]()
+            request.protocol.force_close()
+            return begun
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
-
-
-async def _begin(request: web.BaseRequest, answer: Response, length: int) -> web.StreamResponse:
-    """Send the headers of a body of that length."""
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    response.content_length = length
-    await response.prepare(request)
-    return response
-
-
-def _drop(request: web.BaseRequest) -> web.StreamResponse:
-    """End the connection; what is returned is never sent."""
-    request.protocol.force_close()
-    return web.Response()

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain, islice
@@ -11,23 +10,21 @@ from typing import Final
 import attrs
 import orjson
 
-from keyapi_async.sandbox.data import Data
-from keyapi_async.sandbox.faults import REFUSALS, SPOILT, Fault, Faults, misshapen, replaced, spoilt
-from keyapi_async.sandbox.lists import List, data_of, list_of
-from keyapi_async.sandbox.rows import Row
-from keyapi_async.sandbox.rules import CATEGORIES
+from keyapi_async.sandbox.data import facts_of, ids_of
+from keyapi_async.sandbox.faults import REFUSALS, Fault, Faults, misshapen, replaced, spoilt
+from keyapi_async.sandbox.lists import List, Row, list_of
 from keyapi_async.sandbox.specification import Operation, RefusedError, operations
 from keyapi_async.sandbox.windows import RateWindow, Window, rate_window
 
 __all__ = ["Asked", "Response", "Service"]
 
-_CALL: Final = {"page_num": "1", "page_size": "10", "size": "30"}
+_SIZES: Final = {"page_size": "10", "limit": "10", "size": "30"}
+_CALL: Final = {"page_num": "1", "page": "1", **_SIZES}
 """Parameters that choose from the list, and do not say which it is."""
-_HASHTAGS: Final = 64
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Response:
     """What to answer, and what is to go wrong on the way.
 
@@ -47,7 +44,7 @@ class Response:
     """Seconds to wait before answering."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Asked:
     """One request, as it was answered."""
 
@@ -88,43 +85,27 @@ class Service:
     """Every request so far, in order; grows until it is cleared."""
     _answered: int = attrs.field(default=0, init=False)
     _limit: RateWindow | None = attrs.field(init=False)
-    _data: Data = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._limit = None if self.qps is None else rate_window(self.window, self.qps)
-        self._data = data_of(self.seed)
 
     def product_ids(self, count: int) -> list[str]:
         """Some products, lists of all lengths among them; the documented ones first."""
-        return self._sample("product_id", count)
+        return _sample("product_id", count)
 
     def user_ids(self, count: int) -> list[str]:
         """Some creators; the documented ones first."""
-        return self._sample("user_id", count)
+        return _sample("user_id", count)
 
     def seller_ids(self, count: int) -> list[str]:
         """Some shops; the documented ones first."""
-        return self._sample("seller_id", count)
-
-    def unique_ids(self, count: int) -> list[str]:
-        """The handles of `user_ids(count)`."""
-        return [self._data.facts("user_id", one)["unique_id"] for one in self.user_ids(count)]
+        return _sample("seller_id", count)
 
     def video_ids(self, count: int) -> list[str]:
         """Some videos, at most five of one creator."""
-        users = self._data.ids["user_id"].walk()
-        found = (islice(self._data.media_of_user("video_id", one), 5) for one in users)
+        users = (facts_of("user_id", one, self.seed) for one in ids_of("user_id").walk())
+        found = (islice(one.related("video_id"), 5) for one in users)
         return list(islice(chain.from_iterable(found), count))
-
-    def category_ids(self, count: int) -> list[str]:
-        """Some categories, those of the first level first."""
-        return list(CATEGORIES)[:count]
-
-    def _sample(self, kind: str, count: int) -> list[str]:
-        ids = self._data.ids[kind]
-        if not 0 <= count <= len(ids):
-            raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
-        return list(islice(ids.walk(), count))
 
     def rows(self, path: str, **params: object) -> list[Row]:
         """The whole list that the pages of that path are cut from; nothing is asked or billed.
@@ -139,50 +120,41 @@ class Service:
             operation.check([*{**call, **asked}.items()])
             found = self._list(operation, asked)
         except RefusedError as refusal:
-            raise ValueError(str(refusal)) from None
+            raise ValueError(refusal.message) from None
         return found.rows(0, len(found))
 
     def answer(
         self, path: str, query: Iterable[tuple[str, str]], authorization: str | None, now: float
     ) -> Response:
         """Answer a GET of `path`; `query` are decoded pairs, `now` seconds on any steady clock."""
-        pairs = list(query)
-        params = dict(pairs)
+        params = dict(pairs := [*query])
         fault: Fault | None = None
         try:
             operation = self._admit(path, pairs, authorization)
             fault = self.faults.draw()
             response = self._answer(operation, params, fault, now)
         except RefusedError as refusal:
-            response = self._refuse(refusal)
+            after = self.faults.retry_after if refusal.status == 429 else None
+            headers = _JSON if after is None else _JSON | {"Retry-After": str(after)}
+            body = orjson.dumps({"code": refusal.code, "data": None, "message": refusal.message})
+            response = Response(refusal.status, body, headers, refusal.code)
         late = self.faults.delay if fault is Fault.DELAY else 0.0
         response = attrs.evolve(response, fault=fault, delay=self.latency + late)
         self.billed += response.billed
-        page, size = (params.get(name, "") for name in ("page_num", "page_size"))
-        self.requests.append(
-            Asked(
-                path=path,
-                params=params,
-                page_num=int(page) if re.fullmatch("[0-9]{1,9}", page) else None,
-                page_size=int(size) if re.fullmatch("[0-9]{1,9}", size) else None,
-                status=response.status,
-                code=response.code,
-                billed=response.billed,
-                fault=fault,
-                at=now,
-            )
-        )
+        page, size = (_whole(params.get(name, "")) for name in ("page_num", "page_size"))
+        status, code, billed = response.status, response.code, response.billed
+        self.requests.append(Asked(path, params, page, size, status, code, billed, fault, now))
         self._answered += 1
         return response
 
     def _admit(
-        self, path: str, pairs: Sequence[tuple[str, str]], authorization: str | None
+        self, path: str, query: Sequence[tuple[str, str]], authorization: str | None
     ) -> Operation:
         if authorization != f"Bearer {self.api_key}":
-            raise RefusedError(401, 401, f"apiKey is {'invalid' if authorization else 'null'}")
+            raise RefusedError(f"apiKey is {'invalid' if authorization else 'null'}", 401, 401)
         if (operation := operations().get(path)) is None:
-            raise RefusedError(404, 404, f"No such endpoint: {path}")
-        operation.check(pairs)
+            raise RefusedError(f"No such endpoint: {path}", 404, 404)
+        operation.check(query)
         return operation
 
     def _answer(
@@ -192,52 +164,35 @@ class Service:
             raise RefusedError(*REFUSALS[fault])
         if (instead := replaced(fault, operation.path)) is not None:
             status, headers, body = instead
-            return Response(status=status, headers=_JSON | headers, body=body)
+            return Response(status, body, _JSON | headers)
         if self._limit is not None and self._limit.admit(now) is not None:
             raise RefusedError(*REFUSALS[Fault.TOO_MANY_REQUESTS])
         if self.credits is not None and self.billed + operation.credits > self.credits:
             raise RefusedError(*REFUSALS[Fault.QUOTA])
-        if operation.paging == "page_limit":
-            data = _hashtags(int(params["page"]), int(params["limit"]), fault)
-        else:
-            found = self._list(operation, params)
-            size = int(params.get("page_size", params.get("size", len(found))))
-            start = (int(params.get("page_num", 1)) - 1) * size
-            data = misshapen(fault, found.rows(start, start + size))
-        halves = zlib.crc32(b"%d" % self._answered) << 64 | self._answered
-        envelope = {"code": 0, "message": "success", **data}
-        body = orjson.dumps(envelope | {"requestId": str(uuid.UUID(int=halves, version=4))})
-        return Response(
-            status=200,
-            headers=_JSON,
-            body=spoilt(fault, body),
-            code=None if fault in SPOILT else 0,
-            billed=operation.credits,
-        )
+        found = self._list(operation, params)
+        size = next((int(params[name]) for name in _SIZES if name in params), len(found))
+        page = int(params.get("page_num") or params.get("page") or 1)
+        data = misshapen(fault, found.rows((page - 1) * size, page * size))
+        if operation.paging == "page_limit" and data.get("data") is not None:
+            paging = {"page": page, "size": size, "total": len(found)}
+            paging["has_more"] = page * size < len(found)
+            data = {"data": {"list": data["data"], "pagination": paging}}
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_URL, str(self._answered)))
+        body = orjson.dumps({"code": 0, "message": "success", **data, "requestId": request_id})
+        code = None if fault in {Fault.BAD_JSON, Fault.BAD_UTF8} else 0
+        return Response(200, spoilt(fault, body), _JSON, code, operation.credits)
 
     def _list(self, operation: Operation, params: Mapping[str, str]) -> List:
         asked = tuple(sorted((name, params[name]) for name in params.keys() - _CALL.keys()))
         return list_of(operation, asked, self.today or datetime.now(UTC).date(), self.seed)
 
-    def _refuse(self, refusal: RefusedError) -> Response:
-        after = self.faults.retry_after
-        wait = refusal.status == 429 and after is not None
-        more = {"Retry-After": f"{after:g}" if isinstance(after, float) else f"{after}"}
-        body = orjson.dumps({"code": refusal.code, "data": None, "message": str(refusal)})
-        return Response(
-            status=refusal.status,
-            headers=_JSON | more if wait else _JSON,
-            body=body,
-            code=refusal.code,
-        )
+
+def _sample(kind: str, count: int) -> list[str]:
+    ids = ids_of(kind)
+    if not 0 <= count <= len(ids):
+        raise ValueError(f"there are 0 to {len(ids)} ids to sample, not {count}")
+    return list(islice(ids.walk(), count))
 
 
-def _hashtags(page: int, size: int, fault: Fault | None) -> dict[str, object]:
-    """The data of the one path that pages by `page` and `limit`."""
-    ranks = range(1, _HASHTAGS + 1)[(page - 1) * size : page * size]
-    rows = [{"hashtag_id": f"{7000 + n}", "hashtag_name": f"tag{n}", "rank": n} for n in ranks]
-    paging = {"page": page, "size": size, "total": _HASHTAGS, "has_more": page * size < _HASHTAGS}
-    data = misshapen(fault, rows)
-    if data.get("data") is None:
-        return data
-    return {"data": {"list": data["data"], "pagination": paging}}
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None

@@ -1,47 +1,30 @@
 """The specification: which operations there are, what each demands, and what its rows hold.
 
 `specification.json` is made of the API's openapi.json by `.ci/strip_specification.py`;
-`outside.json` has a path that openapi.json lacks, for clients that reach any path.
+`outside.json` has a path that openapi.json lacks, and its rows, for clients that reach any path.
 """
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import orjson
 
-__all__ = ["Operation", "RefusedError", "Schema", "examples", "operations", "read", "singular"]
-
 Schema = Mapping[str, Any]
 
-_DATES: Final = {"yyyy-MM-dd": "%Y-%m-%d", "yyyyMMdd": "%Y%m%d"}
-_WORDS: Final = {
-    "^[0-9]+$": "a string of digits",
-    "^[0-9]+(,[0-9]+){0,9}$": "1 to 10 strings of digits, separated by commas",
-    "^[A-Z]{2}$": "a region code of two capital letters",
-    "^[^@\\s,]+$": "a handle without @",
-    "^[^@\\s,]+(,[^@\\s,]+){0,9}$": "1 to 10 handles without @, separated by commas",
-    "^\\d{4}-\\d{2}-\\d{2}$": "a date, yyyy-MM-dd",
-    "(?s:.+)": "a text",
-}
 
-
+@attrs.define(slots=False)
 class RefusedError(Exception):
-    """The sandbox refuses a request: HTTP status, code, message."""
+    """The sandbox refuses a request."""
 
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status: int = status
-        self.code: int = code
-
-
-def _bad(message: str) -> RefusedError:
-    return RefusedError(400, 400, message)
+    message: str
+    status: int = 400
+    code: int = 400
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -68,17 +51,17 @@ class Operation:
         needed = [[name] for name, schema in self.parameters.items() if schema["required"]]
         for name in names:
             if name not in self.parameters:
-                raise _bad(f"Unknown parameter: {name}")
+                raise RefusedError(f"Unknown parameter: {name}")
             if names.count(name) > 1:
-                raise _bad(f"Repeated parameter: {name}")
+                raise RefusedError(f"Repeated parameter: {name}")
         for some in [*needed, self.one_of] if self.one_of else needed:
             if not any(params.get(name) for name in some):
-                raise _bad(f"Missing required parameter: {' or '.join(some)}")
+                raise RefusedError(f"Missing required parameter: {' or '.join(some)}")
         if self.one_of and params.keys() >= {*self.one_of}:
-            raise _bad(f"Only one of these parameters is allowed: {', '.join(self.one_of)}")
+            raise RefusedError(f"Only one of these parameters is allowed: {', '.join(self.one_of)}")
         for name, value in params.items():
             if must := _demand(self.parameters[name], value, self.ids_per_call.get(name)):
-                raise _bad(f"Invalid parameter: {name} {must}")
+                raise RefusedError(f"Invalid parameter: {name} {must}")
 
     @cached_property
     def subject(self) -> str:
@@ -105,6 +88,15 @@ class Operation:
         meaning: str | None = schema["x-names"].get(params.get(name, str(schema.get("default"))))
         return meaning
 
+    def row(self, subject: str, searched: int) -> Mapping[str, Schema]:
+        """The properties of a row; those of a list, where a search's own are not documented."""
+        listed = (one.properties for one in operations().values() if one.row_key == [subject])
+        return {
+            name: schema
+            for name, schema in self.properties.items()
+            if "x-when" not in schema or searched in schema["x-when"]["type"]
+        } or next(listed)
+
 
 def _demand(schema: Schema, value: str, most_ids: int | None) -> str | None:
     """What the value of a parameter should be, in words; `None` if it is."""
@@ -112,27 +104,31 @@ def _demand(schema: Schema, value: str, most_ids: int | None) -> str | None:
     if most_ids is not None and (many := value.count(",") + 1) > most_ids:
         return f"has {many} ids, and takes {most_ids}"
     if codes:
-        words = (
-            f"an integer from {codes[0]} to {codes[-1]}" if whole else f"one of {', '.join(codes)}"
-        )
-        allows = value in codes
+        words, allows = f"one of {', '.join(codes)}", value in codes
     elif schema["type"] == "string":
         pattern = schema.get("pattern", "(?s:.+)")
-        words = _WORDS.get(pattern, f"of the form {pattern}")
-        allows = re.fullmatch(pattern, value, re.ASCII) is not None
+        words, allows = f"a match of {pattern}", bool(re.fullmatch(pattern, value, re.ASCII))
     else:
         least, most = schema["minimum"], schema.get("maximum", math.inf)
-        limits = f"of {least} or more" if most == math.inf else f"from {least} to {most}"
-        words = f"{'an integer' if whole else 'a number'} {limits}"
+        words = f"{'an integer' if whole else 'a number'} from {least} to {most}"
         number = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,18})?", value)
-        allows = number is not None and not (whole and number[2]) and least <= float(value) <= most
+        is_number = number and not (whole and number[2])
+        allows = bool(is_number) and least <= float(value) <= most
     if allows and "x-format" in schema:
         words = f"a date of the calendar, {schema['x-format']}"
         try:
-            datetime.strptime(value, _DATES[schema["x-format"]])  # noqa: DTZ007  # a day has no zone
+            date.fromisoformat(value)
         except ValueError:
             allows = False
     return None if allows else f"must be {words}"
+
+
+def written(schema: Schema, value: Any) -> Any:
+    """A value in the form that the specification types."""
+    if "string" in schema["type"]:
+        in_cents = schema["x-kind"] in {"amount", "count"} and "x-unit" not in schema
+        return f"{value:.2f}" if in_cents else str(value)
+    return round(value) if schema["type"] == "integer" else round(value, 4)
 
 
 def singular(name: str) -> str:
@@ -149,12 +145,9 @@ def read(name: str) -> Mapping[str, Any]:
 @cache
 def operations() -> Mapping[str, Operation]:
     """The operations by path; the specification is read at the first call."""
-    found = {**read("specification.json"), **read("outside.json")}
+    found = {**read("specification.json"), **read("outside.json")["operations"]}
     return {
-        path: Operation(
-            path=path,
-            **{name.removeprefix("x-").replace("-", "_"): one[name] for name in one},
-        )
+        path: Operation(path=path, **{n.removeprefix("x-").replace("-", "_"): one[n] for n in one})
         for path, one in found.items()
     }
 
@@ -162,4 +155,4 @@ def operations() -> Mapping[str, Operation]:
 @cache
 def examples() -> Mapping[str, Mapping[str, Any]]:
     """The rows of the documentation by path, and how many of them a source shows as they are."""
-    return read("examples.json")
+    return {**read("examples.json"), **read("outside.json")["examples"]}

@@ -2,9 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 __all__ = ["RateWindow", "Window", "rate_window"]
 
@@ -24,40 +23,32 @@ class RateWindow(Protocol):
 
     def admit(self, now: float) -> float | None:
         """Admit a request at `now` (`None`), or say in how many seconds asking again is useful."""
-        ...
 
 
 def rate_window(window: Window | str, qps: float, burst: int | None = None) -> RateWindow:
     """The window of that kind for `qps` queries a second; below 1, for one in `1 / qps` seconds.
 
-    Those that space queries evenly admit `burst` of them at once: half a period's, where it is
-    `None`, for `gcra`, and never more than one for `spaced`.
+    Those that space queries evenly admit `burst` of them at once: a whole period's for `token`,
+    one for `spaced`, and for `gcra` half a period's, where it is `None`.
     """
     if not (qps > 0 and math.isfinite(qps)):
         raise ValueError(f"qps must be a finite number above 0, not {qps!r}")
-    try:
-        kind = Window(window)
-    except ValueError:
-        allowed = ", ".join(Window)
-        raise ValueError(f"window must be one of {allowed}, not {window!r}") from None
-    if burst is not None and (kind is not Window.GCRA or burst < 1):
-        raise ValueError(f"burst must be 1 or more, and only gcra has one, not {burst!r} of {kind}")
+    if window not in list(Window):
+        raise ValueError(f"window must be one of {', '.join(Window)}, not {window!r}")
+    if burst is not None and (window != Window.GCRA or burst < 1):
+        raise ValueError(f"burst must be 1 or more, and only gcra has one, not {burst!r}")
     limit = max(1, math.floor(qps))
-    if kind is Window.SPACED:
-        burst = 1
-    elif burst is None:
-        burst = math.ceil(limit / 2)
-    if (counted := _COUNTED.get(kind)) is not None:
-        return counted(limit, limit / qps)
-    return _Gcra(1 / qps, burst)
+    if window in {Window.FIXED, Window.SLIDING}:
+        return (_Fixed if window == Window.FIXED else _Sliding)(limit, limit / qps)
+    bursts = {Window.TOKEN: limit, Window.GCRA: burst or math.ceil(limit / 2), Window.SPACED: 1}
+    return _Spaced(1 / qps, bursts[Window(window)])
 
 
 class _Fixed:
     """At most `limit` in each period of the clock; the count starts anew with the period."""
 
     def __init__(self, limit: int, period: float) -> None:
-        self._limit, self._period = limit, period
-        self._current, self._count = 0, 0
+        self._limit, self._period, self._current, self._count = limit, period, 0, 0
 
     def admit(self, now: float) -> float | None:
         if (current := math.floor(now / self._period)) != self._current:
@@ -72,8 +63,7 @@ class _Sliding:
     """At most `limit` in any period, wherever it starts."""
 
     def __init__(self, limit: int, period: float) -> None:
-        self._limit, self._period = limit, period
-        self._ends: deque[float] = deque()
+        self._limit, self._period, self._ends = limit, period, deque[float]()
 
     def admit(self, now: float) -> float | None:
         while self._ends and self._ends[0] <= now:
@@ -84,28 +74,11 @@ class _Sliding:
         return self._ends[0] - now
 
 
-class _Token:
-    """A bucket of `limit` tokens that fills evenly; a query takes one."""
-
-    def __init__(self, limit: int, period: float) -> None:
-        self._limit, self._rate = limit, limit / period
-        self._tokens, self._seen = float(limit), -math.inf
-
-    def admit(self, now: float) -> float | None:
-        self._tokens = min(self._limit, self._tokens + (now - self._seen) * self._rate)
-        self._seen = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return None
-        return (1 - self._tokens) / self._rate
-
-
-class _Gcra:
-    """Even spacing (ATM's cell rate algorithm), with a tolerance for bursts of so many."""
+class _Spaced:
+    """A bucket of `burst` tokens that fills evenly, as GCRA keeps it: by when it will be full."""
 
     def __init__(self, spacing: float, burst: int) -> None:
-        self._spacing = spacing
-        self._tolerance = (burst - 1) * spacing
+        self._spacing, self._tolerance = spacing, (burst - 1) * spacing
         self._due = -math.inf
 
     def admit(self, now: float) -> float | None:
@@ -114,10 +87,3 @@ class _Gcra:
             return early - self._tolerance
         self._due = max(self._due, now) + self._spacing
         return None
-
-
-_COUNTED: Final[Mapping[Window, Callable[[int, float], RateWindow]]] = {
-    Window.FIXED: _Fixed,
-    Window.SLIDING: _Sliding,
-    Window.TOKEN: _Token,
-}

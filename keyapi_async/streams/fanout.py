@@ -117,11 +117,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         rows = 2 * MAX_PAGE_SIZE * concurrency if buffer is None else number("buffer", buffer, 1)
         if on_error not in ("raise", "collect"):
             raise InvalidParameterError("on_error", on_error, "'raise' or 'collect'")
-        if isinstance(keys, (str, bytes)) or not isinstance(keys, (Iterable, AsyncIterable)):
-            allowed = "an iterable or an async iterable of keys; one key is a list of one"
-            raise InvalidParameterError("keys", keys, allowed)
-        if not callable(open_stream):
-            raise InvalidParameterError("open_stream", open_stream, "a function of a key")
+        check_lists(keys, open_stream)
         self.failures: list[Failure[K]] = []
         self._keys = drawn(keys)
         self._drawing = asyncio.Lock()
@@ -232,10 +228,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             except KeyAPIError as error:
                 self._failed(state, error, None)
                 continue
-            if asyncio.iscoroutine(stream):
-                stream.close()
-                allowed = "a function that gives a stream, such as an iter_… of the client"
-                raise InvalidParameterError("open_stream", self._open_stream, allowed)
+            check_stream(stream, self._open_stream, is_one=hasattr(stream, "next_run"))
             async with aclosing(stream):
                 await self._read(state, stream)
 
@@ -291,6 +284,32 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         if not worker.cancelled() and (error := worker.exception()) is not None:
             self._stop(error)
         self._news.set()
+
+
+def check_lists(keys: object, open_stream: object) -> None:
+    """Refuse what cannot be keys, or open no streams.
+
+    Raises:
+        InvalidParameterError: it is that.
+    """
+    if isinstance(keys, (str, bytes)) or not isinstance(keys, (Iterable, AsyncIterable)):
+        allowed = "an iterable or an async iterable of keys; one key is a list of one"
+        raise InvalidParameterError("keys", keys, allowed)
+    if not callable(open_stream):
+        raise InvalidParameterError("open_stream", open_stream, "a function of a key")
+
+
+def check_stream(made: object, open_stream: object, *, is_one: bool) -> None:
+    """Refuse a function that makes no stream, as those do that get a single page.
+
+    Raises:
+        InvalidParameterError: it is that.
+    """
+    if asyncio.iscoroutine(made):
+        made.close()
+    if not is_one:
+        allowed = "a function that gives a stream, such as an iter_… of the client"
+        raise InvalidParameterError("open_stream", open_stream, allowed)
 
 
 async def drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K, None]:

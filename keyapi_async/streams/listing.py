@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from keyapi_async.call.wire import Envelope
+from keyapi_async.checks import number
 
 __all__ = ["PageLimit", "PageNum"]
 
@@ -15,6 +16,10 @@ T = TypeVar("T")
 
 MAX_PAGE_NUM = 100_000
 MAX_PAGE_SIZE = 10
+
+
+def _checked(_: object, __: object, maximum: int) -> None:
+    number("maximum", maximum, 1)
 
 
 @attrs.frozen
@@ -25,7 +30,7 @@ class PageNum:
         maximum: the last page that the API serves.
     """
 
-    maximum: int = MAX_PAGE_NUM
+    maximum: int = attrs.field(default=MAX_PAGE_NUM, validator=_checked)
     most_rows = MAX_PAGE_SIZE
 
     def query(self, page_num: int, page_size: int) -> str:
@@ -47,7 +52,7 @@ class PageLimit:
         maximum: the last page that is asked for.
     """
 
-    maximum: int = MAX_PAGE_NUM
+    maximum: int = attrs.field(default=MAX_PAGE_NUM, validator=_checked)
     most_rows = 100
 
     def query(self, page_num: int, page_size: int) -> str:
@@ -73,7 +78,7 @@ class Listing(Generic[T]):
         queries: the query of each part, paging left out; ids go in groups, all else is one part.
         key: the parameters that tell one list from another, as they are sent.
         shared: all other parameters, as they are sent.
-        ids: the parameter that takes several ids a call, or None.
+        ids: what the API calls the parameter that takes several ids a call, or None.
         ids_per_call: how many it takes.
         pages: how it is paged, or None where each part is one call.
         rows: where the rows stand in the answer.

@@ -51,18 +51,6 @@ class Paging(TypedDict, total=False):
     skip_invalid: bool
 
 
-DEFAULTS: Final[Mapping[str, object]] = {
-    "page_size": 10,
-    "page_num": 1,
-    "start": None,
-    "limit": None,
-    "prefetch": 0,
-    "until": Until.SHORT_PAGE,
-    "skip_invalid": False,
-}
-"""Of every option of ``Paging``."""
-
-
 @attrs.frozen
 class Walk:
     """The checked options of one stream."""
@@ -122,6 +110,10 @@ def checked(
     )
 
 
+DEFAULTS: Final[Mapping[str, object]] = checked.__kwdefaults__ or {}
+"""Of every option of ``Paging``."""
+
+
 def _start(listing: Listing[T], start: Bookmark, page_size: int, last: int) -> Bookmark:
     if not isinstance(start, Bookmark):
         allowed = "a bookmark of the same call; page_num= begins with a page"
@@ -135,7 +127,7 @@ def _start(listing: Listing[T], start: Bookmark, page_size: int, last: int) -> B
     # One page more than there can be: a list of exactly that many pages leaves its reader there.
     return Bookmark(
         number("start.page_num", start.page_num, 1, last + 1),
-        number("start.offset", start.offset, 0, page_size if listing.pages else None),
+        number("start.offset", start.offset, 0),  # a page may have more rows than asked for
         page_size,
         number("start.part", start.part, 0, max(len(listing.queries), 1) - 1),
         listing.fingerprint,

@@ -80,14 +80,13 @@ class RecordStream(AsyncIterator[T]):
         page, offset = self._page, self._offset
         if page is None:
             return self._start
-        part, page_num = page.place
         if offset >= len(page.items) and page.following is not None:
-            (part, page_num), offset = page.following, 0
-        return Bookmark(page_num, offset, self.page_size, part, self._start.listing)
+            return self._mark(page.following, 0)
+        return self._mark(page.place, offset)
 
-    def _mark(self, page: FetchedPage[T], offset: int) -> Bookmark:
-        """Mark a row of the page that is being read."""
-        part, page_num = page.place
+    def _mark(self, place: Place, offset: int) -> Bookmark:
+        """Mark a row of a page."""
+        part, page_num = place
         return Bookmark(page_num, offset, self.page_size, part, self._start.listing)
 
     def __aiter__(self) -> Self:
@@ -118,7 +117,7 @@ class RecordStream(AsyncIterator[T]):
         reject = page.items[self._offset]
         assert isinstance(reject, Reject)  # noqa: S101  # what ends a run before the page ends is one
         error = reject.error
-        error.bookmark = self._mark(page, self._offset)
+        error.bookmark = self._mark(page.place, self._offset)
         self._offset += 1
         self.rejected += 1
         self._set_run_end(page)
@@ -222,7 +221,7 @@ class RecordStream(AsyncIterator[T]):
         async for first in self:
             page = self._page
             assert page is not None  # noqa: S101  # it has just given a record
-            self.run_begin = self._mark(page, self._offset - 1)
+            self.run_begin = self._mark(page.place, self._offset - 1)
             run = [first, *self._run[self._offset : self._run_end]]
             self._offset = self._run_end
             return run

@@ -293,6 +293,15 @@ def test_a_listing_tells_keys_from_options() -> None:
     assert listing.queries == ("sk=hat&size=5&searchType=1&type=3",)
 
 
+def test_ids_are_sent_under_the_name_that_the_api_has_for_them() -> None:
+    told = next(one for one in ENDPOINTS if one.path.endswith("video/detail/analytics"))
+    (ids,) = told.parameters
+    called = attrs.evolve(told, parameters=(attrs.evolve(ids, wire="videoIds"),))
+    listing = called.listing({"video_ids": range(11)})
+    assert listing.queries == ("videoIds=0,1,2,3,4,5,6,7,8,9", "videoIds=10")
+    assert (listing.ids, listing.key) == ("videoIds", {"video_ids": "0,1,2,3,4,5,6,7,8,9,10"})
+
+
 @pytest.mark.parametrize("resource", ["product", "influencer", "video", "shop"])
 @virtual.clock
 async def test_the_latest_ranking_is_found_for_three_credits_at_most(resource: str) -> None:

@@ -51,7 +51,8 @@ TAKEN: Mapping[str, list[tuple[Any, str]]] = {
     "Handles": [("@a", "a")],
     "Region": [("us", "US"), ("GB", "GB"), (Word.REGION, "US")],
     "Language": [("en-US", "en-US")],
-    "Text": [("Home & Life", "Home & Life"), (Word.ID, "123")],
+    "Text": [(one, one) for one in ("Home & Life", "天然　化粧水", "می‌خواهم", "👩🏽‍🦱", "a\xa0b")]
+            + [(Word.ID, "123")],
     "Count": [(0, "0"), (Number(7), "7"), (10**32 - 1, "9" * 32)],
     "Stars": [(0, "0"), (5, "5")],
     "SearchSize": [(1, "1"), (30, "30")],
@@ -81,6 +82,7 @@ REFUSED: Mapping[str, list[Any]] = {
     "Handle": ["@", "@@tiktok", "tik tok", "a/b", "x" * 65, "tiktok\n", 5],
     "Region": ["USA", "U", "U1", "\u017f\u017f"],
     "Language": ["en", "EN-US"],
+    "Text": ["\u3000", "a\x85b", "a\u2028b"],
     "Stars": [6, -1],
     "SearchSize": [0, 31],
     "FlagText": ["yes", "True", 2],

@@ -39,7 +39,7 @@ PATIENCE = ATTEMPTS * TIMEOUT + (0.5 + 1.0) + ATTEMPTS * 0.5 + 0.5
 FOR_EVER = 1_000
 
 
-class Ill(NamedTuple):
+class Outcome(NamedTuple):
     """What a fault is to a client: the error it ends in, requests until then, their price."""
 
     error: type[KeyAPIError] | None
@@ -48,17 +48,21 @@ class Ill(NamedTuple):
     cost: Cost
 
 
-def _refused(error: type[KeyAPIError], says: str, tries: int = ATTEMPTS) -> Ill:
-    return Ill(error, says, tries, Cost.FREE)
+def _refused(error: type[KeyAPIError], says: str, tries: int = ATTEMPTS) -> Outcome:
+    return Outcome(error, says, tries, Cost.FREE)
 
 
-_BROKEN = Ill(ConnectionFailedError, "(?i)connection|disconnect|payload", ATTEMPTS, Cost.UNCERTAIN)
-_ENDLESS = Ill(AttemptTimeoutError, r"no whole answer within [\d.]+ s", ATTEMPTS, Cost.UNCERTAIN)
-_NO_ENVELOPE = Ill(ResponseError, "the answer is not an envelope", 2, Cost.UNCERTAIN)
-_ODD = Ill(None, "", 0, Cost.SPENT)
+_BROKEN = Outcome(
+    ConnectionFailedError, "(?i)connection|disconnect|payload", ATTEMPTS, Cost.UNCERTAIN
+)
+_ENDLESS = Outcome(
+    AttemptTimeoutError, r"no whole answer within [\d.]+ s", ATTEMPTS, Cost.UNCERTAIN
+)
+_NO_ENVELOPE = Outcome(ResponseError, "the answer is not an envelope", 2, Cost.UNCERTAIN)
+_ODD = Outcome(None, "", 0, Cost.SPENT)
 _OUT_OF_CREDITS = "quota is not enough|Usage Limit Exceeded"
 
-ILLS: Mapping[Fault, Ill] = {
+OUTCOMES: Mapping[Fault, Outcome] = {
     Fault.TOO_MANY_REQUESTS: _refused(RateLimitError, "qps limit exceeded .*429"),
     Fault.TOO_MANY_IN_200: _refused(RateLimitError, "qps limit exceeded .*code 429"),
     Fault.SERVER_ERROR: _refused(ServerError, "Internal server error .*500"),
@@ -81,7 +85,7 @@ ILLS: Mapping[Fault, Ill] = {
     Fault.BAD_UTF8: _NO_ENVELOPE,
     Fault.HTML: _NO_ENVELOPE,
     Fault.EMPTY_BODY: _NO_ENVELOPE,
-    Fault.ZEROS: Ill(ResponseError, "larger than 8 MiB", 1, Cost.UNCERTAIN),
+    Fault.ZEROS: Outcome(ResponseError, "larger than 8 MiB", 1, Cost.UNCERTAIN),
     Fault.NUMERIC_STRINGS: _ODD,
     Fault.CONTROL_CHARACTERS: _ODD,
     Fault.UNKNOWN_FIELDS: _ODD,
@@ -118,7 +122,7 @@ NOTHING = {Fault.NULL_DATA, Fault.MISSING_DATA}
 """These say that the list ends here, and nobody can know that it does not."""
 
 
-class Ward(Service):
+class FaultyService(Service):
     """A service at which one call goes wrong, so many times; all others go well."""
 
     def __init__(self, fault: Fault, call: Call, times: int, **options: Any) -> None:
@@ -149,7 +153,7 @@ class Ward(Service):
         return sum(asked.fault is not None for asked in self.requests)
 
 
-class Ring:
+class CheckedClient:
     """A client on a sandbox in memory, and what it must have left behind whenever it rests."""
 
     def __init__(self, service: Service, **options: Any) -> None:
@@ -164,7 +168,7 @@ class Ring:
 
 
 async def read_all(
-    reader: Reader, service: Ward, phase: Phase, moment: float, idle: Callable[[], None]
+    reader: Reader, service: FaultyService, phase: Phase, moment: float, idle: Callable[[], None]
 ) -> None:
     """Read everything, interrupted as the phase says; nothing may be left behind at any time."""
     if phase is Phase.CANCELLED:
@@ -188,13 +192,15 @@ async def read_all(
     raise AssertionError("it does not come to an end")
 
 
-def see_rows(reader: Reader, service: Ward) -> None:
+def see_rows(reader: Reader, service: FaultyService) -> None:
     """See that every row is there once, and in order."""
     wanted = {key: reader.kind.wanted(key, service.empty) for key in reader.keys}
     assert reader.rows == {key: rows for key, rows in wanted.items() if rows}
 
 
-def see_errors(reader: Reader, service: Ward, ill: Ill, most: int, *, exactly: bool) -> None:
+def see_errors(
+    reader: Reader, service: FaultyService, outcome: Outcome, most: int, *, exactly: bool
+) -> None:
     """See that what lasted was told as what it is, once, and that what passed was not."""
     errors = [error for error in reader.errors if not _is_unsent(error)]
     assert len(errors) == most if exactly else len(errors) <= most
@@ -202,11 +208,11 @@ def see_errors(reader: Reader, service: Ward, ill: Ill, most: int, *, exactly: b
         if isinstance(error, str):  # a ledger keeps what was said
             told = error
         else:
-            assert type(error) is ill.error
-            assert error.attempts == ill.tries
+            assert type(error) is outcome.error
+            assert error.attempts == outcome.tries
             assert service.call.asks.items() <= error.params.items()
             told = str(error)
-        assert re.search(ill.says, told), told
+        assert re.search(outcome.says, told), told
 
 
 def _is_unsent(error: KeyAPIError | str) -> bool:
@@ -214,14 +220,16 @@ def _is_unsent(error: KeyAPIError | str) -> bool:
     return isinstance(error, QuotaExceededError) and error.attempts == 0
 
 
-def see_credits(reader: Reader, service: Ward, ill: Ill, *, cut: bool, more: int = 0) -> None:
+def see_credits(
+    reader: Reader, service: FaultyService, outcome: Outcome, *, cut: bool, more: int = 0
+) -> None:
     """See that the meter is right, and nothing bought in vain but what the rules allow."""
     assert service.strikes
     spent, uncertain = reader.api.credits.spent, reader.api.credits.uncertain
     assert spent <= service.billed <= spent + uncertain
     assert len(service.requests) <= reader.api.stats.requests
     calls = sum(len(reader.kind.bought(key, service.empty)) for key in reader.keys)
-    calls += service.strikes if ill.cost is Cost.UNCERTAIN else 0
+    calls += service.strikes if outcome.cost is Cost.UNCERTAIN else 0
     paid = (spent + uncertain) / reader.kind.price
     assert calls <= paid <= calls + more + reader.waste(cut=cut)
 

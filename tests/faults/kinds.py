@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any
 
 import attrs
-import orjson
 
 from keyapi_async import KeyAPI, PageLimit, Product, ProductCreator, RecordStream, Shop
 from keyapi_async.sandbox import Service
@@ -15,7 +14,7 @@ CREATORS = "/v1/tiktok/product/creators/analytics"
 PRODUCTS = "/v1/tiktok/product/detail/analytics"
 SHOPS = "/v1/tiktok/shop/detail/analytics"
 HASHTAGS = "/v1/tiktok/trending/hashtags"
-SHORT, SICK, OTHER = "1729973449587838580", "1729687131622926179", "1729250063695775978"
+SHORT, FAULTY, OTHER = "1729973449587838580", "1729687131622926179", "1729250063695775978"
 
 _service = Service()
 
@@ -51,7 +50,7 @@ class Kind:
     Attributes:
         open: makes the stream of a key.
         calls: the lists by their keys, each as the calls that it takes.
-        sick: the key of the list that goes wrong.
+        faulty: the key of the list that goes wrong.
         record: what its rows become.
         identity: the field that tells a row from others.
         told_by: the field of a row that tells its list.
@@ -60,7 +59,7 @@ class Kind:
 
     open: Callable[..., RecordStream[Any]]
     calls: Mapping[Any, Sequence[Call]]
-    sick: Key
+    faulty: Key
     record: type
     identity: str
     told_by: str
@@ -69,11 +68,11 @@ class Kind:
     @property
     def paged(self) -> bool:
         """Whether a list ends where a call brings nothing."""
-        return any("page" in name for call in self.calls[self.sick] for name in call.asks)
+        return any("page" in name for call in self.calls[self.faulty] for name in call.asks)
 
     def struck(self, phase: Phase) -> Call:
         """Give the call that goes wrong."""
-        calls = self.calls[self.sick]
+        calls = self.calls[self.faulty]
         places = {Phase.FIRST: 0, Phase.LAST: len(calls) - 1}
         return calls[places.get(phase, (len(calls) - 1) // 2)]
 
@@ -141,9 +140,7 @@ def _shop(key: str) -> list[Call]:
 
 
 def _hashtags() -> list[Call]:
-    asked = [("page", "1"), ("limit", "100")]
-    reply = _service.answer(HASHTAGS, asked, f"Bearer {_service.api_key}", 0.0)
-    pages = _in_tens(orjson.loads(reply.body)["data"]["list"], "hashtag_id")
+    pages = _in_tens(_service.rows(HASHTAGS), "hashtag_id")
     return [Call({"page": f"{number}"}, ids) for number, ids in enumerate(pages, 1)]
 
 
@@ -154,11 +151,11 @@ def _trending(api: KeyAPI, _: Key, **paging: Any) -> RecordStream[Any]:
 _IDS = _service.product_ids(45)
 _GROUPS = (tuple(_IDS[:10]), tuple(_IDS[10:20]), tuple(_IDS[20:]))
 _SELLERS = _service.seller_ids(3)
-_LISTS = {key: _creators(key) for key in (SHORT, SICK, OTHER)}
+_LISTS = {key: _creators(key) for key in (SHORT, FAULTY, OTHER)}
 
 LIST = Kind(
     open=lambda api, key, **paging: api.tiktok.product.iter_creators(key, **paging),
-    calls=_LISTS, sick=SICK, record=ProductCreator, identity="user_id", told_by="product_id",
+    calls=_LISTS, faulty=FAULTY, record=ProductCreator, identity="user_id", told_by="product_id",
 )  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     "list": LIST,
@@ -170,15 +167,15 @@ KINDS: Mapping[str, Kind] = {
     "single calls": Kind(
         open=lambda api, key, **paging: api.tiktok.shop.iter_detail(key, **paging),
         calls={key: _shop(key) for key in _SELLERS},
-        sick=_SELLERS[1], record=Shop, identity="seller_id", told_by="seller_id",
+        faulty=_SELLERS[1], record=Shop, identity="seller_id", told_by="seller_id",
     ),
     "ids in tens": Kind(
         open=lambda api, key, **paging: api.tiktok.product.iter_detail(key, **paging),
         calls={key: _products(key) for key in _GROUPS},
-        sick=_GROUPS[2], record=Product, identity="product_id", told_by="product_id",
+        faulty=_GROUPS[2], record=Product, identity="product_id", told_by="product_id",
     ),
     "page and limit": Kind(
-        open=_trending, calls={"": _hashtags()}, sick="", record=dict,
+        open=_trending, calls={"": _hashtags()}, faulty="", record=dict,
         identity="hashtag_id", told_by="hashtag_id", price=2,
     ),
 }  # fmt: skip

@@ -99,12 +99,12 @@ class StreamReader(Reader):
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        return (self.kind.sick,)
+        return (self.kind.faulty,)
 
     async def read(self) -> bool:
         self.rounds += 1
         ahead = {"prefetch": self.prefetch} if self.prefetch else {}
-        stream = self.kind.open(self.api, self.kind.sick, start=self.mark, **ahead)
+        stream = self.kind.open(self.api, self.kind.faulty, start=self.mark, **ahead)
         async with stream:
             try:
                 return await self._walk(stream)
@@ -122,7 +122,7 @@ class StreamReader(Reader):
                 if self.anew:
                     return False
             else:
-                await self.keep(self.kind.sick, row)
+                await self.keep(self.kind.faulty, row)
         return False
 
     def waste(self, *, cut: bool) -> int:

@@ -18,9 +18,9 @@ from keyapi_async.sandbox.faults import Fault
 from keyapi_async.sandbox.windows import Window
 from tests import virtual
 from tests.faults import (
-    ILLS,
-    Ring,
-    Ward,
+    OUTCOMES,
+    CheckedClient,
+    FaultyService,
     in_pairs,
     read_all,
     see_credits,
@@ -46,14 +46,14 @@ def course(fault: Fault, name: str, folder: Path) -> list[object]:
     """Read everything through a fault; give all that happened, and when."""
     random.seed(1)
     folder.mkdir()
-    service = Ward(fault, LIST.struck(Phase.MIDDLE), 2)
+    service = FaultyService(fault, LIST.struck(Phase.MIDDLE), 2)
 
     async def main() -> list[object]:
-        ring = Ring(service)
-        reader = READERS[name](ring.api, folder)
-        await read_all(reader, service, Phase.MIDDLE, 0.0, ring.idle)
+        client = CheckedClient(service)
+        reader = READERS[name](client.api, folder)
+        await read_all(reader, service, Phase.MIDDLE, 0.0, client.idle)
         end = asyncio.get_running_loop().time()
-        return [service.requests, reader.rows, reader.longest, ring.api.stats, end]
+        return [service.requests, reader.rows, reader.longest, client.api.stats, end]
 
     return shop.run(main)
 
@@ -145,12 +145,12 @@ async def leap(after: float) -> None:
 def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
     fault: Fault, after: float, name: str, tmp_path: Path
 ) -> None:
-    ill = ILLS[fault]
-    service = Ward(fault, LIST.struck(Phase.MIDDLE), max(1, ill.tries - 1))
+    outcome = OUTCOMES[fault]
+    service = FaultyService(fault, LIST.struck(Phase.MIDDLE), max(1, outcome.tries - 1))
 
     async def main() -> None:
-        ring = Ring(service)
-        reader = READERS[name](ring.api, tmp_path)
+        client = CheckedClient(service)
+        reader = READERS[name](client.api, tmp_path)
 
         async def suspended() -> None:
             await service.struck.wait()
@@ -159,10 +159,10 @@ def test_a_leap_of_the_loops_clock_loses_no_row_and_hangs_nothing(
         suspension = asyncio.create_task(suspended())
         await read_all(reader, service, Phase.MIDDLE, 0.0, lambda: None)
         await suspension
-        ring.idle()
+        client.idle()
         see_rows(reader, service)
         # Whatever was on its way when the machine fell asleep is lost, and may have been billed.
-        see_credits(reader, service, ill, cut=True, more=1 + PREFETCH)
+        see_credits(reader, service, outcome, cut=True, more=1 + PREFETCH)
         assert asyncio.get_running_loop().time() < HOUR + 60
 
     shop.run(main)

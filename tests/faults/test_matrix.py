@@ -11,10 +11,10 @@ from keyapi_async.sandbox.faults import Fault
 from tests.faults import (
     ATTEMPTS,
     FOR_EVER,
-    ILLS,
+    OUTCOMES,
     PATIENCE,
-    Ring,
-    Ward,
+    CheckedClient,
+    FaultyService,
     in_pairs,
     read_all,
     see_credits,
@@ -44,15 +44,15 @@ SINGLE = {Phase.FIRST, Phase.CANCELLED, Phase.LEFT}
 """All that can be told apart of a list that is one call; nothing is fetched ahead there."""
 CELLS = [
     Cell(fault, phase, lasts, moment, reader, kind)
-    for fault, reader, phase, lasts, kind in product(ILLS, READERS, Phase, (False, True), KINDS)
+    for fault, reader, phase, lasts, kind in product(OUTCOMES, READERS, Phase, (False, True), KINDS)
     for moment in (MOMENTS if phase is Phase.CANCELLED else MOMENTS[:1])
-    if lasts or ILLS[fault].tries > 1
+    if lasts or OUTCOMES[fault].tries > 1
     if kind != "single calls" or (phase in SINGLE and "prefetch" not in reader)
 ]
 
 
 def test_the_matrix_knows_every_fault() -> None:
-    assert set(ILLS) == set(Fault)
+    assert set(OUTCOMES) == set(Fault)
 
 
 @pytest.mark.parametrize(Cell._fields, in_pairs(CELLS))
@@ -66,21 +66,21 @@ def test_a_fault_costs_no_row_and_no_credit_but_its_own(
     kind_name: str,
     tmp_path: Path,
 ) -> None:
-    ill, kind = ILLS[fault], KINDS[kind_name]
-    times = (ill.tries or FOR_EVER) if lasts else ill.tries - 1
-    service = Ward(fault, kind.struck(phase), times)
+    outcome, kind = OUTCOMES[fault], KINDS[kind_name]
+    times = (outcome.tries or FOR_EVER) if lasts else outcome.tries - 1
+    service = FaultyService(fault, kind.struck(phase), times)
 
     async def main() -> None:
-        ring = Ring(service)
-        reader = READERS[reader_name](ring.api, tmp_path, kind)
+        client = CheckedClient(service)
+        reader = READERS[reader_name](client.api, tmp_path, kind)
         if isinstance(reader, HarvestReader):
             reader.patient = phase is not Phase.FIRST or len(reader.keys) > 1
         reader.pause = {Phase.AHEAD: 30.0, Phase.LEFT: 0.004}.get(phase, 0.0)
-        await read_all(reader, service, phase, moment, ring.idle)
+        await read_all(reader, service, phase, moment, client.idle)
         see_rows(reader, service)
-        told = int(lasts and reader.tells(ill.error))
-        see_errors(reader, service, ill, told, exactly=not phase.cut)
-        see_credits(reader, service, ill, cut=phase.cut)
+        told = int(lasts and reader.tells(outcome.error))
+        see_errors(reader, service, outcome, told, exactly=not phase.cut)
+        see_credits(reader, service, outcome, cut=phase.cut)
         assert reader.longest <= PATIENCE
         assert phase.cut or times in {service.strikes, FOR_EVER}
 
@@ -88,7 +88,7 @@ def test_a_fault_costs_no_row_and_no_credit_but_its_own(
 
 
 PLAIN = [name for name in READERS if "harvest" not in name]
-LASTING = [fault for fault, ill in ILLS.items() if ill.tries == ATTEMPTS]
+LASTING = [fault for fault, outcome in OUTCOMES.items() if outcome.tries == ATTEMPTS]
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,16 @@ LASTING = [fault for fault, ill in ILLS.items() if ill.tries == ATTEMPTS]
 def test_a_deadline_bounds_a_call_whatever_lasts(
     fault: Fault, name: str, deadline: float, tmp_path: Path
 ) -> None:
-    service, ill = Ward(fault, LIST.struck(Phase.MIDDLE), ATTEMPTS), ILLS[fault]
+    service, outcome = FaultyService(fault, LIST.struck(Phase.MIDDLE), ATTEMPTS), OUTCOMES[fault]
 
     async def main() -> None:
-        ring = Ring(service, deadline=deadline)
-        reader = READERS[name](ring.api, tmp_path)
-        await read_all(reader, service, Phase.MIDDLE, 0.0, ring.idle)
+        client = CheckedClient(service, deadline=deadline)
+        reader = READERS[name](client.api, tmp_path)
+        await read_all(reader, service, Phase.MIDDLE, 0.0, client.idle)
         see_rows(reader, service)
         # What a deadline cut short on its way there is uncertain, too.
-        see_credits(reader, service, ill, cut=False, more=len(reader.errors))
-        assert {type(error) for error in reader.errors} <= {ill.error, DeadlineExceededError}
+        see_credits(reader, service, outcome, cut=False, more=len(reader.errors))
+        assert {type(error) for error in reader.errors} <= {outcome.error, DeadlineExceededError}
         assert reader.longest <= deadline + 0.01
 
     shop.run(main)

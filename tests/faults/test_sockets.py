@@ -11,8 +11,8 @@ from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Fault
 from tests.faults import (
-    ILLS,
-    Ward,
+    OUTCOMES,
+    FaultyService,
     in_pairs,
     in_use,
     read_all,
@@ -46,7 +46,7 @@ QUICK = RetryPolicy(attempts=3, initial=0.001)
 async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
     fault: Fault, phase: Phase, name: str, tmp_path: Path
 ) -> None:
-    service, ill = Ward(fault, LIST.struck(phase), 1), ILLS[fault]
+    service, outcome = FaultyService(fault, LIST.struck(phase), 1), OUTCOMES[fault]
     timeout = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 10.0
     async with Sandbox() as box:
         box.answer = service.answer  # type: ignore[method-assign]
@@ -62,8 +62,8 @@ async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
             reader.pause = 0.001 if phase is Phase.LEFT else 0.0
             await read_all(reader, service, phase, 0.002, idle)
             see_rows(reader, service)
-            see_errors(reader, service, ill, int(ill.tries == 1), exactly=not phase.cut)
-            see_credits(reader, service, ill, cut=phase.cut)
+            see_errors(reader, service, outcome, int(outcome.tries == 1), exactly=not phase.cut)
+            see_credits(reader, service, outcome, cut=phase.cut)
             assert reader.longest < 5
         server: Any = getattr(box._runner, "server", None)
         async with asyncio.timeout(5):

@@ -19,7 +19,7 @@ import trustme
 from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, RetryPolicy
 from keyapi_async.sandbox import Sandbox, Service
 from tests.faults import in_use, tasks_but_servers
-from tests.faults.kinds import LIST, SICK
+from tests.faults.kinds import FAULTY, LIST
 from tests.faults.readers import READERS
 from tests.servers import SUCCESS, Raw, http, raw, succeed
 
@@ -145,7 +145,7 @@ PREFETCH = pytest.mark.parametrize("prefetch", [0, 3])
 
 
 async def collected(api: KeyAPI, prefetch: int) -> list[str]:
-    stream = api.tiktok.product.iter_creators(SICK, prefetch=prefetch)
+    stream = api.tiktok.product.iter_creators(FAULTY, prefetch=prefetch)
     return [creator.user_id for creator in await stream.collect()]
 
 
@@ -166,7 +166,7 @@ async def test_connections_closed_behind_an_answer_send_nothing_twice(prefetch: 
         writer.close()
 
     async with raw(talk) as server, client(server.url) as api:
-        assert await collected(api, prefetch) == LIST.wanted(SICK)
+        assert await collected(api, prefetch) == LIST.wanted(FAULTY)
         assert set(line.bought.values()) == {1}
         assert len(server.heads) == line.service.billed
         # A request written into a closing connection may have been read, for all one knows.
@@ -192,7 +192,7 @@ async def test_a_kept_connection_that_dies_of_its_second_request_costs_that_one(
             writer.write(answer)
 
     async with raw(talk) as server, client(server.url) as api:
-        assert await collected(api, prefetch) == LIST.wanted(SICK)
+        assert await collected(api, prefetch) == LIST.wanted(FAULTY)
         all_counted(server, line, api, prefetch)
         assert api.credits.spent >= 5
         assert api.stats.retries == api.credits.uncertain > 0 or prefetch
@@ -239,5 +239,5 @@ async def test_a_late_answer_is_given_to_nobody_else(
         await leaves(api, asked)
         assert (api.credits.spent, api.credits.uncertain) == (1, 1)
         assert not in_use(api)
-        assert await collected(api, prefetch) == LIST.wanted(SICK)
+        assert await collected(api, prefetch) == LIST.wanted(FAULTY)
         all_counted(server, line, api, prefetch)

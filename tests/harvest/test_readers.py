@@ -2,6 +2,7 @@
 
 # ruff: noqa: S603  # what is run is Python and sqlite3
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,6 +19,7 @@ import polars as pl
 import pytest
 
 import keyapi_async.harvest.file
+from keyapi_async import UsageError
 from keyapi_async.harvest import Harvest, LedgerError, Progress
 from keyapi_async.harvest.file import RunLock
 from tests.harvest import shop
@@ -119,6 +121,21 @@ async def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: P
         assert {one async for one in other.values("user_id")} == {
             str(7_000_000 + place) for place in range(35)
         }
+
+
+@shop.virtually
+async def test_values_kept_past_their_harvest_say_so_and_end_in_peace(tmp_path: Path) -> None:
+    server, troubles = shop.Shop(shop.products(35)), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    async with Harvest.open(tmp_path / "a.db") as harvest:
+        await harvest.run(server.ids, shop.creators(server.client()))
+        kept, read = harvest.values("user_id"), harvest.values("user_id")
+        assert await anext(kept) == await anext(read)
+    del kept
+    with pytest.raises(UsageError, match="inside of"):
+        assert len([value async for value in read]) < 35
+    await asyncio.sleep(0.1)
+    assert troubles == []
 
 
 @shop.virtually

@@ -111,12 +111,6 @@ def test_data_is_a_list_of_rows_or_an_error_that_does_not_quote_it(data: bytes) 
         assert found.request_id == "r-1"
 
 
-def test_one_row_without_a_list_is_a_row() -> None:
-    page = read(envelope(data=GOOD), ENDPOINT)
-    assert not isinstance(page, KeyAPIError)
-    assert len(page.records) == 1
-
-
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("code", [b"0", b"400", b"1001"])
 @pytest.mark.parametrize("part", ["message", "requestId"])

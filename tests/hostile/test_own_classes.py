@@ -1,6 +1,7 @@
 """Rows into classes of the user's: no value of the wild is taken for another one there either."""
 
 from enum import IntEnum
+from typing import Any
 
 import attrs
 import pytest
@@ -20,7 +21,7 @@ class Rank(IntEnum):
 class Own:
     """What JSON has, as a user would write it."""
 
-    whole: int = 0
+    whole: int
     number: float = 0.0
     flag: bool = False
     name: str = ""
@@ -37,13 +38,20 @@ class Own:
         {"number": "nan"}, {"number": True}, {"number": None}, {"number": "1e999"},
         {"flag": "no"}, {"flag": 2}, {"flag": None}, {"flag": []}, {"flag": 0.0},
         {"name": None}, {"name": 1.8e19}, {"name": True}, {"name": ["x"]}, {"name": {}},
-        {"maybe": 1.5}, {"many": [1, 1.5]}, {"named": {"a": "x"}}, {"rank": 2},
+        {"maybe": 1.5}, {"many": [1, 1.5]}, {"named": {"a": "x"}}, {"rank": 2}, None, [], "x",
     ],
     ids=str,
 )  # fmt: skip
-def test_what_would_be_misread_is_no_record(row: dict[str, object]) -> None:
-    with pytest.raises(DecodeError, match="cannot become Own: "):
-        reader_of(Own)(row, None)
+def test_what_would_be_misread_is_no_record(row: Any) -> None:
+    is_row = isinstance(row, dict)
+    sent = {"whole": 1, **row} if is_row else row
+    says = "cannot become Own: " if is_row else "is not an object"
+    with pytest.raises(DecodeError, match=says) as caught:
+        reader_of(Own)(sent, 1)
+    assert (caught.value.field, caught.value.value) == (None, sent)
+    assert str(caught.value).isprintable()
+    with pytest.raises(DecodeError, match=r"cannot become .*Own"):
+        reader_of(Own | None)({}, 1)  # type: ignore[arg-type]  # a union, which has no name
 
 
 def test_the_forms_of_the_wild_are_read() -> None:
@@ -57,16 +65,22 @@ def test_the_forms_of_the_wild_are_read() -> None:
 
 
 class Guest:
-    """A class whose hook repeats what it cannot read."""
+    """A class whose hook trips, and repeats what it cannot read."""
 
 
-@pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL)
-def test_what_a_users_hook_repeats_is_escaped_and_cut(evil: str) -> None:
-    def refuse(row: dict[str, str], _: object) -> Guest:
-        raise ValueError(row["name"] * 10**5)
+TROUBLES = (
+    KeyError, IndexError, AttributeError, ZeroDivisionError, OverflowError, TypeError, ValueError
+)  # fmt: skip
 
-    converter.register_structure_hook(Guest, refuse)
-    with pytest.raises(DecodeError, match=r"cannot become Guest: ValueError: ") as caught:
-        reader_of(Guest)({"name": evil}, None)
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 3000
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_a_users_hook_trips_over_is_named_escaped_and_cut(trouble: type[Exception]) -> None:
+    def trip(row: dict[str, str], _: object) -> Guest:
+        raise trouble(row["name"] * 10**5)
+
+    converter.register_structure_hook(Guest, trip)
+    for evil in EVIL.values():
+        with pytest.raises(DecodeError, match=f"become Guest: {trouble.__name__}: ") as caught:
+            reader_of(Guest)({"name": evil}, None)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 3000

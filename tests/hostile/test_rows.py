@@ -113,23 +113,6 @@ def test_what_is_no_json_is_no_answer(value: bytes) -> None:
 
 @every_endpoint
 @pytest.mark.parametrize(
-    "value", [b"7.0", b"7.5", b"1e3", b"7.122344901288068e18", b"18446744073709551616"]
-)
-def test_a_number_that_is_no_id_is_never_one(endpoint: Endpoint, value: bytes) -> None:
-    """Above 64 bits the reader of JSON makes a float of a number, and that would be another id."""
-    for name, kind in endpoint.fields.items():
-        if kind.name == "id":
-            found = read(success(row_text(literals(endpoint.example) | {name: value})), endpoint)
-            assert isinstance(found, Page)
-            refused = [reject.error.field for reject in found.rejects]
-            if endpoint.strict or kind.required:
-                assert refused == [name]
-            else:
-                assert getattr(found.records[0], name) is None
-
-
-@every_endpoint
-@pytest.mark.parametrize(
     "name", ["", "no_field", "extra", "rank", "list_user_id", "__class__", "\0"]
 )
 def test_an_undocumented_field_is_kept_and_touches_no_other(endpoint: Endpoint, name: str) -> None:

@@ -233,12 +233,6 @@ def test_a_record_cannot_be_changed(cls: type) -> None:
     assert getattr(attrs.evolve(record, **{name: "7"}), name) == "7"
 
 
-def test_a_category_rank_is_a_value() -> None:
-    rank = CategoryRank("1", None, None, 2)
-    assert pickle.loads(pickle.dumps(rank)) == copy.deepcopy(rank) == rank  # noqa: S301
-    assert {rank: 1}[CategoryRank("1", None, None, 2)] == 1
-
-
 # Rows into other things than the records: what iter_records(into=…) promises.
 
 
@@ -247,48 +241,6 @@ def test_rows_into_dict_are_the_rows_themselves() -> None:
     assert reader_of(dict)(row, None) is row
     with pytest.raises(DecodeError, match="row: 5 is not an object"):
         reader_of(dict)(5, None)
-
-
-@attrs.frozen
-class Own:
-    """A class of the user's."""
-
-    user_id: str
-    total_views_cnt: int = 0
-
-
-def test_rows_become_any_class_that_cattrs_structures() -> None:
-    assert reader_of(Own)({"user_id": "5", "total_views_cnt": "7", "x": 1}, 1) == Own("5", 7)
-
-
-@pytest.mark.parametrize(
-    "row", [{}, {"user_id": None}, {"user_id": "5", "total_views_cnt": None}, None, [], "x"]
-)
-def test_a_row_that_cannot_be_the_users_class_is_a_decode_error(row: object) -> None:
-    with pytest.raises(DecodeError) as caught:
-        reader_of(Own)(row, 1)
-    assert (caught.value.field, caught.value.value) == (None, row)
-    if isinstance(row, dict):
-        assert "cannot become Own: " in str(caught.value)
-        assert str(caught.value).isprintable()
-
-
-TROUBLES = (KeyError, IndexError, AttributeError, ZeroDivisionError, OverflowError, TypeError)
-
-
-@pytest.mark.parametrize("trouble", [*TROUBLES, ValueError])
-def test_whatever_a_hook_of_the_users_trips_over_is_a_decode_error(
-    trouble: type[Exception],
-) -> None:
-    class Picky:
-        pass
-
-    def trip(_: Row, into: object) -> Picky:
-        raise trouble(into)
-
-    converter.register_structure_hook(Picky, trip)
-    with pytest.raises(DecodeError, match=rf"cannot become Picky: {trouble.__name__}: "):
-        reader_of(Picky)({}, 1)
 
 
 def test_a_subclass_of_a_record_is_made_not_its_base() -> None:
@@ -310,12 +262,6 @@ def test_what_no_row_can_become_is_refused_by_name(into: Any) -> None:
     with pytest.raises(InvalidParameterError, match=r"^into=.*a record class, dict, or") as caught:
         reader_of(into)
     assert caught.value.value is into
-
-
-def test_a_union_that_cattrs_structures_needs_no_name() -> None:
-    assert reader_of(Own | None)({"user_id": "5"}, 1) == Own("5")  # type: ignore[arg-type]
-    with pytest.raises(DecodeError, match=r"cannot become .*Own"):
-        reader_of(Own | None)({}, 1)  # type: ignore[arg-type]
 
 
 def test_the_converter_makes_records_inside_other_types() -> None:

@@ -183,10 +183,3 @@ def test_a_code_is_a_member_where_it_is_listed_and_stays_an_int_elsewhere() -> N
     assert [kind.read(one) for one in ("1", 7, "", None)] == [SortType.DESC, 7, None, None]
     assert type(kind.read(7)) is int
     assert {CategoryLevel} < set(CHOICES.values())
-
-
-def test_sales_flags_show_what_they_hold() -> None:
-    assert [flag.name for flag in SalesFlag] == ["VIDEO", "LIVE", "SHOWCASE"]
-    assert [int(flag) for flag in SalesFlag] == [1, 2, 4]
-    assert SalesFlag.LIVE in SalesFlag(3)
-    assert not SalesFlag(0)

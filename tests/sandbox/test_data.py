@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from keyapi_async.sandbox.lists import data_of, list_of
-from keyapi_async.sandbox.rows import shape_of
+from keyapi_async.sandbox.data import facts_of
+from keyapi_async.sandbox.lists import list_of
 from keyapi_async.sandbox.specification import examples, singular
 from tests.sandbox.calls import OPERATIONS, TODAY, Row, ask, envelope, path_of, required, service
 from tests.sandbox.calls import rows as rows_of
@@ -72,7 +72,7 @@ def test_the_same_question_has_the_same_answer() -> None:
     """In another process too, so after all is forgotten."""
     for path in (path_of("product/creators"), path_of("video/ranking"), path_of("shop/trends")):
         rows = rows_of(ask(BOX, path, required(OPERATIONS[path])))
-        for remembered in (data_of, list_of, shape_of):
+        for remembered in (facts_of, list_of):
             remembered.cache_clear()
         assert rows_of(ask(service(), path, required(OPERATIONS[path]))) == rows
 
@@ -245,7 +245,7 @@ def test_any_id_has_rows_and_three_in_a_hundred_no_detail() -> None:
     found = [row for one in batches for row in listed("product/detail", product_ids=one)]
     assert 470 < len(found) < 499
     assert {row["product_id"] for row in found} < {*ids}
-    for one in ("0", "9" * 40):
+    for one in ("0", "9" * 40, "9" * 5000):  # the last has more digits than Python reads at once
         assert listed("shop/detail", seller_id=one)[0]["seller_id"] == one
         [user] = listed("influencer/detail", user_ids=one)
         assert listed("influencer/detail", unique_ids=user["unique_id"]) == [user]
@@ -303,13 +303,13 @@ def test_rankings_are_of_periods_that_are_over(path: str) -> None:
         assert rows != ranked(day, rank_type, region="US") != []
     for day, rank_type in (
         ("2026-01-20", 1), ("2026-01-13", 2), ("2026-01-19", 2), ("2025-12-02", 3),
-        ("2026-01-01", 3), ("2027-06-01", 1),
+        ("2026-01-01", 3), ("2027-06-01", 1), ("9999-12-31", 1), ("9999-12-01", 3),
     ):  # fmt: skip
         assert ranked(day, rank_type) == []
 
 
 def test_categories_are_a_tree() -> None:
-    """Three levels; a sample of all."""
+    """Three levels."""
     first = listed("category/primary", language="en-US")
     second = listed("category/secondary", language="en-US", parent_id="605248")
     third = listed("category/tertiary", language="th-TH", parent_id=second[0]["category_id"])
@@ -319,7 +319,6 @@ def test_categories_are_a_tree() -> None:
         (second[0]["category_id"], "th-TH")
     }
     assert listed("category/secondary", language="th-TH", parent_id="1") == []
-    assert BOX.category_ids(1)[0] in {row["category_id"] for row in first}
 
 
 def test_a_search_finds_by_name() -> None:
@@ -341,9 +340,6 @@ def test_samples_come_from_everywhere() -> None:
     for ids in (BOX.product_ids(50), BOX.user_ids(50), BOX.seller_ids(50), BOX.video_ids(50)):
         assert len(set(ids)) == 50
     assert "1729492547846767618" in BOX.product_ids(20)
-    handles = ",".join(BOX.unique_ids(50)[40:])
-    found = {row["user_id"] for row in listed("influencer/detail", unique_ids=handles)}
-    assert len(found & {*BOX.user_ids(50)}) > 7
     assert BOX.user_ids(0) == BOX.video_ids(0) == []
     with pytest.raises(ValueError, match="there are 0 to 9600 ids to sample, not 9601"):
         BOX.product_ids(9601)

@@ -109,9 +109,11 @@ def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any], name: str)
 
 
 @virtual.clock
-async def test_a_function_of_a_single_page_is_refused_by_name() -> None:
+@pytest.mark.parametrize("makes", ["a page", "nothing"])
+async def test_a_function_that_makes_no_stream_is_refused_by_name(makes: str) -> None:
     single_page: Any = client(Lists(5, 0.05, 0.5)).tiktok.product.creators
-    async with fan_out(["1", "2"], single_page, on_error="collect") as results:
+    opens: Any = single_page if makes == "a page" else lambda _: None
+    async with fan_out(["1", "2"], opens, on_error="collect") as results:
         with pytest.raises(InvalidParameterError, match="such as an iter_") as caught:
             await anext(results)
         assert caught.value.parameter == "open_stream"
