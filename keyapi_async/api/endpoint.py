@@ -1,7 +1,7 @@
 """An endpoint as it is declared, and the list that it opens."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -9,6 +9,10 @@ from keyapi_async.api import params
 from keyapi_async.api.params import ParamKind
 from keyapi_async.call.wire import query_of
 from keyapi_async.streams.listing import Listing, PageNum
+from keyapi_async.streams.stream import RecordStream
+
+if TYPE_CHECKING:
+    from keyapi_async.api import TikTok
 
 __all__ = ["Endpoint", "Parameter"]
 
@@ -89,6 +93,11 @@ class Endpoint:
     def summary(self) -> str:
         """The first line of its docstring."""
         return self.doc.partition("\n")[0]
+
+    def open(self, tiktok: "TikTok", /, **given: Any) -> RecordStream[Any]:
+        """Open its stream: ``endpoint.open(api.tiktok, product_id="1729492547846767618")``."""
+        resource = getattr(tiktok, self.resource)
+        return getattr(resource, self.method)(**given)  # type: ignore[no-any-return]  # it declares it
 
     def listing(self, given: Mapping[str, Any]) -> Listing[Any]:
         """Check parameters, and say what is to be walked.

@@ -50,11 +50,12 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[type, Path]:
         made = {}
         for record, told in SHAPES.items():
             api = virtual.client(virtual.SandboxTransport(box))
-            method = getattr(getattr(api.tiktok, told.resource), told.method)
             name, values, others = keys_of(box, told)
             made[record] = folder / f"{record.__name__}.db"
             async with Harvest.open(made[record]) as harvest:
-                await harvest.run(values, lambda key: method(**{name: key}, **others))  # noqa: B023  # it is used up here
+                await harvest.run(
+                    values, lambda key: told.open(api.tiktok, **{name: key}, **others)
+                )  # noqa: B023  # it is used up here
                 await harvest.write_report(made[record].with_suffix(".html"))
         return made
 
