@@ -1,4 +1,4 @@
-"""The arguments and options of a command, made of the parameters of an endpoint."""
+"""A command of an endpoint: its arguments and options, made of the endpoint's parameters."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -6,16 +6,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 import orjson
 import typer
 
 from keyapi_async.api.endpoint import Endpoint, Parameter
-from keyapi_async.cli.commands import meant
-from keyapi_async.cli.options import keyword
+from keyapi_async.cli.commands import Command, command, meant
+from keyapi_async.cli.options import keyword, options_of, taken
 from keyapi_async.errors import InvalidParameterError, shown
+
+T = TypeVar("T")
 
 _SAMPLES: Final = {
     "ID": "1729492547846767618",
@@ -98,12 +100,48 @@ def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     return " ".join(texts)
 
 
+def command_of(
+    endpoint: Endpoint,
+    act: Callable[[dict[str, Any], T], None],
+    options: type[T],
+    *,
+    parameters: list[inspect.Parameter],
+    doc: str,
+    verb: str = "",
+    example: str = "",
+) -> Command:
+    """Make a command of an endpoint.
+
+    Args:
+        endpoint: which.
+        act: what the command does with all values that it was given, and with its options.
+        options: the class of its options.
+        parameters: what it takes besides these.
+        doc: what it says of itself.
+        verb: what stands before the endpoint; none for the command that reads one list.
+        example: what an example has besides what is required.
+    """
+
+    def called(**values: Any) -> None:
+        act(values, taken(options, values))
+
+    parameters = [*parameters, *options_of(options)]
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    paragraphs = (" ".join(one.split()) for one in doc.replace("``", "").split("\n\n"))
+    name = f"{verb} {endpoint.resource} {endpoint.name}".lstrip()
+    needed = f"{sample(endpoint, files=bool(verb))}{example}"
+    return command(name, called, needed, "\n\n".join(paragraphs))
+
+
 def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> inspect.Parameter:
-    choices, default = one.kind.choices, one.default
-    metavar, doc = one.kind.metavar, one.doc
+    choices, metavar, doc = one.kind.choices, one.kind.metavar, one.doc
+    default = None if one.default is None else str(one.default)
     if choices is not None:
         metavar, doc = "NAME", f"{doc} One of: {', '.join(_words(choices))}."
-        default = next((word for word, one in _words(choices).items() if one == default), None)
+        default = next(
+            (word for word, member in _words(choices).items() if member == one.default), None
+        )
     if one.kind.name == "moment":
         metavar, doc = "TIME", f"{doc} Unix seconds, or a time such as 2026-07-01T12:00 (UTC)."
     if positional:
@@ -116,12 +154,11 @@ def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> in
         parser=_parser(one, several=several),
         autocompletion=None if choices is None else _completed(choices),
         help=doc,
-        show_default=False if default is None else str(default),
     )
     kind: Any = list[str] if several else str
     if one.required:
         return keyword(one.name, Annotated[kind, option], inspect.Parameter.empty)
-    return keyword(one.name, Annotated[kind | None, option], None)
+    return keyword(one.name, Annotated[kind | None, option], default)
 
 
 def _words(choices: type[IntEnum]) -> dict[str, IntEnum]:

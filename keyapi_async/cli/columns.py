@@ -88,9 +88,11 @@ def named(fields: Collection[str], wanted: str) -> list[str]:
     """Take apart what ``--columns`` was given.
 
     Raises:
-        InputError: there is no such field.
+        InputError: there is no such field, or none is named.
     """
     names = [name.strip().replace("-", "_") for name in wanted.split(",") if name.strip()]
+    if not names:
+        raise InputError("--columns: name one field at least")
     for name in names:
         if name not in fields:
             raise InputError(f"--columns: there is no field {name!r}{meant(name, fields)}")
@@ -168,8 +170,8 @@ def fitting(
     for name, head in heads.items():
         column = TableColumn(name, fields[name], head)
         longest = max((cell_len(cell(column, row)) for row in rows), default=0)
-        wants = min(max(longest, len(head)), _WIDE)
-        least = min(wants, max(_NARROW, len(head))) if column.kind == "text" else wants
+        wants = min(max(longest, cell_len(plain(head))), _WIDE)
+        least = min(wants, max(_NARROW, cell_len(plain(head)))) if column.kind == "text" else wants
         needs = least + (GAP if chosen else 0)
         if needs > left and chosen:
             break

@@ -46,12 +46,15 @@ _KILLED_AT: Final = 0.4
 def demo(
     *,
     products: Annotated[
-        int, typer.Option(min=1, max=500, help="Products to ask the creators of.")
+        int, typer.Option(metavar="N", min=1, max=500, help="Products to ask the creators of.")
     ] = 300,
     qps: Annotated[
-        float, typer.Option(max=1000, callback=positive, help="Queries a second allowed.")
+        float,
+        typer.Option(metavar="N", max=1000, callback=positive, help="Queries a second allowed."),
     ] = 50.0,
-    seed: Annotated[int, typer.Option(min=0, help="Which made-up data and faults.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Which made-up data and faults.")
+    ] = 0,
     into: Annotated[
         Path | None,
         typer.Option(

@@ -59,7 +59,7 @@ def test_every_help_fits_and_has_an_example(args: tuple[str, ...], capsys: Captu
     heard = said(capsys, *args, "--help")
     assert (heard.code, heard.err) == (0, "")
     assert max(map(len, heard.out.splitlines())) <= 80
-    assert "``" not in heard.out
+    assert not re.search(r"``|…|<(bool|int|float|str|function)", heard.out)
     if len(args) != 1 or args in PLAIN:
         lines = " ".join(heard.out.split())
         assert f"Example: keyapi-async {' '.join(args) or 'demo'}" in lines or "COMMAND" in lines
@@ -96,6 +96,7 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
         (["product", "creators", "1", "--sort-type", "up"], "there are asc, desc"),
         (["product", "creators", "1", "--until", "never"], "'never' is not one of"),
         (["product", "creators", "1", "--columns", "nickname"], "did you mean nick_name?"),
+        (["product", "creators", "1", "--columns", " ,"], "--columns: name one field at least"),
         (["product", "creators", "1", "--qps", "nan"], "nan is not a number above 0"),
         (["influencer", "videos"], "give either --user-id or --unique-id"),
         (["influencer", "videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id"),
@@ -248,6 +249,33 @@ def test_a_closed_pipe_is_quiet(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
+    ("name", "args", "code"),
+    [
+        ("stdin", ["estimate", "product", "creators", "--ids", "-"], 2),
+        ("stdout", ["endpoints"], 0),
+        ("stderr", ["status", "none.db"], 2),
+    ],
+)
+def test_a_stream_that_was_closed_before_is_no_bug(
+    name: str, args: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, name, None)
+    assert run(args) == code
+    getattr(sys, name).close()
+
+
+def test_an_interrupt_before_or_after_a_command_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keyapi_async.cli.app.run", interrupted)
+    assert main() == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
     ("words", "found"),
     [
         ("prod", "product"),
@@ -320,3 +348,4 @@ def test_consoles_show_text_as_it_is_and_what_a_stream_can() -> None:
     stream.flush()
     assert raw.getvalue() == b"[bold]:smile: ?\n"
     assert [clock(one) for one in (None, 0.1, 100_000)] == ["-:--:--", "0:00:01", "1 day, 3:46:40"]
+    assert clock(1e300).startswith("925925925 days")

@@ -132,7 +132,8 @@ def _estimate(file: str, *more: str) -> list[str]:
         ("1\n", ["--ids", "bare.db", "--column", "x"], "is not a ledger"),
         ("1\n", ["--export", "x.xls"], "a name with .parquet, .csv or .jsonl"),
         ("1\n", ["--export", "none/x.csv"], "its folder does not exist"),
-        ("1\n", ["--report", "x.pdf"], "give a name with .html"),
+        ("1\n", ["--report", "none/x.html"], "its folder does not exist"),
+        ("1\n", ["--report", "x.pdf"], "a name with .html"),
         ("1\n", ["--max-age", "1 day"], "is not a time such as 1d, 12h, 30m or 90s"),
         ("1\n", ["--db", "none/x.db"], "its folder does not exist"),
         ("1\n", ["--redis", "nonsense"], "an address of Redis"),
@@ -152,6 +153,17 @@ def test_bad_input_costs_nothing(
         assert heard.err.startswith(("ids.txt:2: 'x'\nids.txt:4: '1e18'\n", "ids.txt:1: 'x'\n"))
     assert heard.err.count("\n") <= 203
     assert not box.requests
+
+
+def test_a_report_that_lacks_its_extra_is_refused_before_a_credit_is_spent(
+    box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [one for one in sys.modules if one.startswith("keyapi_async.report")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    heard = said(capsys, *HARVEST, "--report", "c.html")
+    assert (heard.code, box.requests) == (2, [])
+    assert "pip install 'keyapi-async[report]'" in heard.err
 
 
 def test_a_ledger_keeps_to_its_lists(box: Sandbox, ids: list[str], capsys: Capture) -> None:
