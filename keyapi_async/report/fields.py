@@ -56,7 +56,11 @@ def fields_of(known: About) -> tuple[str, list[Field]]:
     """Say in one sentence what a row of a ledger is, and describe its fields."""
     records = {one.record.__name__: one.record for one in endpoints() if one.record is not dict}
     record = records.get(known.record)
-    described = {one.name: one.metadata for one in getattr(record, "__attrs_attrs__", ())}
+    fields = getattr(record, "__attrs_attrs__", ())
+    described = {one.name: one.metadata for one in fields if KIND in one.metadata}
+    kinds = {(name, one[KIND].name) for name, one in described.items()}
+    if not kinds.issuperset((one.name, one.kind) for one in known.columns):
+        record, described = None, {}  # it is a class of the user's own that has the name of ours
     doc = str(record.__doc__).partition("\n")[0].replace("``", "") if record else ""
     return doc, [_field(one.name, one.kind, described.get(one.name)) for one in known.columns]
 

@@ -2,16 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import orjson
 
 from keyapi_async.harvest.columns import quoted
-from keyapi_async.harvest.progress import Status
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
 from keyapi_async.report.fields import (
@@ -56,6 +55,11 @@ class Spread:
         """Their mean."""
         return self.total / self.number
 
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        """Read what ``spread`` gives in SQL; of no rows it is None."""
+        return cls(*orjson.loads(text)) if text else cls()
+
     def quantile(self, share: float) -> float:
         """Give the one below which a share of them is."""
         left = share * self.number
@@ -92,33 +96,16 @@ class Figures(Reading):
         asked: the parameters that tell lists apart: name, number of values, some of them.
     """
 
-    state: Status
-    facts: Mapping[str, Any]
-    doc: str
-    fields: list[Field]
-    keys: list[Field]
-    measures: list[Field]
-    day: Field | None
-    moment: Field | None
-    rank: Field | None
-    parts: list[Field]
-    listed: list[Field]
-    number: int
-    filled: dict[str, int]
-    spreads: dict[str, Spread]
-    unknown: list[Any]
-    asked: list[tuple[Any, ...]]
-
     def __init__(self, file: Path) -> None:
         super().__init__(file)
         try:
-            self._look()
+            self._choose()
             self._count()
         except BaseException:
             self.close()
             raise
 
-    def _look(self) -> None:
+    def _choose(self) -> None:
         """See what the rows are, and choose what to show of them."""
         for name, aggregate in _AGGREGATES.items():
             self._db.create_aggregate(name, 1, aggregate)
@@ -176,7 +163,7 @@ class Figures(Reading):
         wanted += [f"count(nullif({quoted(one.name)}, ''))" for one in self.fields]
         ((self.number, unknown, *found),) = self._all(f"SELECT {', '.join(wanted)} FROM records")  # noqa: S608
         self.unknown = orjson.loads(unknown or "[]")
-        self.spreads = {one.name: _spread(found.pop(0)) for one in self.measures}
+        self.spreads = {one.name: Spread.read(found.pop(0)) for one in self.measures}
         self.filled = {one.name: count for one, count in zip(self.fields, found, strict=True)}
 
     def best(self, measure: Field | None, most: int) -> list[Row]:
@@ -212,15 +199,15 @@ class Figures(Reading):
         """Divide the rows by a field: value, rows and the sum of the first measure."""
         total = f"total({_number(self.measures[0])})" if self.measures else "0"
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
-        found: list[tuple[str, int, float]] = []
-        more, rows, sums = 0, 0, 0.0
-        for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
-            if len(found) < _MOST_GROUPS:
-                name = "No value" if value in {None, ""} else field.choices.get(value, value)
-                found.append((cut(name, 40), number, total))
-            else:
-                more, rows, sums = more + 1, rows + number, sums + total
-        return [*found, (f"{more:,} more", rows, sums)] if more else found
+        groups = self._all(f"{sql} ORDER BY 2 DESC, 1")
+        found = []
+        for value, number, sums in groups[:_MOST_GROUPS]:
+            name = "No value" if value in {None, ""} else field.choices.get(value, value)
+            found.append((cut(name, 40), number, sums))
+        if more := groups[_MOST_GROUPS:]:
+            _, numbers, totals = zip(*more, strict=True)
+            found.append((f"{len(more):,} more", sum(numbers), sum(totals)))
+        return found
 
     def days(self, measure: Field) -> Points:
         """Sum up a measure day by day, or give its mean, as its kind demands."""
@@ -285,7 +272,7 @@ class Figures(Reading):
             "SELECT spread(n) FROM (SELECT sum(rows) AS n FROM page JOIN list"
             " ON page.list = list.id AND page.reading = list.shown GROUP BY list.id)"
         )
-        return _spread(found)
+        return Spread.read(found)
 
     def runs(self) -> list[tuple[Any, ...]]:
         """List the runs, the last one first."""
@@ -312,11 +299,7 @@ def _seconds(day: str) -> float:
     return datetime.fromisoformat(f"{day}-01"[:10]).replace(tzinfo=UTC).timestamp()
 
 
-def _spread(text: str | None) -> Spread:
-    return Spread(*orjson.loads(text)) if text else Spread()
-
-
-class _Spread:
+class _SpreadAggregate:
     """Counts numbers to two digits; a million of them are some hundred."""
 
     def __init__(self) -> None:
@@ -334,7 +317,7 @@ class _Spread:
         return orjson.dumps((self._total, counts)).decode()
 
 
-class _Unknown:
+class _UnknownAggregate:
     """Counts the fields that have no column, with an example of each."""
 
     def __init__(self) -> None:
@@ -356,7 +339,7 @@ _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|\d+")
 _STATUS = re.compile(r"\[HTTP \d+")
 
 
-class _Reasons(_Unknown):
+class _ReasonsAggregate(_UnknownAggregate):
     """Counts errors by what went wrong: where, and with which value, is left out."""
 
     def step(self, error: str | None) -> None:
@@ -366,4 +349,8 @@ class _Reasons(_Unknown):
         super().step(orjson.dumps({reason: None}).decode())
 
 
-_AGGREGATES: dict[str, type[Any]] = {"spread": _Spread, "unknown": _Unknown, "reasons": _Reasons}
+_AGGREGATES: dict[str, type[Any]] = {
+    "spread": _SpreadAggregate,
+    "unknown": _UnknownAggregate,
+    "reasons": _ReasonsAggregate,
+}

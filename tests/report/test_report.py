@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from keyapi_async import (
     ConfigurationError,
+    FoundInfluencer,
     Influencer,
     InvalidParameterError,
     ProductCreator,
@@ -297,6 +299,13 @@ def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
     assert labels["Followers"] == ["Ada · 7", "9", "Ada · 8"]  # an account is there once
 
 
+def test_a_class_that_has_the_name_of_ours_is_not_taken_for_it(tmp_path: Path) -> None:
+    own = attrs.make_class("Product", {"product_id": attrs.field(type=str, kw_only=True),
+        "region": attrs.field(type=int, kw_only=True)}, frozen=True)  # fmt: skip
+    page = harvested(tmp_path, [{"product_id": "1", "region": 5}], into=own)
+    assert "A product as it stands now" not in page.text
+
+
 def test_a_ranking_is_shown_by_its_places(reports: Mapping[type, Path]) -> None:
     page = Page(reports[RankedVideo].with_suffix(".html"))
     head = next(n for n, row in enumerate(page.rows) if row[0] == "Rank")
@@ -304,6 +313,8 @@ def test_a_ranking_is_shown_by_its_places(reports: Mapping[type, Path]) -> None:
     assert places == sorted(places)
     assert places[0] == 1
     assert "Day (1)" in page.texts  # what a code stands for
+    found = Page(reports[FoundInfluencer].with_suffix(".html"))
+    assert "Influencers (1)" in found.texts
 
 
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
@@ -323,8 +334,11 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     before = (tmp_path / "a.html").read_bytes()
     with pytest.raises(InvalidParameterError, match=r"a name with \.html"):
         asyncio.run(write(tmp_path / "a.db"))
-    with pytest.raises(ExportError, match="No such file"):
+    with pytest.raises(ExportError, match="its folder does not exist"):
         asyncio.run(write(tmp_path / "none" / "a.html"))
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(ExportError, match="Is a directory"):
+        asyncio.run(write(tmp_path / "folder.html"))
     with pytest.raises(LedgerError, match="holds nothing yet"):
         asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
     assert (tmp_path / "a.html").read_bytes() == before
