@@ -136,8 +136,10 @@ def _wire(row: Any) -> Mapping[str, object]:
 
 
 def _cell(value: object, wire: object) -> object:
-    if isinstance(value, (bool, datetime)):
-        return csv_text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, (dict, list)):
         return _json(value) if value else None
     return value if wire is None or isinstance(value, date) else wire
@@ -148,10 +150,3 @@ def _json(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise ResponseError("a row is nested deeper than can be written") from None
-
-
-def csv_text(value: bool | datetime) -> str:
-    """Write a flag or a time as a CSV has it."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return "true" if value else "false"
