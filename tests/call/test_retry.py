@@ -34,8 +34,8 @@ from keyapi_async import (
     UsageError,
 )
 from keyapi_async.call.retry import is_transient
-from keyapi_async.limiter.local import MAX_RETRY_AFTER
 from keyapi_async.call.wire import Answer, classify, retry_after
+from keyapi_async.limiter.local import MAX_RETRY_AFTER
 from tests.rows import steady
 
 
