@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import signal
 import sys
-import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -88,6 +86,7 @@ async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
     """Show it all; say whether every row is there once."""
     screen, ids = console(sys.stderr), ledger.with_suffix(".txt")
     command = ["harvest", *_HARVEST, "--ids", str(ids), "--db", str(ledger), "--qps", f"{qps:g}"]
+    command += ["--patience", "5s"]  # it ends by itself where this process is killed
     faults = Faults(rates=_FAULTS, seed=seed)
     async with Sandbox(qps=qps, latency=_LATENCY, seed=seed, faults=faults) as box:
         lists = _chosen(box, products)
@@ -147,9 +146,9 @@ async def _process(box: Sandbox, command: Sequence[str]) -> AsyncIterator[Proces
     here = {"KEYAPI_BASE_URL": box.url, "KEYAPI_TOKEN": box.api_key}
     here |= {"KEYAPI_REDIS": "", "NO_PROXY": "*", "no_proxy": "*"}  # what is for the real one
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", f"from {__name__} import work; work()"),
+        *(sys.executable, "-P", "-m", "keyapi_async"),
         *command,
-        stdin=PIPE,
+        stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=PIPE,
         env={**os.environ, **here, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -173,19 +172,6 @@ async def _check(process: Process) -> None:
 
 def _ended(process: Process) -> bool:
     return process.returncode is not None
-
-
-def work() -> None:
-    """Run the command line; it is what the demo's process does, as long as its parent lives."""
-    from keyapi_async.cli.app import run  # noqa: PLC0415  # it imports this module
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(run())
-
-
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)  # nothing comes but the end
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:

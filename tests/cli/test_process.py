@@ -2,17 +2,13 @@
 
 # ruff: noqa: S603  # what is run is our own command
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from keyapi_async.cli.demo import work
 from keyapi_async.harvest.file import RunLock
 from keyapi_async.sandbox import Sandbox
 from tests.cli.commands import Capture, interrupt, said, when
@@ -81,21 +77,3 @@ def test_an_interrupted_demo_leaves_nothing(capsys: Capture, tmp_path: Path) -> 
     assert said(capsys, *SHORT, "--qps", "9").code == 130
     there.join()
     assert not list(tmp_path.glob("keyapi-demo-*/*"))
-
-
-def test_the_process_of_the_demo_ends_with_its_parent(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    heard: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
-    here, there = os.pipe()
-    with os.fdopen(here) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(sys, "argv", ["keyapi-async", "--version"])
-        with pytest.raises(SystemExit) as ended:
-            work()
-        os.close(there)
-        while not heard:
-            time.sleep(0.01)
-    signal.signal(signal.SIGTERM, before)
-    assert (ended.value.code, heard) == (0, [signal.SIGTERM])
