@@ -72,9 +72,9 @@ class Output:
         if self._kind is Format.CSV:
             extra = [] if self._record is dict else ["extra"]
             return _csv_rows(wanted or [*fields, *extra])
-        heads = columns.important(self._record, fields, self._known)
-        if wanted is not None:
-            heads = {name: columns.head_of(name) for name in wanted}
+        heads = {name: columns.head_of(name) for name in wanted or fields}
+        if wanted is None:
+            heads = columns.important(self._record, fields, self._known) or heads
         return _table_rows(columns.fitting(heads, fields, rows, console(sys.stdout).width))
 
 
@@ -93,8 +93,7 @@ def _table_rows(shown: Sequence[TableColumn]) -> Write:
             )  # fmt: skip
         for row in rows:
             table.add_row(*(Text(columns.cell(one, row)) for one in shown))
-        if shown:
-            screen.print(table)
+        screen.print(table)
 
     write((), head=True)
     return write

@@ -26,7 +26,7 @@ _FAMILIES = (
 something over rows: their sum, each thing's last value, or their mean."""
 
 _NAMES = ("(^|_)title$", "_(desc|text)$", "(^|_)name$")
-_PARTS = ("(^|_)region$", "(^|_)category$|category_id$")
+_DIMENSIONS = ("(^|_)region$", "(^|_)category$|category_id$")
 _FEW = re.compile("language|gender|level")
 _WORDS = {"id": "ID", "ids": "IDs", "ai": "AI", "desc": "description", "cnt": "count", "s": "S",
           "sk": "keyword"}  # fmt: skip
@@ -96,10 +96,10 @@ def names_of(fields: Iterable[Field]) -> list[Field]:
     return _called([one for one in fields if one.kind == "text"], _NAMES)[:2]
 
 
-def parts_of(fields: Iterable[Field]) -> list[Field]:
+def dimensions_of(fields: Iterable[Field]) -> list[Field]:
     """Choose what divides rows into groups: region, category, codes and flags."""
     free = [one for one in fields if not one.is_key]
-    named = _called([one for one in free if one.kind in {"text", "id"}], _PARTS)
+    named = _called([one for one in free if one.kind in {"text", "id"}], _DIMENSIONS)
     coded = [one for one in free if one.kind in {"choice", "flag"}]
     coded += [one for one in free if one.kind in {"text", "count"} and _FEW.search(one.name)]
     return named + [one for one in coded if one not in named][:4]

@@ -15,12 +15,12 @@ from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
 from keyapi_async.report.fields import (
     Field,
+    dimensions_of,
     fields_of,
     keys_of,
     label_of,
     measures_of,
     names_of,
-    parts_of,
 )
 from keyapi_async.report.markup import DASH, cut, is_personal
 
@@ -87,7 +87,7 @@ class Figures(Reading):
         day: the day that a row's figures belong to, in a trend.
         moment: the time of what the row is about, such as the publishing of a video.
         rank: the place in a ranking.
-        parts: what divides the rows into groups.
+        dimensions: what divides the rows into groups.
         listed: what a table shows of a row.
         number: how many rows are shown; those of earlier readings are not.
         filled: how many of them have a value, by field.
@@ -132,16 +132,16 @@ class Figures(Reading):
             for name, number, _ in self.asked
             if number > 1 and name not in own and not name.endswith("ids")
         ]
-        self.parts = [*parts_of(shown), *asked]
+        self.dimensions = [*dimensions_of(shown), *asked]
         self._named = names_of(shown)
         self._ids = sorted(self.keys, key=self._different, reverse=True)
         rank = [one for one in shown if one.kind == "position"]
         self.rank = rank[0] if rank else None
         day = [self.day] if self.day else []
         codes = set() if self.measures else {"choice", "flag"}  # where there is room
-        parts = [one for one in self.parts if one.kind in {"text", "id", *codes}]
+        some = [one for one in self.dimensions if one.kind in {"text", "id", *codes}]
         when = [self.moment] if self.moment else []
-        columns = [*rank, *self._named, *self.keys, *parts[:2], *asked, *day, *when]
+        columns = [*rank, *self._named, *self.keys, *some[:2], *asked, *day, *when]
         columns += self.measures
         if not (self._named or self.keys):  # their fields are not documented
             columns += shown[: max(0, 8 - len(columns))]

@@ -83,7 +83,7 @@ def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
 
 def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
     cards, same = [], []
-    for field in figures.parts:
+    for field in figures.dimensions:
         groups = figures.groups(field)
         if len(groups) == 1 and groups[0][0] != "No value":
             same.append(f"{field.label} {groups[0][0]}")

@@ -24,7 +24,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 @attrs.frozen
-class Said:
+class Result:
     code: int
     out: str
     err: str
@@ -36,7 +36,7 @@ class Said:
         return {name: value.strip() for name, _, value in pairs}
 
 
-def said(capsys: Capture, *args: str) -> Said:
+def invoke(capsys: Capture, *args: str) -> Result:
     """Run a command; see that neither the key nor anything that a terminal obeys is shown."""
     code = run(args)
     captured = capsys.readouterr()
@@ -44,7 +44,7 @@ def said(capsys: Capture, *args: str) -> Said:
         assert KEY not in text
         assert "\x1b]" not in text
         assert "\x9b" not in text
-    return Said(code, captured.out, captured.err)
+    return Result(code, captured.out, captured.err)
 
 
 def value_of(box: Sandbox, endpoint: Endpoint) -> str:
