@@ -50,15 +50,21 @@ def is_ranking(endpoint: Endpoint) -> bool:
     return {"date", "rank_type"} <= set(endpoint.key)
 
 
+def required_of(endpoint: Endpoint) -> list[Parameter]:
+    """List what the command that reads one list has to be given; it finds the latest date."""
+    found = {"date"} if is_ranking(endpoint) else set()
+    return [one for one in endpoint.parameters if one.required and one.name not in found]
+
+
 def of_one_list(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what the command that reads one list takes."""
+    required, ids = required_of(endpoint), ids_of(endpoint)
     made = []
     for one in endpoint.parameters:
-        latest = one.name == "date" and is_ranking(endpoint)
-        positional = one.required and one in ids_of(endpoint)
-        if latest:
+        if one.required and one not in required:
             doc = f"{one.doc} The latest if not given."
             one = attrs.evolve(one, doc=doc, required=False)  # noqa: PLW2901  # as the command has it
+        positional = one in required and one in ids
         made.append(_parameter(one, several=one.kind.many, positional=positional))
     return made
 
@@ -89,9 +95,8 @@ def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     ids = ids_of(endpoint)
     texts = ["--ids ids.txt"] if files and ids else []
     for one in endpoint.parameters:
-        latest = one.name == "date" and is_ranking(endpoint) and not files
-        needed = (one.required and not latest) or one.name in endpoint.one_of[:1]
-        if not needed or (files and one in ids):
+        needed = one.required if files else one in required_of(endpoint)
+        if not (needed or one.name in endpoint.one_of[:1]) or (files and one in ids):
             continue
         value = _SAMPLES.get(one.kind.metavar, "")
         if one.kind.choices is not None:

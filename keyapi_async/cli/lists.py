@@ -8,7 +8,7 @@ import attrs
 
 from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.cli import arguments
-from keyapi_async.cli.arguments import dashed, given_of, is_ranking
+from keyapi_async.cli.arguments import dashed, given_of, is_ranking, required_of
 from keyapi_async.cli.commands import Command
 from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.options import Format, ReadOptions, option
@@ -56,9 +56,9 @@ async def _print(endpoint: Endpoint, given: dict[str, Any], how: ListOptions) ->
     rows = rejected = 0
     async with KeyAPI(qps=how.qps, max_credits=how.max_credits) as api:
         if is_ranking(endpoint) and "date" not in given:
-            required = {one.name for one in endpoint.parameters if one.required} - {"date"}
             resource = getattr(api.tiktok, endpoint.resource)
-            latest = await resource.latest_ranking_date(**{name: given[name] for name in required})
+            needed = {one.name: given[one.name] for one in required_of(endpoint)}
+            latest = await resource.latest_ranking_date(**needed)
             if latest is None:
                 raise InputError("the last three periods have no rows: give a --date")
             given["date"] = latest

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,7 @@ import attrs
 import orjson
 
 from keyapi_async.harvest.columns import quoted
+from keyapi_async.harvest.progress import Status
 from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
 from keyapi_async.report.fields import (
@@ -75,26 +76,24 @@ class Spread:
 
 
 class Figures(Reading):
-    """The figures of a ledger, as they are at the moment of opening it.
+    """The figures of a ledger, as they are at the moment of opening it."""
 
-    Attributes:
-        state: how far it is.
-        facts: what all its lists have in common.
-        doc: what a row is, in one sentence.
-        fields: all fields of its rows.
-        keys: those that tell one thing from another.
-        measures: what is measured, the most telling first.
-        day: the day that a row's figures belong to, in a trend.
-        moment: the time of what the row is about, such as the publishing of a video.
-        rank: the place in a ranking.
-        dimensions: what divides the rows into groups.
-        listed: what a table shows of a row.
-        number: how many rows are shown; those of earlier readings are not.
-        filled: how many of them have a value, by field.
-        spreads: how the measures are spread.
-        unknown: fields that have no column: name, rows, example.
-        asked: the parameters that tell lists apart: name, number of values, some of them.
-    """
+    state: Status  # how far it is
+    facts: Mapping[str, Any]  # what all its lists have in common
+    doc: str  # what a row is, in one sentence
+    fields: list[Field]  # all fields of its rows
+    keys: list[Field]  # those that tell one thing from another
+    measures: list[Field]  # what is measured, the most telling first
+    day: Field | None  # the day that a row's figures belong to, in a trend
+    moment: Field | None  # the time of what a row is about, such as the publishing of a video
+    rank: Field | None  # the place in a ranking
+    dimensions: list[Field]  # what divides the rows into groups
+    listed: list[Field]  # what a table shows of a row
+    number: int  # how many rows are shown; those of earlier readings are not
+    filled: dict[str, int]  # how many of them have a value, by field
+    spreads: dict[str, Spread]  # how the measures are spread
+    unknown: list[Any]  # fields that have no column: name, rows, example
+    asked: list[tuple[Any, ...]]  # parameters that tell lists apart: name, values, some of them
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
