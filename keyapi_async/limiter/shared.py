@@ -25,7 +25,7 @@ log: logging.Logger = logging.getLogger("keyapi_async")
 
 _SHARE = 1.03  # of the limit, at which permits are paced: the places are the bound
 _BURST = 0.05  # seconds of permits that may go together where they are not
-_FAR = 0.5  # seconds ahead at which no permit is granted yet (shared.lua)
+_EARLY = 0.25  # seconds before its time at which a permit far ahead is asked for again
 _LATE = 0.25  # seconds after its time until which a permit can be used
 _TURN = 0.2  # seconds of permits for one process where they are spaced
 _GUARD = 0.4  # of the spacing, between a process' permits and another's where they are spaced
@@ -359,9 +359,9 @@ class RedisLimiter:
         if found:
             self._take_over(json.loads(found), float(clock))
         for number, wait in enumerate(map(float, waits.split()), first):
+            far = Reservation("", here_now - wait - _EARLY, waited=True)
             near = Reservation(f"{self._me}:{number}", here_now + wait, wait > _TICK)
-            far = Reservation("", near.at - _FAR / 2, waited=True)
-            self._reserved.append(far if wait > _FAR else near)
+            self._reserved.append(far if wait < 0 else near)
         return [float(at) for at in ended.split()]
 
     def _text(self) -> str:
