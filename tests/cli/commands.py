@@ -1,15 +1,12 @@
 """The command line in this process: what it is given, and what it says."""
 
-import json
 import os
 import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import attrs
 import pytest
@@ -65,29 +62,6 @@ def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[
     for n, (name, value) in enumerate(zip(["", *args], args, strict=False)):
         args[n] = str(days.get(name, known.get(value, value)))
     return args
-
-
-@contextmanager
-def answering(*rows: object) -> Iterator[str]:
-    """Serve these rows on loopback, whatever is asked for; give the address."""
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"code": 0, "data": rows}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:

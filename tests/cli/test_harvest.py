@@ -20,9 +20,10 @@ from keyapi_async.cli.ledger import status_lines
 from keyapi_async.cli.terminal import console
 from keyapi_async.harvest import Harvest, Progress, Status
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.commands import Capture, answering, arguments, interrupt, invoke, value_of, when
+from tests.cli.commands import Capture, arguments, interrupt, invoke, value_of, when
 from tests.cli.terminals import Terminal
 from tests.redis_server import RedisServer
+from tests.servers import http, raw, served
 
 EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
 CREATORS = ("product", "creators")
@@ -214,8 +215,12 @@ def test_what_is_uncertain_or_invalid_is_told(
     box.faults = Faults(script=[Fault.TRUNCATE])
     assert "1 more are uncertain" in invoke(capsys, *HARVEST, *FAST).facts["credits"]
     one = ("harvest", *CREATORS, "--ids", "-", "--db", "y.db")
-    with answering({"product_id": "1", "user_id": "2"}, {"product_id": "1"}) as url:
-        monkeypatch.setenv("KEYAPI_BASE_URL", url)
+
+    async def answer(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b'{"code": 0, "data": [{"product_id": 1, "user_id": 2}, {}]}'))
+
+    with served(raw(answer)) as server:
+        monkeypatch.setenv("KEYAPI_BASE_URL", server.url)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1")))
         told = "2 rows in 1 page, 1 of them invalid"
         assert invoke(capsys, *one).facts["read"] == told
