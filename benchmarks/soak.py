@@ -92,7 +92,7 @@ class Lists:
 
     def open(self, api: KeyAPI, key: Key, **paging: Any) -> RecordStream[Any]:
         """Make the stream of a list."""
-        return self.endpoint.open(api.tiktok, **{self.endpoint.key[0]: key}, **paging)
+        return self.endpoint.open(api.tiktok, {self.endpoint.key[0]: key}, **paging)
 
     def checksum(self, value: Callable[[str], object]) -> int:
         """Give the share of a row, told by its values."""

@@ -100,7 +100,7 @@ def content(rows: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("told", [*endpoints()], ids=lambda told: f"{told.resource} {told.name}")
 def test_any_endpoint_is_a_frame_with_the_columns_of_its_record(told: Any) -> None:
     given, query = given_to(told)
-    frame = frame_of([given], lambda api, key: told.open(api.tiktok, **key), client=near)
+    frame = frame_of([given], lambda api, key: told.open(api.tiktok, key), client=near)
     fields = () if told.record is dict else attrs.fields(told.record)[:-1]
     names = [
         *(f"list_{name}" for name in told.key if name in given),

@@ -62,7 +62,7 @@ async def _print(endpoint: Endpoint, given: dict[str, Any], how: ListOptions) ->
             if latest is None:
                 raise InputError("the last three periods have no rows: give a --date")
             given["date"] = latest
-        async with endpoint.open(api.tiktok, **given, limit=how.limit, until=how.until) as stream:
+        async with endpoint.open(api.tiktok, given, limit=how.limit, until=how.until) as stream:
             async for page in stream.pages():
                 output.add(page.records)
                 rows += len(page.records)

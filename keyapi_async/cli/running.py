@@ -96,7 +96,7 @@ async def _watched(
     seen: list[tuple[float, Progress]] = []
     run = harvest.run(
         chosen,
-        lambda key: chosen.endpoint.open(api.tiktok, **key, **chosen.shared, until=how.until),
+        lambda key: chosen.endpoint.open(api.tiktok, {**key, **chosen.shared}, until=how.until),
         concurrency=how.concurrency,
         max_age=how.max_age,
         patience=how.patience,

@@ -51,7 +51,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[type, Path]:
         name, values, others = keys_of(box, told)
         ledger = folder / f"{record.__name__}.db"
         async with Harvest.open(ledger) as harvest:
-            await harvest.run(values, lambda key: told.open(api.tiktok, **{name: key}, **others))
+            await harvest.run(values, lambda key: told.open(api.tiktok, {name: key, **others}))
             await harvest.write_report(ledger.with_suffix(".html"))
         return ledger
 
