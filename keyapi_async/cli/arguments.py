@@ -1,6 +1,7 @@
 """A command of an endpoint: its arguments and options, made of the endpoint's parameters."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -133,7 +134,8 @@ def command_of(
     parameters = [*parameters, *options_of(options)]
     vars(called)["__signature__"] = inspect.Signature(parameters)
     called.__annotations__ = {one.name: one.annotation for one in parameters}
-    paragraphs = (" ".join(one.split()) for one in doc.replace("``", "").split("\n\n"))
+    doc = re.sub(r"``(\w+)\.iter_(\w+)``", r"'\1 \2'", doc).replace("``", "")
+    paragraphs = (" ".join(one.split()) for one in doc.split("\n\n"))
     name = f"{verb} {endpoint.resource} {endpoint.name}".lstrip()
     needed = f"{sample(endpoint, files=bool(verb))}{example}"
     return command(name, called, needed, "\n\n".join(paragraphs))
