@@ -116,16 +116,10 @@ def command_of(
     verb: str = "",
     example: str = "",
 ) -> Command:
-    """Make a command of an endpoint.
+    """Make a command of an endpoint, whose name stands after the verb if there is one.
 
-    Args:
-        endpoint: which.
-        act: what the command does with all values that it was given, and with its options.
-        options: the class of its options.
-        parameters: what it takes besides these.
-        doc: what it says of itself.
-        verb: what stands before the endpoint; none for the command that reads one list.
-        example: what an example has besides what is required.
+    It calls ``act`` with all values that it was given and with its options. Its example has what
+    is required, and what ``example`` adds.
     """
 
     def called(**values: Any) -> None:

@@ -102,13 +102,7 @@ def named(fields: Collection[str], wanted: str) -> list[str]:
 def important(record: type, fields: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
     """Order the fields that a table may show: identity, names, main figures, times, the rest.
 
-    Args:
-        record: the class of the rows.
-        fields: their names and kinds.
-        known: fields whose value is the same in every row, because it was asked for.
-
-    Returns:
-        The fields, each with what stands above it.
+    Each comes with its head; ``known`` ones, of which every row has the same value, are left out.
     """
     sure = {"user_id", "product_id", "seller_id"}
     if record is not dict:
