@@ -27,6 +27,7 @@ from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
 _HARVEST: Final = ("product", "creators")
+_EXPORTS: Final = (".csv", ".jsonl", ".parquet")
 _LATENCY: Final = 0.08
 _FAULTS: Final = {
     Fault.TOO_MANY_REQUESTS: 0.001,  # each one slows the client down, as it should
@@ -68,9 +69,12 @@ def demo(
     """
     folder = into or Path(mkdtemp(prefix="keyapi-demo-"))
     ledger = folder / f"{_HARVEST[1]}.db"
+    for file in map(ledger.with_suffix, (".db", ".txt", *_EXPORTS, ".html")):
+        if file.exists():
+            raise InputError(f"--into {folder}: {file.name} is there already: name another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        ledger.touch(exist_ok=False)
+        ledger.touch()
     except OSError as error:
         raise InputError(f"--into {folder}: {ledger.name}: {error.strerror}") from error
     try:
@@ -175,7 +179,7 @@ def _ended(process: Process) -> bool:
 
 
 async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:
-    for suffix in (".csv", ".jsonl", ".parquet"):
+    for suffix in _EXPORTS:
         with suppress(ConfigurationError):  # Parquet needs an extra
             yield (await harvest.export(ledger.with_suffix(suffix))).file
     with suppress(ConfigurationError):  # and so does the report

@@ -47,9 +47,16 @@ def test_the_demo_kills_resumes_and_loses_nothing(
     assert "Top creators" in result.out
     for kind in ("db", "csv", "jsonl", "parquet", "html"):
         assert Path(result.facts[kind]).stat().st_size
-    result = invoke(capsys, *SHORT, "--into", "d")
-    assert result.code == 2
-    assert result.err == "keyapi-async: --into d: creators.db: File exists\n"
+
+
+def test_a_demo_overwrites_no_file(capsys: Capture) -> None:
+    Path("creators.csv").write_text("mine")
+    Path("file").touch()
+    for into, told in ((".", "creators.csv is there already"), ("file/d", "Not a directory")):
+        result = invoke(capsys, *SHORT, "--into", into)
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert told in result.err
+    assert Path("creators.csv").read_text() == "mine"
 
 
 def test_a_demo_that_fails_says_why(capsys: Capture) -> None:
