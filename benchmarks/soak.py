@@ -92,9 +92,7 @@ class Lists:
 
     def open(self, api: KeyAPI, key: Key, **paging: Any) -> RecordStream[Any]:
         """Make the stream of a list."""
-        opened = getattr(getattr(api.tiktok, self.endpoint.resource), self.endpoint.method)
-        stream: RecordStream[Any] = opened(**{self.endpoint.key[0]: key}, **paging)
-        return stream
+        return self.endpoint.open(api.tiktok, {self.endpoint.key[0]: key}, **paging)
 
     def checksum(self, value: Callable[[str], object]) -> int:
         """Give the share of a row, told by its values."""

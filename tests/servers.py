@@ -1,12 +1,12 @@
-"""Servers on loopback: raw TCP for what no well-behaved one would do, a sandbox in a thread."""
+"""Servers on loopback: raw TCP for what no well-behaved one would do, and any in a thread."""
 
 import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TypeVar
 
-from keyapi_async.sandbox import Sandbox
-
+T = TypeVar("T")
 Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -69,16 +69,15 @@ async def succeed(_: bytes, writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.contextmanager
-def served(box: Sandbox) -> Iterator[Sandbox]:
-    """Run a sandbox in a thread of its own, for those who have no event loop."""
+def served(server: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Run a server in a thread of its own, for those who have no event loop."""
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(box.start(), loop).result()
-            yield box
-            asyncio.run_coroutine_threadsafe(box.stop(), loop).result()
+            yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+            asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()

@@ -40,7 +40,7 @@ from keyapi_async.harvest import Harvest, LedgerError, ListFailure
 from keyapi_async.limiter import RedisLimiter
 from keyapi_async.sandbox import Sandbox, Service
 from tests import test_errors, virtual
-from tests.api.test_declarations import given_to, stream_of
+from tests.api.test_declarations import given_to
 from tests.gates import worst_second
 from tests.harvest import shop
 from tests.redis_server import RedisServer
@@ -100,7 +100,7 @@ def content(rows: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("told", [*endpoints()], ids=lambda told: f"{told.resource} {told.name}")
 def test_any_endpoint_is_a_frame_with_the_columns_of_its_record(told: Any) -> None:
     given, query = given_to(told)
-    frame = frame_of([given], lambda api, key: stream_of(api, told, **key), client=near)
+    frame = frame_of([given], lambda api, key: told.open(api.tiktok, key), client=near)
     fields = () if told.record is dict else attrs.fields(told.record)[:-1]
     names = [
         *(f"list_{name}" for name in told.key if name in given),

@@ -1,7 +1,7 @@
 """An endpoint as it is declared, and the list that it opens."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import attrs
 
@@ -9,6 +9,11 @@ from keyapi_async.api import params
 from keyapi_async.api.params import ParamKind
 from keyapi_async.call.wire import query_of
 from keyapi_async.streams.listing import Listing, PageNum
+from keyapi_async.streams.paging import Paging
+from keyapi_async.streams.stream import RecordStream
+
+if TYPE_CHECKING:
+    from keyapi_async.api import TikTok
 
 __all__ = ["Endpoint", "Parameter"]
 
@@ -89,6 +94,18 @@ class Endpoint:
     def summary(self) -> str:
         """The first line of its docstring."""
         return self.doc.partition("\n")[0]
+
+    def open(
+        self, tiktok: "TikTok", given: Mapping[str, Any], **paging: Unpack[Paging]
+    ) -> RecordStream[Any]:
+        """Open its stream: ``endpoint.open(api.tiktok, {"product_id": "1729492547846767618"})``.
+
+        Raises:
+            InvalidParameterError: a parameter is refused; nothing was sent.
+        """
+        method: Callable[..., RecordStream[Any]]
+        method = getattr(getattr(tiktok, self.resource), self.method)
+        return method(**given, **paging)
 
     def listing(self, given: Mapping[str, Any]) -> Listing[Any]:
         """Check parameters, and say what is to be walked.

@@ -16,14 +16,12 @@ from keyapi_async.errors import (
     ResponseError,
     TransportError,
 )
+from keyapi_async.limiter.local import MAX_RETRY_AFTER
 
 __all__ = ["RetryPolicy"]
 
 Retry = Callable[[int, KeyAPIError], float | None]
 """What ``retry=`` takes: (attempt from 1, its failure) to seconds to wait, or None to give up."""
-
-MAX_RETRY_AFTER = 120.0
-"""Seconds of Retry-After that are obeyed; a longer one is raised instead."""
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 

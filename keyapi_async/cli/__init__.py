@@ -11,6 +11,8 @@ def main() -> int:
         from keyapi_async.cli.app import run  # noqa: PLC0415  # it needs the extra
 
         return run()
+    except KeyboardInterrupt:  # while it was being imported, or was ending
+        return 130
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"rich", "typer"}:
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from keyapi_async.cli.commands import HELP, Command, Entry, LazyGroup, group, plain_command
+from keyapi_async.cli.commands import HELP, Command, Entry, LazyGroup, command, group
 from keyapi_async.errors import KeyAPIError, printable
 from keyapi_async.version import __version__
 
@@ -26,14 +26,14 @@ _GROUPS = {
     "estimate": "Say what a harvest would cost at least; it spends nothing.",
 }
 _PLAIN = {
-    "export": ("Write the rows of a ledger to a file.", "lists.db lists.csv"),
-    "status": ("Show what a ledger holds, even during a run.", "lists.db --watch"),
-    "report": ("Write a report of a ledger as an HTML page.", "lists.db lists.html"),
-    "demo": ("See a harvest in half a minute, with no key.", "--qps 100"),
-    "endpoints": ("List every endpoint: its needs, price and evidence.", ""),
-    "sandbox": ("Serve a KeyAPI with made-up data on this machine.", "--port 8080"),
+    "export": ("ledger", "Write the rows of a ledger to a file.", "lists.db lists.csv"),
+    "status": ("ledger", "Show what a ledger holds, even during a run.", "lists.db --watch"),
+    "report": ("ledger", "Write a report of a ledger as an HTML page.", "lists.db lists.html"),
+    "demo": ("demo", "See a harvest in half a minute, with no key.", "--qps 100"),
+    "endpoints": ("endpoints", "List every endpoint: its needs, price and evidence.", ""),
+    "sandbox": ("sandbox", "Serve a KeyAPI with made-up data on this machine.", "--port 8080"),
 }
-_OF_LEDGERS = {"export", "status", "report"}
+"""The file of each other command, what it does, and what an example is given."""
 
 
 def _commands() -> Mapping[str, Entry]:
@@ -42,13 +42,13 @@ def _commands() -> Mapping[str, Entry]:
     for name, summary in _GROUPS.items():
         make = partial(group, name, summary, partial(_resources, name))
         found[name] = Entry(summary, make, "Many lists")
-    for name, (summary, example) in _PLAIN.items():
-        panel = "Many lists" if name in _OF_LEDGERS else "More"
-        found[name] = Entry(summary, partial(_plain, name, example), panel)
+    for name, (module, summary, example) in _PLAIN.items():
+        panel = "Many lists" if module == "ledger" else "More"
+        found[name] = Entry(summary, partial(_plain, module, name, example), panel)
     return found
 
 
-def _resources(module: str, panel: str | None = None) -> dict[str, Entry]:
+def _resources(module: str, panel: str = "Commands") -> dict[str, Entry]:
     from keyapi_async.api import RESOURCES, TikTok  # noqa: PLC0415  # --version needs none
 
     found = {}
@@ -73,10 +73,8 @@ def _of_endpoint(module: str, endpoint: "Endpoint") -> Command:
     return import_module(f"keyapi_async.cli.{module}").command_of(endpoint)
 
 
-def _plain(name: str, example: str) -> Command:
-    home = "ledger" if name in _OF_LEDGERS else name
-    function = getattr(import_module(f"keyapi_async.cli.{home}"), name)
-    return plain_command(name, function, f"Example:  keyapi-async {name} {example}".rstrip())
+def _plain(module: str, name: str, example: str) -> Command:
+    return command(name, getattr(import_module(f"keyapi_async.cli.{module}"), name), example)
 
 
 class _Root(LazyGroup):
@@ -84,7 +82,7 @@ class _Root(LazyGroup):
 
 
 _app = typer.Typer(
-    cls=_Root, pretty_exceptions_enable=False, rich_markup_mode="rich", context_settings={**HELP}
+    cls=_Root, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={**HELP}
 )
 
 
@@ -111,6 +109,7 @@ def _main(
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run a command line, that of the process where None; return the exit code."""
+    _open_closed_streams()
     switches: dict[str, bool] = {}
     made = typer.main.get_command(_app)
     try:
@@ -131,6 +130,13 @@ def run(args: Sequence[str] | None = None) -> int:
     if code == 130 and sys.stderr.isatty():
         sys.stderr.write("\n")  # the terminal's ^C stands there
     return int(code or 0)
+
+
+def _open_closed_streams() -> None:
+    """Give the process the streams that it lacks, lest a ledger be opened in place of one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  # for good
 
 
 def _fail(message: str, code: int) -> int:

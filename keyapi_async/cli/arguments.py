@@ -1,21 +1,24 @@
-"""The arguments and options of a command, made of the parameters of an endpoint."""
+"""A command of an endpoint: its arguments and options, made of the endpoint's parameters."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 import orjson
 import typer
 
 from keyapi_async.api.endpoint import Endpoint, Parameter
-from keyapi_async.cli.commands import meant
-from keyapi_async.cli.options import keyword
+from keyapi_async.cli.commands import Command, command, meant
+from keyapi_async.cli.options import keyword, options_of, taken
 from keyapi_async.errors import InvalidParameterError, shown
+
+T = TypeVar("T")
 
 _SAMPLES: Final = {
     "ID": "1729492547846767618",
@@ -48,15 +51,21 @@ def is_ranking(endpoint: Endpoint) -> bool:
     return {"date", "rank_type"} <= set(endpoint.key)
 
 
+def required_of(endpoint: Endpoint) -> list[Parameter]:
+    """List what the command that reads one list has to be given; it finds the latest date."""
+    found = {"date"} if is_ranking(endpoint) else set()
+    return [one for one in endpoint.parameters if one.required and one.name not in found]
+
+
 def of_one_list(endpoint: Endpoint) -> list[inspect.Parameter]:
     """Make what the command that reads one list takes."""
+    required, ids = required_of(endpoint), ids_of(endpoint)
     made = []
     for one in endpoint.parameters:
-        latest = one.name == "date" and is_ranking(endpoint)
-        positional = one.required and one in ids_of(endpoint)
-        if latest:
+        if one.required and one not in required:
             doc = f"{one.doc} The latest if not given."
             one = attrs.evolve(one, doc=doc, required=False)  # noqa: PLW2901  # as the command has it
+        positional = one in required and one in ids
         made.append(_parameter(one, several=one.kind.many, positional=positional))
     return made
 
@@ -87,9 +96,8 @@ def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     ids = ids_of(endpoint)
     texts = ["--ids ids.txt"] if files and ids else []
     for one in endpoint.parameters:
-        latest = one.name == "date" and is_ranking(endpoint) and not files
-        needed = (one.required and not latest) or one.name in endpoint.one_of[:1]
-        if not needed or (files and one in ids):
+        needed = one.required if files else one in required_of(endpoint)
+        if not (needed or one.name in endpoint.one_of[:1]) or (files and one in ids):
             continue
         value = _SAMPLES.get(one.kind.metavar, "")
         if one.kind.choices is not None:
@@ -98,12 +106,43 @@ def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     return " ".join(texts)
 
 
+def command_of(
+    endpoint: Endpoint,
+    act: Callable[[dict[str, Any], T], None],
+    options: type[T],
+    *,
+    parameters: list[inspect.Parameter],
+    doc: str,
+    verb: str = "",
+    example: str = "",
+) -> Command:
+    """Make a command of an endpoint, whose name stands after the verb if there is one.
+
+    It calls ``act`` with all values that it was given and with its options. Its example has what
+    is required, and what ``example`` adds.
+    """
+
+    def called(**values: Any) -> None:
+        act(values, taken(options, values))
+
+    parameters = [*parameters, *options_of(options)]
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    doc = re.sub(r"``(\w+)\.iter_(\w+)``", r"'\1 \2'", doc).replace("``", "")
+    paragraphs = (" ".join(one.split()) for one in doc.split("\n\n"))
+    name = f"{verb} {endpoint.resource} {endpoint.name}".lstrip()
+    needed = f"{sample(endpoint, files=bool(verb))}{example}"
+    return command(name, called, needed, "\n\n".join(paragraphs))
+
+
 def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> inspect.Parameter:
-    choices, default = one.kind.choices, one.default
-    metavar, doc = one.kind.metavar, one.doc
+    choices, metavar, doc = one.kind.choices, one.kind.metavar, one.doc
+    default = None if one.default is None else str(one.default)
     if choices is not None:
         metavar, doc = "NAME", f"{doc} One of: {', '.join(_words(choices))}."
-        default = next((word for word, one in _words(choices).items() if one == default), None)
+        default = next(
+            (word for word, member in _words(choices).items() if member == one.default), None
+        )
     if one.kind.name == "moment":
         metavar, doc = "TIME", f"{doc} Unix seconds, or a time such as 2026-07-01T12:00 (UTC)."
     if positional:
@@ -116,12 +155,11 @@ def _parameter(one: Parameter, *, several: bool, positional: bool = False) -> in
         parser=_parser(one, several=several),
         autocompletion=None if choices is None else _completed(choices),
         help=doc,
-        show_default=False if default is None else str(default),
     )
     kind: Any = list[str] if several else str
     if one.required:
         return keyword(one.name, Annotated[kind, option], inspect.Parameter.empty)
-    return keyword(one.name, Annotated[kind | None, option], None)
+    return keyword(one.name, Annotated[kind | None, option], default)
 
 
 def _words(choices: type[IntEnum]) -> dict[str, IntEnum]:

@@ -88,9 +88,11 @@ def named(fields: Collection[str], wanted: str) -> list[str]:
     """Take apart what ``--columns`` was given.
 
     Raises:
-        InputError: there is no such field.
+        InputError: there is no such field, or none is named.
     """
     names = [name.strip().replace("-", "_") for name in wanted.split(",") if name.strip()]
+    if not names:
+        raise InputError("--columns: name one field at least")
     for name in names:
         if name not in fields:
             raise InputError(f"--columns: there is no field {name!r}{meant(name, fields)}")
@@ -100,13 +102,7 @@ def named(fields: Collection[str], wanted: str) -> list[str]:
 def important(record: type, fields: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
     """Order the fields that a table may show: identity, names, main figures, times, the rest.
 
-    Args:
-        record: the class of the rows.
-        fields: their names and kinds.
-        known: fields whose value is the same in every row, because it was asked for.
-
-    Returns:
-        The fields, each with what stands above it.
+    Each comes with its head; ``known`` ones, of which every row has the same value, are left out.
     """
     sure = {"user_id", "product_id", "seller_id"}
     if record is not dict:
@@ -168,8 +164,8 @@ def fitting(
     for name, head in heads.items():
         column = TableColumn(name, fields[name], head)
         longest = max((cell_len(cell(column, row)) for row in rows), default=0)
-        wants = min(max(longest, len(head)), _WIDE)
-        least = min(wants, max(_NARROW, len(head))) if column.kind == "text" else wants
+        wants = min(max(longest, cell_len(plain(head))), _WIDE)
+        least = min(wants, max(_NARROW, cell_len(plain(head)))) if column.kind == "text" else wants
         needs = least + (GAP if chosen else 0)
         if needs > left and chosen:
             break

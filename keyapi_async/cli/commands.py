@@ -1,6 +1,5 @@
 """Commands that are made only when they are asked for, so that each one starts at once."""
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
@@ -27,7 +26,7 @@ class Entry:
 
     summary: str
     make: Callable[[], Command]
-    panel: str | None = None
+    panel: str = "Commands"
 
 
 class LazyGroup(TyperGroup):
@@ -40,9 +39,15 @@ class LazyGroup(TyperGroup):
         return list(self.entries())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Command:  # noqa: ARG002  # click asks so
-        """Give what a list of commands shows of one."""
-        entry = self.entries()[cmd_name]
-        return TyperCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
+        """Give what completion shows of a command."""
+        return TyperCommand(cmd_name, help=self.entries()[cmd_name].summary)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, panel by panel."""
+        panels = _options(self, ctx)
+        for name, entry in self.entries().items():
+            panels.setdefault(entry.panel, []).append((name, entry.summary))
+        _write(formatter, panels)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help where no command is named."""
@@ -61,9 +66,36 @@ class LazyGroup(TyperGroup):
         return None, None, args[1:]
 
 
+class _PlainCommand(TyperCommand):
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, panel by panel."""
+        _write(formatter, _options(self, ctx))
+
+
+Panels = dict[str, list[tuple[str, str]]]
+
+
+def _options(command: Command, ctx: Any) -> Panels:
+    """Describe options by their panels; Typer's own tables cut long names off."""
+    panels: Panels = {}
+    for one in command.get_params(ctx):
+        names, doc = one.get_help_record(ctx)
+        if one.param_type_name == "argument":
+            panels.setdefault("Arguments", []).append((one.metavar, doc))
+        else:
+            panels.setdefault(one.rich_help_panel or "Options", []).append((names, doc))
+    return panels
+
+
+def _write(formatter: Any, panels: Panels) -> None:
+    for title, rows in panels.items():
+        with formatter.section(title):
+            formatter.write_dl(rows)
+
+
 def group(name: str, summary: str, entries: Callable[[], Mapping[str, Entry]]) -> Command:
     """Make a group of commands."""
-    made = LazyGroup(name=name, help=summary, context_settings=HELP)
+    made = LazyGroup(name=name, help=summary, context_settings=HELP, rich_markup_mode=None)
     made.entries = entries
     return made
 
@@ -75,29 +107,11 @@ def meant(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(words)}"
 
 
-def plain_command(
-    name: str, function: Callable[..., object], epilog: str, doc: str | None = None
-) -> Command:
-    """Make a command of a function."""
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings={**HELP})
-    app.command(name, help=doc, epilog=epilog)(function)
-    return typer.main.get_command(app)
-
-
 def command(
-    name: str,
-    act: Callable[[dict[str, Any]], None],
-    *,
-    parameters: list[inspect.Parameter],
-    doc: str,
-    epilog: str,
+    name: str, function: Callable[..., object], example: str, doc: str | None = None
 ) -> Command:
-    """Make a command of what it takes, what it says, and what it does with what it was given."""
-
-    def called(**values: Any) -> None:
-        act(values)
-
-    vars(called)["__signature__"] = inspect.Signature(parameters)
-    called.__annotations__ = {one.name: one.annotation for one in parameters}
-    paragraphs = (" ".join(one.split()) for one in doc.replace("``", "").split("\n\n"))
-    return plain_command(name, called, epilog, "\n\n".join(paragraphs))
+    """Make a command of a function, whose parameters it takes; ``name`` is all of its words."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={**HELP})
+    epilog = f"Example:  keyapi-async {name} {example}".rstrip()
+    app.command(name.rpartition(" ")[2], cls=_PlainCommand, help=doc, epilog=epilog)(function)
+    return typer.main.get_command(app)

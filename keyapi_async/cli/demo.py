@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import signal
 import sys
-import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -29,6 +27,7 @@ from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Fault, Faults, Sandbox
 
 _HARVEST: Final = ("product", "creators")
+_EXPORTS: Final = (".csv", ".jsonl", ".parquet")
 _LATENCY: Final = 0.08
 _FAULTS: Final = {
     Fault.TOO_MANY_REQUESTS: 0.001,  # each one slows the client down, as it should
@@ -46,12 +45,15 @@ _KILLED_AT: Final = 0.4
 def demo(
     *,
     products: Annotated[
-        int, typer.Option(min=1, max=500, help="Products to ask the creators of.")
+        int, typer.Option(metavar="N", min=1, max=500, help="Products to ask the creators of.")
     ] = 300,
     qps: Annotated[
-        float, typer.Option(max=1000, callback=positive, help="Queries a second allowed.")
+        float,
+        typer.Option(metavar="N", max=1000, callback=positive, help="Queries a second allowed."),
     ] = 50.0,
-    seed: Annotated[int, typer.Option(min=0, help="Which made-up data and faults.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Which made-up data and faults.")
+    ] = 0,
     into: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +69,12 @@ def demo(
     """
     folder = into or Path(mkdtemp(prefix="keyapi-demo-"))
     ledger = folder / f"{_HARVEST[1]}.db"
+    for file in map(ledger.with_suffix, (".db", ".txt", *_EXPORTS, ".html")):
+        if file.exists():
+            raise InputError(f"--into {folder}: {file.name} is there already: name another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        ledger.touch(exist_ok=False)
+        ledger.touch()
     except OSError as error:
         raise InputError(f"--into {folder}: {ledger.name}: {error.strerror}") from error
     try:
@@ -85,6 +90,7 @@ async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
     """Show it all; say whether every row is there once."""
     screen, ids = console(sys.stderr), ledger.with_suffix(".txt")
     command = ["harvest", *_HARVEST, "--ids", str(ids), "--db", str(ledger), "--qps", f"{qps:g}"]
+    command += ["--patience", "5s"]  # it ends by itself where this process is killed
     faults = Faults(rates=_FAULTS, seed=seed)
     async with Sandbox(qps=qps, latency=_LATENCY, seed=seed, faults=faults) as box:
         lists = _chosen(box, products)
@@ -144,9 +150,9 @@ async def _process(box: Sandbox, command: Sequence[str]) -> AsyncIterator[Proces
     here = {"KEYAPI_BASE_URL": box.url, "KEYAPI_TOKEN": box.api_key}
     here |= {"KEYAPI_REDIS": "", "NO_PROXY": "*", "no_proxy": "*"}  # what is for the real one
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", f"from {__name__} import work; work()"),
+        *(sys.executable, "-P", "-m", "keyapi_async"),
         *command,
-        stdin=PIPE,
+        stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=PIPE,
         env={**os.environ, **here, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -172,21 +178,8 @@ def _ended(process: Process) -> bool:
     return process.returncode is not None
 
 
-def work() -> None:
-    """Run the command line; it is what the demo's process does, as long as its parent lives."""
-    from keyapi_async.cli.app import run  # noqa: PLC0415  # it imports this module
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(run())
-
-
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)  # nothing comes but the end
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 async def _exported(harvest: Harvest, ledger: Path) -> AsyncIterator[Path]:
-    for suffix in (".csv", ".jsonl", ".parquet"):
+    for suffix in _EXPORTS:
         with suppress(ConfigurationError):  # Parquet needs an extra
             yield (await harvest.export(ledger.with_suffix(suffix))).file
     with suppress(ConfigurationError):  # and so does the report

@@ -79,17 +79,11 @@ class _Drawing:
         grid.add_column(width=10, no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True, justify="right", min_width=10)
-        for name, most, now, shown, limit in (
-            ("lists", run.total, ended, f"{ended:,}", f"/{run.total:,}"),
-            (
-                "requests/s",
-                run.qps or rate,
-                rate,
-                f"{rate:.1f}",
-                f"/{run.qps:g}" if run.qps else "",
-            ),
+        qps = f"/{run.qps:g}" if run.qps else ""
+        for name, most, now, shown, limit, style in (
+            ("lists", run.total, ended, f"{ended:,}", f"/{run.total:,}", "green"),
+            ("requests/s", run.qps or rate, rate, f"{rate:.1f}", qps, "cyan"),
         ):
-            style = "green" if name == "lists" else "cyan"
             bar = ProgressBar(most or 1, now, complete_style=style, finished_style=style)
             grid.add_row(name, bar, Text.assemble((shown, "bold"), (limit, "dim")))
         lists = [

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from keyapi_async.api import endpoints as declared
 from keyapi_async.api.endpoint import Endpoint
-from keyapi_async.cli.arguments import is_ranking
+from keyapi_async.cli.arguments import required_of
 from keyapi_async.cli.terminal import console
 
 _COPIED = ("resource", "name", "path", "summary", "credits", "evidence")
@@ -46,9 +46,7 @@ def endpoints(
 
 
 def _described(one: Endpoint) -> dict[str, Any]:
-    required = [p.name for p in one.parameters if p.required]
-    if is_ranking(one):
-        required.remove("date")  # the latest, where it is not given
+    required = [p.name for p in required_of(one)]
     facts = {name: getattr(one, name) for name in _COPIED}
     return facts | {
         "record": one.record.__name__,

@@ -14,6 +14,9 @@ from keyapi_async.errors import (
     printable,
 )
 
+KEYS = "https://keyapi.ai/app/dashboard"
+"""Where users find their keys."""
+
 
 class ExitCode(IntEnum):
     """The exit codes of the command line."""
@@ -36,8 +39,7 @@ _CODES = {
     (QuotaExceededError, CreditBudgetError): ExitCode.CREDITS,
 }
 _ADVICE: dict[type[BaseException], str] = {
-    AuthenticationError: "check KEYAPI_TOKEN: the key alone; keys are at"
-    " https://keyapi.ai/app/dashboard",
+    AuthenticationError: f"check KEYAPI_TOKEN: the key alone; keys are at {KEYS}",
     ConnectionFailedError: "check the network, and KEYAPI_BASE_URL, HTTPS_PROXY and HTTP_PROXY"
     " where they are set",
 }

@@ -7,14 +7,14 @@ from typing import Any
 import attrs
 
 from keyapi_async.api.endpoint import Endpoint
-from keyapi_async.cli.arguments import sample
-from keyapi_async.cli.commands import Command, command
-from keyapi_async.cli.options import Reading, option, options_of, taken, timespan
-from keyapi_async.cli.selection import Selection, parameters_of, selected
+from keyapi_async.cli import arguments
+from keyapi_async.cli.commands import Command
+from keyapi_async.cli.options import ReadOptions, option, timespan
+from keyapi_async.cli.selection import parameters_of, selected
 
 
 @attrs.frozen(kw_only=True)
-class Options(Reading):
+class HarvestOptions(ReadOptions):
     """How a harvest is done."""
 
     db: Path | None = option(None, "The ledger; RESOURCE-NAME.db if not given.", "LEDGER")
@@ -38,39 +38,28 @@ class Options(Reading):
     )
     patience: timedelta = option(
         timedelta(minutes=10),
-        "How long to wait for a network that is lost on the way.",
+        "How long to wait for a network that is lost on the way; 10m if not given.",
         "TIME",
         parser=timespan,
-        show_default="10m",
+        show_default=False,
     )
-
-
-@attrs.frozen
-class Order:
-    """A harvest: which lists of which endpoint, into which ledger, and how."""
-
-    endpoint: Endpoint
-    chosen: Selection
-    ledger: Path
-    how: Options
 
 
 def command_of(endpoint: Endpoint) -> Command:
     """Make the command that harvests an endpoint."""
 
-    def harvest(values: dict[str, Any]) -> None:
+    def harvest(values: dict[str, Any], how: HarvestOptions) -> None:
         from keyapi_async.cli.running import run  # noqa: PLC0415  # no help text needs it
 
-        how = taken(Options, values)
-        ledger = how.db or Path(f"{endpoint.resource}-{endpoint.name}.db")
-        run(Order(endpoint, selected(endpoint, values), ledger, how))
+        run(selected(endpoint, values), how)
 
-    return command(
-        endpoint.name,
+    return arguments.command_of(
+        endpoint,
         harvest,
-        parameters=[*parameters_of(endpoint), *options_of(Options)],
+        HarvestOptions,
+        parameters=parameters_of(endpoint),
         doc=f"Harvest many lists: {endpoint.doc[0].lower()}{endpoint.doc[1:]}"
         "\n\nA second run continues where the first ended; nothing is bought twice.",
-        epilog=f"Example:  keyapi-async harvest {endpoint.resource} {endpoint.name}"
-        f" {sample(endpoint, files=True)} --export {endpoint.name}.csv",
+        verb="harvest",
+        example=f" --export {endpoint.name}.csv",
     )

@@ -1,4 +1,4 @@
-"""``keyapi-async export`` and ``status``: what a ledger holds, also while it is written."""
+"""``keyapi-async export``, ``status`` and ``report``: a ledger, also while it is written."""
 
 import asyncio
 import sys
@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 
 from keyapi_async.cli.display import follow, out_of
-from keyapi_async.cli.options import Snapshots
 from keyapi_async.cli.terminal import clock, console, counted, pairs
 from keyapi_async.errors import printable
 from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Status
+from keyapi_async.harvest.harvest import Snapshots
 
 _FAILURES = 10
 """Failed lists named one by one."""
@@ -31,7 +31,7 @@ def export(
     *,
     snapshots: Annotated[
         Snapshots, typer.Option(help="Of lists read again: the latest complete reading, or all.")
-    ] = Snapshots.LATEST,
+    ] = "latest",
     escape: Annotated[
         bool,
         typer.Option(
@@ -43,7 +43,7 @@ def export(
 
     async def written() -> Exported:
         async with Harvest.open(ledger, read_only=True) as harvest:
-            return await harvest.export(file, snapshots=snapshots.value, escape_formulas=escape)
+            return await harvest.export(file, snapshots=snapshots, escape_formulas=escape)
 
     done = asyncio.run(written())
     left_out = f", {done.rejected:,} left out as invalid" if done.rejected else ""

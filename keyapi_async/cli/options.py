@@ -75,15 +75,8 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-class Snapshots(StrEnum):
-    """Which readings of a list an export has."""
-
-    LATEST = "latest"
-    ALL = "all"
-
-
 @attrs.frozen(kw_only=True)
-class Reading:
+class ReadOptions:
     """How lists are read."""
 
     until: Until = option(

@@ -31,7 +31,7 @@ _CONTROLS = {
 """What JSON may hold as it is, and a terminal may obey or hide."""
 
 Write = Callable[[Sequence[object]], None]
-"""Writes some rows, after the head if there is one; without rows, the head alone."""
+"""Writes some rows."""
 
 
 class Output:
@@ -56,15 +56,15 @@ class Output:
             columns.named(columns.fields_of(record, ()), wanted)
 
     def add(self, rows: Sequence[object]) -> None:
-        """Write some rows; the first ones decide about the columns."""
-        if self._write is None:
+        """Write some rows; the first ones decide about the columns, before which the head goes."""
+        if self._write is None and (rows or self._record is not dict):
             self._write = self._begun(rows)
-        elif not rows:
-            return
-        self._write(rows)
+        if self._write is not None and rows:
+            self._write(rows)
         sys.stdout.flush()
 
     def _begun(self, rows: Sequence[object]) -> Write:
+        """Choose the columns, and write the head."""
         fields = columns.fields_of(self._record, rows)
         wanted = None if self._wanted is None else columns.named(fields, self._wanted)
         if self._kind is Format.JSONL:
@@ -72,23 +72,20 @@ class Output:
         if self._kind is Format.CSV:
             extra = [] if self._record is dict else ["extra"]
             return _csv_rows(wanted or [*fields, *extra])
-        heads = columns.important(self._record, fields, self._known)
-        if wanted is not None:
-            heads = {name: columns.head_of(name) for name in wanted}
+        heads = {name: columns.head_of(name) for name in wanted or fields}
+        if wanted is None:
+            heads = columns.important(self._record, fields, self._known) or heads
         return _table_rows(columns.fitting(heads, fields, rows, console(sys.stdout).width))
 
 
 def _table_rows(shown: Sequence[TableColumn]) -> Write:
     """Write a table whose columns keep their widths from page to page."""
     screen = console(sys.stdout)
-    headed = False
 
-    def write(rows: Sequence[object]) -> None:
-        nonlocal headed
+    def write(rows: Sequence[object], *, head: bool = False) -> None:
         table = Table(
-            box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold",
-            show_header=not headed,
-        )  # fmt: skip
+            box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", show_header=head
+        )
         for one in shown:
             table.add_column(
                 Text(plain(one.head)), justify="right" if one.is_number else "left",
@@ -96,10 +93,9 @@ def _table_rows(shown: Sequence[TableColumn]) -> Write:
             )  # fmt: skip
         for row in rows:
             table.add_row(*(Text(columns.cell(one, row)) for one in shown))
-        if shown:
-            screen.print(table)
-        headed = True
+        screen.print(table)
 
+    write((), head=True)
     return write
 
 
@@ -120,13 +116,9 @@ def _csv_rows(names: Sequence[str]) -> Write:
     """Write RFC 4180: fields in their order, and what is beyond them as JSON."""
     writer = csv.writer(sys.stdout)
     text = plain if sys.stdout.isatty() else str
-    headed = False
+    writer.writerow(map(text, names))
 
     def write(rows: Sequence[object]) -> None:
-        nonlocal headed
-        if not headed:
-            writer.writerow(map(text, names))
-        headed = True
         for row in rows:
             wire, extra = _wire(row), getattr(row, "extra", {})
             values = (
@@ -143,8 +135,10 @@ def _wire(row: Any) -> Mapping[str, object]:
 
 
 def _cell(value: object, wire: object) -> object:
-    if isinstance(value, (bool, datetime)):
-        return csv_text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, (dict, list)):
         return _json(value) if value else None
     return value if wire is None or isinstance(value, date) else wire
@@ -155,10 +149,3 @@ def _json(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise ResponseError("a row is nested deeper than can be written") from None
-
-
-def csv_text(value: bool | datetime) -> str:
-    """Write a flag or a time as a CSV has it."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return "true" if value else "false"

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import attrs
 import typer
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from keyapi_async.cli.display import EVERY, display_on
 from keyapi_async.cli.exits import ExitCode, InputError
-from keyapi_async.cli.harvest import Options, Order
+from keyapi_async.cli.harvest import HarvestOptions
 from keyapi_async.cli.ledger import count_lines, print_failures, run_lines
+from keyapi_async.cli.selection import Selection
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
@@ -28,17 +30,18 @@ from keyapi_async.harvest import (
 from keyapi_async.limiter import RedisLimiter
 
 
-def run(order: Order) -> None:
+def run(chosen: Selection, how: HarvestOptions) -> None:
     """Do a harvest, and say how it went."""
-    _check_files(order.how)
+    _check_files(how)
+    endpoint = chosen.endpoint
+    ledger = how.db or Path(f"{endpoint.resource}-{endpoint.name}.db")
     screen = console(sys.stderr)
-    exports = ", and exports at its end" if order.how.export or order.how.report else ""
-    ledger = printable(str(order.ledger))
-    way_on = f"Kept in {ledger}; the same command goes on from there{exports}."
+    exports = ", and exports at its end" if how.export or how.report else ""
+    way_on = f"Kept in {printable(str(ledger))}; the same command goes on from there{exports}."
     try:
-        report = asyncio.run(_harvest(order, screen))
+        report = asyncio.run(_harvest(chosen, how, ledger, screen))
     except HarvestStoppedError as error:
-        _print_report(order, error.report, ())
+        _print_report(error.report, [ledger])
         screen.print(way_on, soft_wrap=True)
         raise
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -52,48 +55,51 @@ def run(order: Order) -> None:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
-def _check_files(how: Options) -> None:
+def _check_files(how: HarvestOptions) -> None:
     """See that all files can be written, as far as one can tell before a credit is spent."""
     try:
         for file in how.export:
             check_export(file)
+        if how.report is not None:
+            from keyapi_async.report import check_report  # noqa: PLC0415  # it needs an extra
+
+            check_report(how.report)
     except ExportError as error:
         raise InputError(str(error)) from error
-    page = how.report
-    if page is not None and (page.suffix != ".html" or not page.absolute().parent.is_dir()):
-        raise InputError(f"--report {page}: give a name with .html in a folder that is there")
 
 
-async def _harvest(order: Order, screen: Console) -> HarvestReport:
-    how = order.how
+async def _harvest(
+    chosen: Selection, how: HarvestOptions, ledger: Path, screen: Console
+) -> HarvestReport:
     gate = None if how.redis is None else RedisLimiter(how.redis, qps=how.qps)
     async with (
         KeyAPI(qps=how.qps, limiter=gate, max_credits=how.max_credits) as api,
-        Harvest.open(order.ledger) as harvest,
+        Harvest.open(ledger) as harvest,
     ):
         with _stopped_by_signals(harvest, screen):
-            report = await _watched(order, api, harvest, screen)
-        files = []
+            report = await _watched(chosen, how, api, harvest, screen)
+        files: list[object] = [ledger]
         if not report.stopped:
             exported = [await harvest.export(file) for file in how.export]
-            files = [f"{one.file} ({counted(one.rows, 'row')})" for one in exported]
+            files += [f"{one.file} ({counted(one.rows, 'row')})" for one in exported]
             if how.report is not None:
-                files.append(str(await harvest.write_report(how.report)))
-    _print_report(order, report, files)
+                files.append(await harvest.write_report(how.report))
+    _print_report(report, files)
     return report
 
 
-async def _watched(order: Order, api: KeyAPI, harvest: Harvest, screen: Console) -> HarvestReport:
+async def _watched(
+    chosen: Selection, how: HarvestOptions, api: KeyAPI, harvest: Harvest, screen: Console
+) -> HarvestReport:
     """Run the harvest, and show how far it is."""
-    opened = getattr(getattr(api.tiktok, order.endpoint.resource), order.endpoint.method)
     now = asyncio.get_running_loop().time
     seen: list[tuple[float, Progress]] = []
     run = harvest.run(
-        order.chosen,
-        lambda key: opened(**key, **order.chosen.shared, until=order.how.until),
-        concurrency=order.how.concurrency,
-        max_age=order.how.max_age,
-        patience=order.how.patience,
+        chosen,
+        lambda key: chosen.endpoint.open(api.tiktok, {**key, **chosen.shared}, until=how.until),
+        concurrency=how.concurrency,
+        max_age=how.max_age,
+        patience=how.patience,
         progress=lambda progress: seen.append((now(), progress)),
     )
     work = asyncio.create_task(run)
@@ -136,11 +142,7 @@ def _on_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> N
             loop.add_signal_handler(number, act)
 
 
-def _print_report(order: Order, report: HarvestReport, files: Sequence[str]) -> None:
-    lines = [
-        *count_lines(report),
-        *run_lines(report),
-        ("ledger", str(order.ledger)),
-        *(("file", file) for file in files),
-    ]
+def _print_report(report: HarvestReport, files: Sequence[object]) -> None:
+    names = ["ledger", *["file"] * len(files)]
+    lines = [*count_lines(report), *run_lines(report), *zip(names, map(str, files), strict=False)]
     console(sys.stdout).print(pairs(lines))

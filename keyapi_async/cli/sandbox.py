@@ -18,19 +18,25 @@ FORGET_AFTER = 1.0
 
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any.")] = 8080,
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for any.")
+    ] = 8080,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Loopback address to listen on.")
+    ] = "127.0.0.1",
     qps: Annotated[
-        float | None, typer.Option(callback=positive, help="Queries a second; any if not given.")
+        float | None,
+        typer.Option(metavar="N", callback=positive, help="Queries a second; any if not given."),
     ] = None,
     window: Annotated[Window, typer.Option(help="How they are counted.")] = Window.FIXED,
     credits_: Annotated[
-        int | None, typer.Option("--credits", min=0, help="Answers paid for; any if not given.")
+        int | None,
+        typer.Option("--credits", metavar="N", min=0, help="Answers paid for; any if not given."),
     ] = None,
     latency: Annotated[
-        float, typer.Option(min=0, max=60, help="Seconds before each answer.")
+        float, typer.Option(metavar="N", min=0, max=60, help="Seconds before each answer.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Which data set.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which data set.")] = 0,
 ) -> None:
     """Serve a KeyAPI with made-up data on this machine, until Ctrl-C.
 

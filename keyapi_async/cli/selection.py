@@ -19,28 +19,29 @@ _COLUMN = "Column of the ids, where they come from a CSV or from another harvest
 
 @attrs.frozen
 class Selection:
-    """The lists that are meant, and what they have in common.
+    """The lists that are meant.
 
     Attributes:
-        ids: name of the parameter that takes ids, or None.
-        values: the ids.
-        others: the values of the other parameters that tell one list from another.
+        endpoint: what they are lists of.
+        keys: the values of each parameter that tells one list from another.
         shared: all other parameters.
     """
 
-    ids: str | None
-    values: Sequence[Any]
-    others: Mapping[str, list[Any]]
+    endpoint: Endpoint
+    keys: Mapping[str, Sequence[Any]]
     shared: Mapping[str, Any]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Give the parameters that tell each list from the others."""
-        keys = dict(self.others) if self.ids is None else {**self.others, self.ids: self.values}
-        return (dict(zip(keys, chosen, strict=True)) for chosen in product(*keys.values()))
+        return (dict(zip(self.keys, some, strict=True)) for some in product(*self.keys.values()))
 
-    def together(self) -> Iterator[dict[str, Any]]:
-        """Give the parameters where all ids go to one stream, which asks for several at a time."""
-        return iter(attrs.evolve(self, values=[self.values]))
+    def count(self) -> int:
+        """Count the lists; ids that go in one call are one of them."""
+        together = {
+            name: [values] for name, values in self.keys.items() if name in self.endpoint.ids
+        }
+        chosen = attrs.evolve(self, keys={**self.keys, **together})
+        return sum(len(self.endpoint.listing({**key, **self.shared}).queries) for key in chosen)
 
 
 def parameters_of(endpoint: Endpoint) -> list[inspect.Parameter]:
@@ -68,11 +69,10 @@ def selected(endpoint: Endpoint, values: Mapping[str, Any]) -> Selection:
         raise InputError("give either --ids or --handles")
     given = given_of(endpoint, values)
     shared = {name: value for name, value in given.items() if name not in endpoint.key}
-    others = {name: value for name, value in given.items() if name in endpoint.key}
+    keys = {name: value for name, value in given.items() if name in endpoint.key}
     for one in named:
-        ids = read_ids(values[_noun(one)], values["column"], one.kind.check)
-        return Selection(one.name, ids, others, shared)
-    return Selection(None, [], others, shared)
+        keys[one.name] = read_ids(values[_noun(one)], values["column"], one.kind.check)
+    return Selection(endpoint, keys, shared)
 
 
 def _noun(one: Parameter) -> str:

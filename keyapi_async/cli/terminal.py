@@ -61,5 +61,5 @@ def counted(number: int, noun: str) -> str:
 
 
 def clock(seconds: float | None) -> str:
-    """Write a time as a clock has it; ``-:--:--`` where it is unknown."""
-    return "-:--:--" if seconds is None else str(timedelta(seconds=math.ceil(seconds)))
+    """Write a time as a clock has it, up to some million years; ``-:--:--`` where unknown."""
+    return "-:--:--" if seconds is None else str(timedelta(seconds=math.ceil(min(seconds, 8e13))))

@@ -5,10 +5,9 @@ import sys
 from rich.text import Text
 
 from keyapi_async.api import RESOURCES
+from keyapi_async.cli.exits import KEYS
 from keyapi_async.cli.terminal import console
 from keyapi_async.version import __version__
-
-KEYS = "https://keyapi.ai/app/dashboard"
 
 _FIRST = (
     ("demo", "see a harvest in half a minute; it needs no key"),

@@ -152,7 +152,11 @@ class RateEstimate:
             self._demand = 0.0
 
     def succeeded(self, now: float) -> None:
-        """Take note of an answer that was no 429."""
+        """Take note of a request that ended without a 429.
+
+        One that timed out counts, too: a server that counts requests has let it in. Where it does
+        not count, a slow server seems to allow less than it does, and draws ten times the 429s.
+        """
         successes = self._successes
         successes.append(now)
         while successes[0] < now - _RECENT:

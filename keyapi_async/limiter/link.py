@@ -95,8 +95,13 @@ class Link:
         self._clients = []
 
     def _opened(self) -> "AsyncScript":
+        from redis.asyncio import Redis  # noqa: PLC0415  # the extra is optional
+
         try:
-            self._clients = _sentinel(self._url) if "+sentinel" in self.name else _redis(self._url)
+            if "+sentinel" in self.name:
+                self._clients = _sentinel(self._url)
+            else:
+                self._clients = [Redis.from_url(self._url, **_options())]
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{self.name}: {printable(str(error), 200)}") from None
         from importlib.resources import files  # noqa: PLC0415  # few need it
@@ -129,12 +134,6 @@ def _options() -> dict[str, Any]:
         "socket_connect_timeout": TIMEOUT,
         "retry": Retry(NoBackoff(), 0),  # the gate of this process is better than a wait
     }
-
-
-def _redis(url: str) -> "list[Redis]":
-    from redis.asyncio import Redis  # noqa: PLC0415  # the extra is optional
-
-    return [Redis.from_url(url, **_options())]
 
 
 def _sentinel(url: str) -> "list[Redis]":

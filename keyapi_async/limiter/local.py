@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 
-MAX_PAUSE = 120.0
-"""Seconds of Retry-After that the gate obeys at most."""
+MAX_RETRY_AFTER = 120.0
+"""Seconds of Retry-After that are obeyed: the gate pauses no longer, and no call waits longer."""
 
 _LATENESS = 0.055  # seconds that a busy event loop may make up for by closer permits
 
@@ -38,7 +38,7 @@ def checked_qps(qps: float | None) -> float | None:
 
 def pause_of(retry_after: float | None) -> float:
     """Say for how many seconds everyone waits after a 429."""
-    return DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
+    return DEFAULT_PAUSE if retry_after is None else min(retry_after, MAX_RETRY_AFTER)
 
 
 class QpsLimiter:

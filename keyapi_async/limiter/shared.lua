@@ -12,9 +12,9 @@
 --       11 the number of the first
 --       12... pairs: a request, and in how many seconds its place is free; '' where it got a 429
 -- Answers: version, text (where the process knows another), Redis' time, processes, seconds until
--- each permit, when the last successes were; one that is far ahead is named, but not granted.
+-- each permit, when the last successes were; '-' before one far ahead, which is not granted yet.
 
-local FAR = 0.5           -- seconds
+local FAR = 0.5           -- seconds ahead at which no permit is granted yet
 local RETURN = 0.75       -- seconds in which processes that were without this gate come back
 local ABSENT = 60         -- seconds after which a silent process no longer counts
 local FORGOTTEN = 3600    -- seconds after which a gate that nobody uses is forgotten
@@ -67,8 +67,9 @@ for i = 1, known == version and tonumber(ARGV[10]) or 0 do
   local slot = math.max(now, due - ARGV[6])
   local taken = redis.call('ZRANGE', PLACES, -ARGV[8], -ARGV[8], 'WITHSCORES')
   if taken[2] then slot = math.max(slot, tonumber(taken[2])) end
-  if i == 1 or slot <= now + FAR then waits[i] = text(slot - now) end
-  if slot > now + FAR then break end
+  local far = slot > now + FAR
+  if i == 1 or not far then waits[i] = (far and '-' or '') .. text(slot - now) end
+  if far then break end
   local request = me .. ':' .. (ARGV[11] + i - 1)
   redis.call('ZADD', PLACES, text(slot + 1 + ARGV[9]), request)
   due = math.max(slot, due) + ARGV[5]

@@ -25,12 +25,12 @@ log: logging.Logger = logging.getLogger("keyapi_async")
 
 _SHARE = 1.03  # of the limit, at which permits are paced: the places are the bound
 _BURST = 0.05  # seconds of permits that may go together where they are not
-_FAR = 0.5  # seconds ahead at which no permit is granted yet (shared.lua)
+_EARLY = 0.25  # seconds before its time at which a permit far ahead is asked for again
 _LATE = 0.25  # seconds after its time until which a permit can be used
 _TURN = 0.2  # seconds of permits for one process where they are spaced
 _GUARD = 0.4  # of the spacing, between a process' permits and another's where they are spaced
 _TICK = 0.001  # seconds; a shorter wait does not count as one
-_AGAIN = 0.5  # seconds after which Redis is looked for again
+_AGAIN = 0.5  # seconds after which Redis is tried again
 _TOGETHER = 32  # permits that are asked for together, at most
 _ELSEWHERE = "elsewhere:0"  # the version of a process that had permits without Redis
 
@@ -42,7 +42,7 @@ class SharedPermit(Permit):
     name: str = ""
 
 
-class Promise(NamedTuple):
+class Reservation(NamedTuple):
     """A permit that Redis has granted: when to send, and whether there is a wait until then."""
 
     name: str
@@ -50,7 +50,7 @@ class Promise(NamedTuple):
     waited: bool
 
 
-class Alone(QpsLimiter):
+class Fallback(QpsLimiter):
     """The gate of one process while Redis does not answer; it opens at ``begin``."""
 
     def __init__(self, qps: float, begin: float) -> None:
@@ -127,13 +127,13 @@ class RedisLimiter:
         self._shortest = math.inf  # round trip, seconds
         self._flight = FLIGHT  # seconds that a request took of late, at most
         self._count = 0
-        self._promises: deque[Promise] = deque()
+        self._reserved: deque[Reservation] = deque()
         self._answered: dict[str, float | None] = {}  # when; None where it met a 429
         self._paused_until = 0.0
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._refused: float | None = None  # when the last one was sent that met a 429
-        self._alone: Alone | None = None
-        self._look_at = 0.0
+        self._fallback: Fallback | None = None
+        self._probe_at = 0.0
 
     def bind(self, fingerprint: str) -> None:
         """Make it the gate of a client's key.
@@ -150,12 +150,12 @@ class RedisLimiter:
     @property
     def limit(self) -> float:
         """Queries a second that seem to be allowed; the process' share without Redis."""
-        return self._estimate.state.limit if self._alone is None else self._alone.limit
+        return self._estimate.state.limit if self._fallback is None else self._fallback.limit
 
     @property
     def sharing(self) -> bool:
         """Whether permits come from Redis, so far as is known."""
-        return self._alone is None
+        return self._fallback is None
 
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter leaves its place to the next.
@@ -168,24 +168,24 @@ class RedisLimiter:
         self._users += 1
         try:
             async with self._turn:
-                while self._alone is None:
+                while self._fallback is None:
                     if (permit := await self._shared(loop)) is not None:
                         return permit
-                if loop.time() >= self._look_at:
-                    _ = self._start("look", self._look)
-                return await self._alone.acquire()
+                if loop.time() >= self._probe_at:
+                    _ = self._start("probe", self._probe)
+                return await self._fallback.acquire()
         finally:
             self._users -= 1
 
     async def _shared(self, loop: asyncio.AbstractEventLoop) -> Permit | None:
-        """Wait for what Redis promises; None where a new permit has to be asked for."""
-        if not self._promises:  # one that was cancelled may have asked already
+        """Wait for the next reserved permit; None where a new permit has to be asked for."""
+        if not self._reserved:  # one that was cancelled may have asked already
             await asyncio.wait((asked := self._start("ask", self._ask),))
             asked.result()
             return None
-        promise = self._promises[0]
+        reserved = self._reserved[0]
         spaced, spacing = self._estimate.state.spaced, 1.0 / self._estimate.state.limit
-        due = promise.at
+        due = reserved.at
         while True:
             now = loop.time()
             if spaced:
@@ -194,13 +194,13 @@ class RedisLimiter:
                 break
             await asyncio.sleep(due - now)
         late = _GUARD * spacing if spaced else _LATE
-        if promise not in self._promises:
+        if reserved not in self._reserved:
             return None  # Redis went away meanwhile
-        self._promises.popleft()
-        if not promise.name or now > promise.at + late or promise.at < self._paused_until:
+        self._reserved.popleft()
+        if not reserved.name or now > reserved.at + late or reserved.at < self._paused_until:
             return None
-        self._estimate.granted(now + self._ahead, waited=promise.waited)
-        permit = SharedPermit(now, name=promise.name)
+        self._estimate.granted(now + self._ahead, waited=reserved.waited)
+        permit = SharedPermit(now, name=reserved.name)
         self._spacing.enter(permit)
         return permit
 
@@ -214,8 +214,8 @@ class RedisLimiter:
                 self._spacing.landed(now, self._shortest)
             self._flight = min(FLIGHT, max(now - permit.at, 0.95 * self._flight))
             self._answered[permit.name] = None if permit.throttled else now
-        elif self._alone is not None:
-            self._alone.answered(permit)
+        elif self._fallback is not None:
+            self._fallback.answered(permit)
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request of every process for ``retry_after`` seconds."""
@@ -223,8 +223,8 @@ class RedisLimiter:
         permit.throttled = True
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
-        if self._alone is not None:
-            self._alone.throttled(permit, retry_after)
+        if self._fallback is not None:
+            self._fallback.throttled(permit, retry_after)
             return
         # 429s come together, and count once: one call at a time reports all.
         if self._refused is None:
@@ -243,7 +243,7 @@ class RedisLimiter:
             return
         while self._tasks:
             await asyncio.wait(self._tasks.values())
-        if self._version and self._alone is None and not self._users:
+        if self._version and self._fallback is None and not self._users:
             await self._call(leaves=True)
         await self._link.close()
         self._open = self._users > 0
@@ -293,10 +293,10 @@ class RedisLimiter:
             most += int(_TURN * state.rate)
         await self._call(max(1, min(self._users, most, _TOGETHER)))
 
-    async def _look(self) -> None:
+    async def _probe(self) -> None:
         """See whether Redis is there again."""
         if await self._call() is not None:
-            self._alone = None
+            self._fallback = None
             log.info("%s answers again: the gate is shared", self._link.name)
 
     async def _tell(self) -> None:
@@ -306,7 +306,7 @@ class RedisLimiter:
             now = self._running().time()
             successes = await self._call(pause=self._paused_until - now)
             now += self._ahead
-            # What others sent in the pause, they had been promised before it.
+            # What others sent in the pause, they had reserved before it.
             sent += self._ahead - DEFAULT_PAUSE
             while successes is not None and self._estimate.refused(sent, now, successes):
                 await self._call()  # where another one was faster, this brings what it has found
@@ -359,9 +359,9 @@ class RedisLimiter:
         if found:
             self._take_over(json.loads(found), float(clock))
         for number, wait in enumerate(map(float, waits.split()), first):
-            promise = Promise(f"{self._me}:{number}", here_now + wait, wait > _TICK)
-            far = Promise("", promise.at - _FAR / 2, waited=True)
-            self._promises.append(far if wait > _FAR else promise)
+            far = Reservation("", here_now - wait - _EARLY, waited=True)
+            near = Reservation(f"{self._me}:{number}", here_now + wait, wait > _TICK)
+            self._reserved.append(far if wait < 0 else near)
         return [float(at) for at in ended.split()]
 
     def _text(self) -> str:
@@ -377,14 +377,14 @@ class RedisLimiter:
 
     def _fall_back(self, error: LinkError) -> None:
         now = self._running().time()
-        self._look_at = now + _AGAIN
-        if self._alone is not None:
+        self._probe_at = now + _AGAIN
+        if self._fallback is not None:
             return
-        self._promises.clear()
+        self._reserved.clear()
         self._answered.clear()
         self._refused, self._version, self._known = None, _ELSEWHERE, ""
         share = self.limit / (self._expected or self._processes)
-        self._alone = Alone(share, max(now + 1 / share, self._paused_until))
+        self._fallback = Fallback(share, max(now + 1 / share, self._paused_until))
         log.warning(
             "%s: %s; until it answers, this process keeps to %.3g queries a second by itself",
             self._link.name,

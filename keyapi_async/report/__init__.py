@@ -1,5 +1,5 @@
 """The report: what a harvest brought, as one page to look at."""
 
-from keyapi_async.report.page import write_report
+from keyapi_async.report.page import check_report, write_report
 
-__all__ = ["write_report"]
+__all__ = ["check_report", "write_report"]

@@ -26,7 +26,7 @@ _FAMILIES = (
 something over rows: their sum, each thing's last value, or their mean."""
 
 _NAMES = ("(^|_)title$", "_(desc|text)$", "(^|_)name$")
-_PARTS = ("(^|_)region$", "(^|_)category$|category_id$")
+_DIMENSIONS = ("(^|_)region$", "(^|_)category$|category_id$")
 _FEW = re.compile("language|gender|level")
 _WORDS = {"id": "ID", "ids": "IDs", "ai": "AI", "desc": "description", "cnt": "count", "s": "S",
           "sk": "keyword"}  # fmt: skip
@@ -56,7 +56,11 @@ def fields_of(known: About) -> tuple[str, list[Field]]:
     """Say in one sentence what a row of a ledger is, and describe its fields."""
     records = {one.record.__name__: one.record for one in endpoints() if one.record is not dict}
     record = records.get(known.record)
-    described = {one.name: one.metadata for one in getattr(record, "__attrs_attrs__", ())}
+    fields = getattr(record, "__attrs_attrs__", ())
+    described = {one.name: one.metadata for one in fields if KIND in one.metadata}
+    kinds = {(name, one[KIND].name) for name, one in described.items()}
+    if not kinds.issuperset((one.name, one.kind) for one in known.columns):
+        record, described = None, {}  # it is a class of the user's own that has the name of ours
     doc = str(record.__doc__).partition("\n")[0].replace("``", "") if record else ""
     return doc, [_field(one.name, one.kind, described.get(one.name)) for one in known.columns]
 
@@ -92,10 +96,10 @@ def names_of(fields: Iterable[Field]) -> list[Field]:
     return _called([one for one in fields if one.kind == "text"], _NAMES)[:2]
 
 
-def parts_of(fields: Iterable[Field]) -> list[Field]:
+def dimensions_of(fields: Iterable[Field]) -> list[Field]:
     """Choose what divides rows into groups: region, category, codes and flags."""
     free = [one for one in fields if not one.is_key]
-    named = _called([one for one in free if one.kind in {"text", "id"}], _PARTS)
+    named = _called([one for one in free if one.kind in {"text", "id"}], _DIMENSIONS)
     coded = [one for one in free if one.kind in {"choice", "flag"}]
     coded += [one for one in free if one.kind in {"text", "count"} and _FEW.search(one.name)]
     return named + [one for one in coded if one not in named][:4]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import orjson
@@ -16,12 +16,12 @@ from keyapi_async.harvest.reading import Reading
 from keyapi_async.harvest.schema import State
 from keyapi_async.report.fields import (
     Field,
+    dimensions_of,
     fields_of,
     keys_of,
     label_of,
     measures_of,
     names_of,
-    parts_of,
 )
 from keyapi_async.report.markup import DASH, cut, is_personal
 
@@ -56,6 +56,11 @@ class Spread:
         """Their mean."""
         return self.total / self.number
 
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        """Read what ``spread`` gives in SQL; of no rows it is None."""
+        return cls(*orjson.loads(text)) if text else cls()
+
     def quantile(self, share: float) -> float:
         """Give the one below which a share of them is."""
         left = share * self.number
@@ -71,54 +76,35 @@ class Spread:
 
 
 class Figures(Reading):
-    """The figures of a ledger, as they are at the moment of opening it.
+    """The figures of a ledger, as they are at the moment of opening it."""
 
-    Attributes:
-        state: how far it is.
-        facts: what all its lists have in common.
-        doc: what a row is, in one sentence.
-        fields: all fields of its rows.
-        keys: those that tell one thing from another.
-        measures: what is measured, the most telling first.
-        day: the day that a row's figures belong to, in a trend.
-        moment: the time of what the row is about, such as the publishing of a video.
-        rank: the place in a ranking.
-        parts: what divides the rows into groups.
-        listed: what a table shows of a row.
-        number: how many rows are shown; those of earlier readings are not.
-        filled: how many of them have a value, by field.
-        spreads: how the measures are spread.
-        unknown: fields that have no column: name, rows, example.
-        asked: the parameters that tell lists apart: name, number of values, some of them.
-    """
-
-    state: Status
-    facts: Mapping[str, Any]
-    doc: str
-    fields: list[Field]
-    keys: list[Field]
-    measures: list[Field]
-    day: Field | None
-    moment: Field | None
-    rank: Field | None
-    parts: list[Field]
-    listed: list[Field]
-    number: int
-    filled: dict[str, int]
-    spreads: dict[str, Spread]
-    unknown: list[Any]
-    asked: list[tuple[Any, ...]]
+    state: Status  # how far it is
+    facts: Mapping[str, Any]  # what all its lists have in common
+    doc: str  # what a row is, in one sentence
+    fields: list[Field]  # all fields of its rows
+    keys: list[Field]  # those that tell one thing from another
+    measures: list[Field]  # what is measured, the most telling first
+    day: Field | None  # the day that a row's figures belong to, in a trend
+    moment: Field | None  # the time of what a row is about, such as the publishing of a video
+    rank: Field | None  # the place in a ranking
+    dimensions: list[Field]  # what divides the rows into groups
+    listed: list[Field]  # what a table shows of a row
+    number: int  # how many rows are shown; those of earlier readings are not
+    filled: dict[str, int]  # how many of them have a value, by field
+    spreads: dict[str, Spread]  # how the measures are spread
+    unknown: list[Any]  # fields that have no column: name, rows, example
+    asked: list[tuple[Any, ...]]  # parameters that tell lists apart: name, values, some of them
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
         try:
-            self._look()
+            self._choose()
             self._count()
         except BaseException:
             self.close()
             raise
 
-    def _look(self) -> None:
+    def _choose(self) -> None:
         """See what the rows are, and choose what to show of them."""
         for name, aggregate in _AGGREGATES.items():
             self._db.create_aggregate(name, 1, aggregate)
@@ -145,16 +131,16 @@ class Figures(Reading):
             for name, number, _ in self.asked
             if number > 1 and name not in own and not name.endswith("ids")
         ]
-        self.parts = [*parts_of(shown), *asked]
+        self.dimensions = [*dimensions_of(shown), *asked]
         self._named = names_of(shown)
         self._ids = sorted(self.keys, key=self._different, reverse=True)
         rank = [one for one in shown if one.kind == "position"]
         self.rank = rank[0] if rank else None
         day = [self.day] if self.day else []
         codes = set() if self.measures else {"choice", "flag"}  # where there is room
-        parts = [one for one in self.parts if one.kind in {"text", "id", *codes}]
+        some = [one for one in self.dimensions if one.kind in {"text", "id", *codes}]
         when = [self.moment] if self.moment else []
-        columns = [*rank, *self._named, *self.keys, *parts[:2], *asked, *day, *when]
+        columns = [*rank, *self._named, *self.keys, *some[:2], *asked, *day, *when]
         columns += self.measures
         if not (self._named or self.keys):  # their fields are not documented
             columns += shown[: max(0, 8 - len(columns))]
@@ -176,7 +162,7 @@ class Figures(Reading):
         wanted += [f"count(nullif({quoted(one.name)}, ''))" for one in self.fields]
         ((self.number, unknown, *found),) = self._all(f"SELECT {', '.join(wanted)} FROM records")  # noqa: S608
         self.unknown = orjson.loads(unknown or "[]")
-        self.spreads = {one.name: _spread(found.pop(0)) for one in self.measures}
+        self.spreads = {one.name: Spread.read(found.pop(0)) for one in self.measures}
         self.filled = {one.name: count for one, count in zip(self.fields, found, strict=True)}
 
     def best(self, measure: Field | None, most: int) -> list[Row]:
@@ -212,15 +198,15 @@ class Figures(Reading):
         """Divide the rows by a field: value, rows and the sum of the first measure."""
         total = f"total({_number(self.measures[0])})" if self.measures else "0"
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
-        found: list[tuple[str, int, float]] = []
-        more, rows, sums = 0, 0, 0.0
-        for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
-            if len(found) < _MOST_GROUPS:
-                name = "No value" if value in {None, ""} else field.choices.get(value, value)
-                found.append((cut(name, 40), number, total))
-            else:
-                more, rows, sums = more + 1, rows + number, sums + total
-        return [*found, (f"{more:,} more", rows, sums)] if more else found
+        groups = self._all(f"{sql} ORDER BY 2 DESC, 1")
+        found = []
+        for value, number, sums in groups[:_MOST_GROUPS]:
+            name = "No value" if value in {None, ""} else field.choices.get(value, value)
+            found.append((cut(name, 40), number, sums))
+        if more := groups[_MOST_GROUPS:]:
+            _, numbers, totals = zip(*more, strict=True)
+            found.append((f"{len(more):,} more", sum(numbers), sum(totals)))
+        return found
 
     def days(self, measure: Field) -> Points:
         """Sum up a measure day by day, or give its mean, as its kind demands."""
@@ -285,7 +271,7 @@ class Figures(Reading):
             "SELECT spread(n) FROM (SELECT sum(rows) AS n FROM page JOIN list"
             " ON page.list = list.id AND page.reading = list.shown GROUP BY list.id)"
         )
-        return _spread(found)
+        return Spread.read(found)
 
     def runs(self) -> list[tuple[Any, ...]]:
         """List the runs, the last one first."""
@@ -312,11 +298,7 @@ def _seconds(day: str) -> float:
     return datetime.fromisoformat(f"{day}-01"[:10]).replace(tzinfo=UTC).timestamp()
 
 
-def _spread(text: str | None) -> Spread:
-    return Spread(*orjson.loads(text)) if text else Spread()
-
-
-class _Spread:
+class _SpreadAggregate:
     """Counts numbers to two digits; a million of them are some hundred."""
 
     def __init__(self) -> None:
@@ -334,7 +316,7 @@ class _Spread:
         return orjson.dumps((self._total, counts)).decode()
 
 
-class _Unknown:
+class _UnknownAggregate:
     """Counts the fields that have no column, with an example of each."""
 
     def __init__(self) -> None:
@@ -356,7 +338,7 @@ _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|\d+")
 _STATUS = re.compile(r"\[HTTP \d+")
 
 
-class _Reasons(_Unknown):
+class _ReasonsAggregate(_UnknownAggregate):
     """Counts errors by what went wrong: where, and with which value, is left out."""
 
     def step(self, error: str | None) -> None:
@@ -366,4 +348,8 @@ class _Reasons(_Unknown):
         super().step(orjson.dumps({reason: None}).decode())
 
 
-_AGGREGATES: dict[str, type[Any]] = {"spread": _Spread, "unknown": _Unknown, "reasons": _Reasons}
+_AGGREGATES: dict[str, type[Any]] = {
+    "spread": _SpreadAggregate,
+    "unknown": _UnknownAggregate,
+    "reasons": _ReasonsAggregate,
+}

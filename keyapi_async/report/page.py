@@ -15,6 +15,19 @@ from keyapi_async.report.sections import sections
 from keyapi_async.version import __version__
 
 
+def check_report(file: Path) -> None:
+    """See that a report can be written to a file, as far as one can tell before there is any.
+
+    Raises:
+        InvalidParameterError: the name does not end in ``.html``.
+        ExportError: there is no such folder.
+    """
+    if file.suffix.lower() != ".html":
+        raise InvalidParameterError("path", str(file), "a name with .html")
+    if not file.absolute().parent.is_dir():
+        raise ExportError(file, "its folder does not exist")
+
+
 def write_report(ledger: Path, file: Path) -> Path:
     """Write what a ledger holds as one page to look at; blocks.
 
@@ -23,8 +36,7 @@ def write_report(ledger: Path, file: Path) -> Path:
         LedgerError: the ledger holds nothing yet, or cannot be read.
         ExportError: the file cannot be written; what was in its place is still there.
     """
-    if file.suffix.lower() != ".html":
-        raise InvalidParameterError("path", str(file), "a name with .html")
+    check_report(file)
     with damage_reported(ledger):
         figures = Figures(ledger)
         try:

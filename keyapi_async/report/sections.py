@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from keyapi_async.api import endpoints
 from keyapi_async.report import charts
-from keyapi_async.report.fields import Field
+from keyapi_async.report.fields import Field, label_of
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import DASH, Markup, cut, is_personal, moment, percent, short, tag
 
@@ -21,7 +21,7 @@ def sections(title: str, figures: Figures) -> Iterator[Markup | None]:
     # How totals up to a day are spread over the days says nothing.
     shown = [one for one in measures if not (figures.day and one.sums == "last")]
     spread = [(one.label, figures.spreads[one.name]) for one in shown]
-    pictures = [_spread(label, one) for label, one in spread if len(one.counts) > 1]
+    pictures = [_histogram(label, one) for label, one in spread if len(one.counts) > 1]
     yield _section("Distribution", "Rows by the size of each measure.", _grid(pictures))
     yield _times(figures, measures)
     yield _harvest(figures)
@@ -83,7 +83,7 @@ def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
 
 def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
     cards, same = [], []
-    for field in figures.parts:
+    for field in figures.dimensions:
         groups = figures.groups(field)
         if len(groups) == 1 and groups[0][0] != "No value":
             same.append(f"{field.label} {groups[0][0]}")
@@ -102,7 +102,7 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
     return _section("Breakdown", "How the rows divide.", _grid(cards, "grid wide"), alike)
 
 
-def _spread(title: str, spread: Spread) -> Markup:
+def _histogram(title: str, spread: Spread) -> Markup:
     log, middle, high = spread.is_skewed, short(spread.quantile(0.5)), short(spread.quantile(0.99))
     caption = f"Median {middle}, mean {short(spread.mean)}; 99 % are at most {high}."
     if log and spread.counts[0][0] == 0:
@@ -143,24 +143,14 @@ def _harvest(figures: Figures) -> Markup | None:
     if len(points) > 2:  # two say nothing
         cards.append(_card("Pages over time", charts.over_time(points, step)))
     if (lists := figures.lists()).number > 4 and len(lists.counts) > 1:
-        cards.append(_spread("Rows per list", lists))
+        cards.append(_histogram("Rows per list", lists))
     lines = []
     for began, ended, *counts, requests, qps in figures.runs()[:_MOST]:
         rate = requests / (ended - began) if ended > began else None
         took = f"{ended - began:,.1f} s"
         lines.append([moment(began), took, *counts, requests, rate, qps])
-    heads = (
-        "Began",
-        "Took",
-        "Pages",
-        "Rows",
-        "Credits",
-        "Uncertain",
-        "Requests",
-        "Per second",
-        "Allowed",
-    )
-    table = _card("Runs", _table(heads, lines))
+    heads = "Began|Took|Pages|Rows|Credits|Uncertain|Requests|Per second|Allowed"
+    table = _card("Runs", _table(heads.split("|"), lines))
     return _section("The harvest", "What was asked, and what it cost.", _grid(cards), table)
 
 
@@ -200,7 +190,11 @@ def _health(figures: Figures) -> Markup | None:
 
 def _meaning(path: str, name: str, value: str) -> str:
     """Write a parameter's codes as what they mean."""
-    parameters = (one for to in endpoints() if to.path == path for one in to.parameters)
+    asked = [one for one in endpoints() if one.path == path]
+    for one in asked:
+        if one.fixed.get(name) == value:  # what such an endpoint is called tells one from another
+            return f"{label_of(one.name)} ({value})"
+    parameters = (parameter for one in asked for parameter in one.parameters)
     choices = next((one.kind.choices for one in parameters if name in {one.name, one.wire}), None)
     means = {str(one.value): one.name.replace("_", " ").capitalize() for one in choices or ()}
     return ", ".join(f"{means[one]} ({one})" if one in means else one for one in value.split(", "))

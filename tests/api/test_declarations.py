@@ -89,10 +89,6 @@ def bring(*rows: object) -> Row:
     return {"code": 0, "message": "success", "data": list(rows), "requestId": "r-1"}
 
 
-def stream_of(api: KeyAPI, told: Endpoint, **given: Any) -> Any:
-    return getattr(getattr(api.tiktok, told.resource), told.method)(**given)
-
-
 async def page_of(api: KeyAPI, told: Endpoint, **given: Any) -> Page[Any]:
     sister: Callable[..., Awaitable[Page[Any]]] = getattr(
         getattr(api.tiktok, told.resource), told.name
@@ -186,11 +182,11 @@ async def test_every_endpoint_on_the_wire(told: Endpoint) -> None:
     page = await page_of(api, told, **given)
     assert wire.asked == [(told.path, query | paging)]
     assert (page.rejects, page.is_last, page.request_id) == ((), True, "r-1")
-    stream = stream_of(api, told, **given)
+    stream = told.open(api.tiktok, given)
     assert len(wire.asked) == 1
     records = [await anext(stream)]
     saved = json.loads(json.dumps(attrs.asdict(stream.bookmark)))
-    resumed = stream_of(api, told, start=Bookmark(**saved), **given)
+    resumed = told.open(api.tiktok, given, start=Bookmark(**saved))
     records += await resumed.collect()
     assert tuple(records) == page.records
     assert (api.credits.spent, len(wire.asked)) == (3 * told.credits, 3)
@@ -202,7 +198,7 @@ async def test_every_endpoint_on_the_wire(told: Endpoint) -> None:
         assert as_json(back) == as_json(row)
     changed = given | {given_name(told): "7" if told.resource != "category" else "id-ID"}
     with pytest.raises(InvalidParameterError, match="belongs to another list"):
-        stream_of(api, told, start=stream.bookmark, **changed)
+        told.open(api.tiktok, changed, start=stream.bookmark)
 
 
 def given_name(told: Endpoint) -> str:
@@ -234,23 +230,24 @@ async def test_what_means_nothing_is_refused(told: Endpoint) -> None:
     for name, value in more.items():
         with pytest.raises(InvalidParameterError, match=rf"^{name}=.*(single page|rejects)"):
             await page_of(api, told, **given, **{name: value})
-    for call in (stream_of, page_of):
-        unknown: list[Row] = [{"page_nr": 1}, {"self": 1}]
-        for wrong in unknown:
-            with pytest.raises(TypeError):
-                await call(api, told, **given, **wrong)
+    unknown: list[Row] = [{"page_nr": 1}, {"self": 1}]
+    for wrong in unknown:
+        with pytest.raises(TypeError):
+            told.open(api.tiktok, {**given, **wrong})
+        with pytest.raises(TypeError):
+            await page_of(api, told, **given, **wrong)
     if told.pages is None:
         idle: list[Row] = [{"page_num": 2}, {"page_size": 5}, {"page_num": True}]
         idle.append({"prefetch": 1})
         for wrong in idle:
             with pytest.raises(InvalidParameterError, match=r"has no pages|is a single call"):
-                stream_of(api, told, **given, **wrong)
+                told.open(api.tiktok, {**given, **wrong})
     else:
         with pytest.raises(InvalidParameterError, match=f"1 to {told.pages.maximum}"):
-            stream_of(api, told, **given, page_num=told.pages.maximum + 1)
+            told.open(api.tiktok, given, page_num=told.pages.maximum + 1)
     for name in {one.name for one in told.parameters if one.required}:
         with pytest.raises(TypeError, match=name):
-            stream_of(api, told, **{key: given[key] for key in given if key != name})
+            told.open(api.tiktok, {key: given[key] for key in given if key != name})
 
 
 @virtual.clock
@@ -260,10 +257,10 @@ async def test_ids_go_by_tens_and_once() -> None:
         wire = Wire(bring())
         api = virtual.client(wire)
         ids = [*range(25), 3, "4"]
-        assert await stream_of(api, told, **{name: iter(ids)}, prefetch=1).collect() == []
+        assert await told.open(api.tiktok, {name: iter(ids)}, prefetch=1).collect() == []
         groups = [query[name].split(",") for _, query in wire.asked]
         assert groups == [[*map(str, range(n, min(n + 10, 25)))] for n in (0, 10, 20)]
-        assert await stream_of(api, told, **{name: []}).collect() == []
+        assert await told.open(api.tiktok, {name: []}).collect() == []
         for many in (range(11), ()):
             with pytest.raises(InvalidParameterError, match="1 to 10 ids for one page"):
                 await page_of(api, told, **{name: many})

@@ -33,8 +33,9 @@ from keyapi_async import (
     TransportError,
     UsageError,
 )
-from keyapi_async.call.retry import MAX_RETRY_AFTER, is_transient
+from keyapi_async.call.retry import is_transient
 from keyapi_async.call.wire import Answer, classify, retry_after
+from keyapi_async.limiter.local import MAX_RETRY_AFTER
 from tests.rows import steady
 
 

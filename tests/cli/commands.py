@@ -1,15 +1,12 @@
 """The command line in this process: what it is given, and what it says."""
 
-import json
 import os
 import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import attrs
 import pytest
@@ -24,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 @attrs.frozen
-class Said:
+class Result:
     code: int
     out: str
     err: str
@@ -36,7 +33,7 @@ class Said:
         return {name: value.strip() for name, _, value in pairs}
 
 
-def said(capsys: Capture, *args: str) -> Said:
+def invoke(capsys: Capture, *args: str) -> Result:
     """Run a command; see that neither the key nor anything that a terminal obeys is shown."""
     code = run(args)
     captured = capsys.readouterr()
@@ -44,7 +41,7 @@ def said(capsys: Capture, *args: str) -> Said:
         assert KEY not in text
         assert "\x1b]" not in text
         assert "\x9b" not in text
-    return Said(code, captured.out, captured.err)
+    return Result(code, captured.out, captured.err)
 
 
 def value_of(box: Sandbox, endpoint: Endpoint) -> str:
@@ -65,29 +62,6 @@ def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[
     for n, (name, value) in enumerate(zip(["", *args], args, strict=False)):
         args[n] = str(days.get(name, known.get(value, value)))
     return args
-
-
-@contextmanager
-def answering(*rows: object) -> Iterator[str]:
-    """Serve these rows on loopback, whatever is asked for; give the address."""
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"code": 0, "data": rows}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:

@@ -33,7 +33,7 @@ from keyapi_async.cli.exits import InputError, exit_code, sentence
 from keyapi_async.cli.terminal import clock, console, plain
 from keyapi_async.harvest import HarvestReport, HarvestStoppedError, LedgerError
 from keyapi_async.sandbox import Sandbox
-from tests.cli.commands import Capture, said
+from tests.cli.commands import Capture, invoke
 from tests.cli.terminals import Terminal
 
 RANKED = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
@@ -56,27 +56,27 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
 def test_every_help_fits_and_has_an_example(args: tuple[str, ...], capsys: Capture) -> None:
-    heard = said(capsys, *args, "--help")
-    assert (heard.code, heard.err) == (0, "")
-    assert max(map(len, heard.out.splitlines())) <= 80
-    assert "``" not in heard.out
+    result = invoke(capsys, *args, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert not re.search(r"``|iter_|…|<(bool|int|float|str|function)", result.out)
     if len(args) != 1 or args in PLAIN:
-        lines = " ".join(heard.out.split())
+        lines = " ".join(result.out.split())
         assert f"Example: keyapi-async {' '.join(args) or 'demo'}" in lines or "COMMAND" in lines
 
 
 def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.delenv("KEYAPI_TOKEN", raising=False)
-    told = said(capsys).out
+    told = invoke(capsys).out
     for word in (__version__, "keyapi-async demo", "is not set: get a key at https://"):
         assert word in told
     monkeypatch.setenv("KEYAPI_TOKEN", "secret")
-    told = said(capsys).out
+    told = invoke(capsys).out
     assert "KEYAPI_TOKEN is set." in told
     assert "secret" not in told
-    heard = said(capsys, "harvest")
-    assert (heard.code, heard.err) == (2, "")
-    assert "Usage: keyapi-async harvest" in heard.out
+    result = invoke(capsys, "harvest")
+    assert (result.code, result.err) == (2, "")
+    assert "Usage: keyapi-async harvest" in result.out
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,7 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
         (["product", "creators", "1", "--sort-type", "up"], "there are asc, desc"),
         (["product", "creators", "1", "--until", "never"], "'never' is not one of"),
         (["product", "creators", "1", "--columns", "nickname"], "did you mean nick_name?"),
+        (["product", "creators", "1", "--columns", " ,"], "--columns: name one field at least"),
         (["product", "creators", "1", "--qps", "nan"], "nan is not a number above 0"),
         (["influencer", "videos"], "give either --user-id or --unique-id"),
         (["influencer", "videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id"),
@@ -115,17 +116,17 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
 def test_bad_usage_gets_one_sentence_and_costs_nothing(
     args: list[str], told: str, box: Sandbox, capsys: Capture
 ) -> None:
-    heard = said(capsys, *args)
-    assert (heard.code, heard.out) == (2, "")
-    assert told in heard.err
-    assert heard.err.count("\n") == 1
+    result = invoke(capsys, *args)
+    assert (result.code, result.out) == (2, "")
+    assert told in result.err
+    assert result.err.count("\n") == 1
     assert not box.requests
 
 
 def test_on_a_terminal_an_error_breaks_between_words(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = said(capsys, "product", "creators", "abc").err
+    plain = invoke(capsys, "product", "creators", "abc").err
     seen = Terminal()
     monkeypatch.setattr(sys, "stderr", seen)
     monkeypatch.setenv("COLUMNS", "40")
@@ -136,7 +137,7 @@ def test_on_a_terminal_an_error_breaks_between_words(
 
 
 def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = [json.loads(line) for line in said(capsys, "endpoints").out.splitlines()]
+    listed = [json.loads(line) for line in invoke(capsys, "endpoints").out.splitlines()]
     assert [(one["resource"], one["name"]) for one in listed] == NAMES
     ranking = next(one for one in listed if one["name"] == "ranking")
     assert "date" in set(ranking["parameters"]) - set(ranking["required"])
@@ -156,18 +157,18 @@ def taken_port() -> Iterator[int]:
 
 
 def test_the_sandbox_serves_until_ctrl_c(taken_port: int, capsys: Capture) -> None:
-    heard = said(capsys, "sandbox", "--port", str(taken_port))
-    assert heard.code == 2
-    assert heard.err == (
+    result = invoke(capsys, "sandbox", "--port", str(taken_port))
+    assert result.code == 2
+    assert result.err == (
         f"keyapi-async: cannot listen on port {taken_port} of 127.0.0.1"
         " (address already in use): choose another --port\n"
     )
     timer = threading.Timer(1.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    heard = said(capsys, "sandbox", "--port", "0")
+    result = invoke(capsys, "sandbox", "--port", "0")
     timer.join()
-    assert (heard.code, heard.err) == (130, "")
-    assert "export KEYAPI_BASE_URL=http://127.0.0.1:" in heard.out
+    assert (result.code, result.err) == (130, "")
+    assert "export KEYAPI_BASE_URL=http://127.0.0.1:" in result.out
 
 
 def test_an_interrupt_on_a_terminal_leaves_the_line_of_its_sign(
@@ -224,10 +225,10 @@ def test_every_error_has_its_code_and_its_sentence(error: Exception, code: int, 
 
 
 def test_debug_shows_where_an_error_came_from(box: Sandbox, capsys: Capture) -> None:
-    heard = said(capsys, "--debug", "status", "none.db")
-    assert heard.err.startswith("Traceback")
-    assert heard.err.endswith("\nkeyapi-async: none.db: there is no ledger of this name\n")
-    assert "Traceback" not in said(capsys, "status", "none.db").err
+    result = invoke(capsys, "--debug", "status", "none.db")
+    assert result.err.startswith("Traceback")
+    assert result.err.endswith("\nkeyapi-async: none.db: there is no ledger of this name\n")
+    assert "Traceback" not in invoke(capsys, "status", "none.db").err
 
 
 def test_a_closed_pipe_is_quiet(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +249,33 @@ def test_a_closed_pipe_is_quiet(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
+    ("name", "args", "code"),
+    [
+        ("stdin", ["estimate", "product", "creators", "--ids", "-"], 2),
+        ("stdout", ["endpoints"], 0),
+        ("stderr", ["status", "none.db"], 2),
+    ],
+)
+def test_a_stream_that_was_closed_before_is_no_bug(
+    name: str, args: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, name, None)
+    assert run(args) == code
+    getattr(sys, name).close()
+
+
+def test_an_interrupt_before_or_after_a_command_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keyapi_async.cli.app.run", interrupted)
+    assert main() == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
     ("words", "found"),
     [
         ("prod", "product"),
@@ -263,8 +291,8 @@ def test_words_are_completed(
     monkeypatch.setenv("_KEYAPI_ASYNC_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", line := f"keyapi-async {words}")
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
-    heard = said(capsys)
-    assert (heard.code, heard.out.strip(), heard.err) == (0, found, "")
+    result = invoke(capsys)
+    assert (result.code, result.out.strip(), result.err) == (0, found, "")
 
 
 def test_module_and_entry_point_are_one(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -285,9 +313,9 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.setattr(sys, "argv", ["keyapi-async"])
     assert main() == 2
-    heard = capsys.readouterr()
-    assert (heard.out, heard.err.count("\n")) == ("", 1)
-    assert "pip install 'keyapi-async[cli]'" in heard.err
+    result = capsys.readouterr()
+    assert (result.out, result.err.count("\n")) == ("", 1)
+    assert "pip install 'keyapi-async[cli]'" in result.err
 
 
 def test_any_other_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,3 +348,4 @@ def test_consoles_show_text_as_it_is_and_what_a_stream_can() -> None:
     stream.flush()
     assert raw.getvalue() == b"[bold]:smile: ?\n"
     assert [clock(one) for one in (None, 0.1, 100_000)] == ["-:--:--", "0:00:01", "1 day, 3:46:40"]
+    assert clock(1e300).startswith("925925925 days")

@@ -20,9 +20,10 @@ from keyapi_async.cli.ledger import status_lines
 from keyapi_async.cli.terminal import console
 from keyapi_async.harvest import Harvest, Progress, Status
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.commands import Capture, answering, arguments, interrupt, said, value_of, when
+from tests.cli.commands import Capture, arguments, interrupt, invoke, value_of, when
 from tests.cli.terminals import Terminal
 from tests.redis_server import RedisServer
+from tests.servers import http, raw, served
 
 EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
 CREATORS = ("product", "creators")
@@ -46,63 +47,63 @@ def test_every_endpoint_is_estimated_harvested_and_exported(
 ) -> None:
     Path("ids.txt").write_text(f"{value_of(box, endpoint)}  # one\n", encoding="utf-8")
     args = [endpoint.resource, endpoint.name, *arguments(box, endpoint, files=True)]
-    estimate = said(capsys, "estimate", *args)
+    estimate = invoke(capsys, "estimate", *args)
     assert (estimate.code, len(box.requests)) == (0, 0), estimate.err
     assert estimate.facts["credits"].startswith(f"{endpoint.credits} at least")
-    heard = said(capsys, "harvest", *args, "--max-credits", "4", *FAST)
-    assert heard.code in {0, 4}, heard.err
+    result = invoke(capsys, "harvest", *args, "--max-credits", "4", *FAST)
+    assert result.code in {0, 4}, result.err
     ledger = f"{endpoint.resource}-{endpoint.name}.db"
-    assert said(capsys, "export", ledger, "x.csv").code == 0
-    status = said(capsys, "status", ledger).facts
+    assert invoke(capsys, "export", ledger, "x.csv").code == 0
+    status = invoke(capsys, "status", ledger).facts
     assert status["name"] == f"{endpoint.resource} {endpoint.name}"
-    assert status["read"] == heard.facts["read"]
-    assert heard.facts["read"].startswith(f"{len(rows_of('x.csv')):,} row")
+    assert status["read"] == result.facts["read"]
+    assert result.facts["read"].startswith(f"{len(rows_of('x.csv')):,} row")
 
 
 def test_a_second_run_buys_nothing_and_the_exports_agree(
     box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
     billed = box.billed
-    estimate = said(capsys, "estimate", *CREATORS, "--ids", "ids.txt", "--rows-per-list", "10")
+    estimate = invoke(capsys, "estimate", *CREATORS, "--ids", "ids.txt", "--rows-per-list", "10")
     assert estimate.facts["credits"] == "24 at least, with 10 rows a list"
     files = [f"--export=c.{kind}" for kind in ("csv", "jsonl", "parquet")]
     args = [*files, "--report=c.html", *FAST]
-    heard = said(capsys, *HARVEST, *args)
-    assert heard.code == 0, heard.err
-    assert heard.facts["lists"] == "12 done, 0 failed, 0 left"
+    result = invoke(capsys, *HARVEST, *args)
+    assert result.code == 0, result.err
+    assert result.facts["lists"] == "12 done, 0 failed, 0 left"
     spent = box.billed - billed
     rows = rows_of("c.csv")
     assert {row["list_product_id"] for row in rows} == set(ids)
     assert len(Path("c.jsonl").read_text("utf-8").splitlines()) == len(rows)
-    assert said(capsys, *HARVEST, *FAST).code == 0
+    assert invoke(capsys, *HARVEST, *FAST).code == 0
     assert box.billed - billed == spent
     age("x.db")
-    assert said(capsys, *HARVEST, "--max-age", "1h", *FAST).code == 0
+    assert invoke(capsys, *HARVEST, "--max-age", "1h", *FAST).code == 0
     assert box.billed - billed == 2 * spent
-    assert said(capsys, "report", "x.db", "d.html").facts["file"] == "d.html"
+    assert invoke(capsys, "report", "x.db", "d.html").facts["file"] == "d.html"
     assert all("<html" in Path(file).read_text("utf-8") for file in ("c.html", "d.html"))
-    assert said(capsys, "export", "x.db", "all.csv", "--snapshots", "all").code == 0
+    assert invoke(capsys, "export", "x.db", "all.csv", "--snapshots", "all").code == 0
     assert len(rows_of("all.csv")) == 2 * len(rows)
-    heard = said(
+    result = invoke(
         capsys, "harvest", "influencer", "detail", "--ids", "x.db", "--column", "user_id", *FAST
     )
-    assert f"{len({row['user_id'] for row in rows}) // 10 + 1} done" in heard.out
+    assert f"{len({row['user_id'] for row in rows}) // 10 + 1} done" in result.out
 
 
 def test_ids_come_from_wherever_they_are(
     box: Sandbox, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("a.csv").write_text('name,id\n"x\ny",1\nz, 2\n,\n', encoding="utf-8")
-    assert said(capsys, *_estimate("a.csv", "--column", "id")).facts["lists"] == "2"
+    assert invoke(capsys, *_estimate("a.csv", "--column", "id")).facts["lists"] == "2"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf1\r\n2 # two\r3")))
-    assert said(capsys, *_estimate("-")).facts["lists"] == "3"
+    assert invoke(capsys, *_estimate("-")).facts["lists"] == "3"
     Path("h.txt").write_text("@a\nb\n", encoding="utf-8")
     for name, lists in (("videos", 2), ("detail", 1)):
-        told = said(capsys, "estimate", "influencer", name, "--handles", "h.txt")
+        told = invoke(capsys, "estimate", "influencer", name, "--handles", "h.txt")
         assert told.facts["lists"] == str(lists)
     dates = ("--date", "2026-06-01,2026-07-01", "--region", "US,GB,DE", "--rank-type", "month")
     ranking = ("estimate", "shop", "ranking", *dates, "--seller-rank-field", "total_sale_cnt")
-    told = said(capsys, *ranking, "--rows-per-list", "20", "--until", "empty_page")
+    told = invoke(capsys, *ranking, "--rows-per-list", "20", "--until", "empty_page")
     assert told.facts["lists"] == "6"
     assert told.facts["credits"].startswith("18 at least")
 
@@ -132,7 +133,8 @@ def _estimate(file: str, *more: str) -> list[str]:
         ("1\n", ["--ids", "bare.db", "--column", "x"], "is not a ledger"),
         ("1\n", ["--export", "x.xls"], "a name with .parquet, .csv or .jsonl"),
         ("1\n", ["--export", "none/x.csv"], "its folder does not exist"),
-        ("1\n", ["--report", "x.pdf"], "give a name with .html"),
+        ("1\n", ["--report", "none/x.html"], "its folder does not exist"),
+        ("1\n", ["--report", "x.pdf"], "a name with .html"),
         ("1\n", ["--max-age", "1 day"], "is not a time such as 1d, 12h, 30m or 90s"),
         ("1\n", ["--db", "none/x.db"], "its folder does not exist"),
         ("1\n", ["--redis", "nonsense"], "an address of Redis"),
@@ -145,37 +147,48 @@ def test_bad_input_costs_nothing(
     Path("ids.txt").write_bytes(text.encode(errors="surrogateescape"))
     with closing(sqlite3.connect("bare.db")) as db:
         db.execute("CREATE TABLE x (y)")
-    heard = said(capsys, "harvest", *CREATORS, "--ids", "ids.txt", *more)
-    assert (heard.code, heard.out) == (2, "")
-    assert told in heard.err
+    result = invoke(capsys, "harvest", *CREATORS, "--ids", "ids.txt", *more)
+    assert (result.code, result.out) == (2, "")
+    assert told in result.err
     if "not accepted" in told and "x" in text:
-        assert heard.err.startswith(("ids.txt:2: 'x'\nids.txt:4: '1e18'\n", "ids.txt:1: 'x'\n"))
-    assert heard.err.count("\n") <= 203
+        assert result.err.startswith(("ids.txt:2: 'x'\nids.txt:4: '1e18'\n", "ids.txt:1: 'x'\n"))
+    assert result.err.count("\n") <= 203
     assert not box.requests
 
 
+def test_a_report_that_lacks_its_extra_is_refused_before_a_credit_is_spent(
+    box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [one for one in sys.modules if one.startswith("keyapi_async.report")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    result = invoke(capsys, *HARVEST, "--report", "c.html")
+    assert (result.code, box.requests) == (2, [])
+    assert "pip install 'keyapi-async[report]'" in result.err
+
+
 def test_a_ledger_keeps_to_its_lists(box: Sandbox, ids: list[str], capsys: Capture) -> None:
-    assert said(capsys, *HARVEST, *FAST).code == 0
-    assert "a name with .parquet" in said(capsys, "export", "x.db", "x.xls").err
-    assert "is not a ledger" in said(capsys, "status", "ids.txt").err
-    heard = said(capsys, *HARVEST, "--sort-type", "asc")
-    assert heard.code == 2
-    assert "holds other lists" in heard.err
+    assert invoke(capsys, *HARVEST, *FAST).code == 0
+    assert "a name with .parquet" in invoke(capsys, "export", "x.db", "x.xls").err
+    assert "is not a ledger" in invoke(capsys, "status", "ids.txt").err
+    result = invoke(capsys, *HARVEST, "--sort-type", "asc")
+    assert result.code == 2
+    assert "holds other lists" in result.err
 
 
 def test_failed_lists_are_named_and_tried_again(
     box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
     box.faults = Faults(script=[None, Fault.NOT_FOUND])
-    heard = said(capsys, *HARVEST, "--concurrency", "1", *FAST)
-    assert heard.code == 1
-    assert f"{ids[0]} failed: " in heard.err
-    assert "The same command tries the failed lists again." in heard.err
-    assert f"{ids[0]} failed: " in said(capsys, "status", "x.db").out
-    assert said(capsys, *HARVEST, *FAST).code == 0
+    result = invoke(capsys, *HARVEST, "--concurrency", "1", *FAST)
+    assert result.code == 1
+    assert f"{ids[0]} failed: " in result.err
+    assert "The same command tries the failed lists again." in result.err
+    assert f"{ids[0]} failed: " in invoke(capsys, "status", "x.db").out
+    assert invoke(capsys, *HARVEST, *FAST).code == 0
     age("x.db")
     box.faults = Faults(script=[Fault.NOT_FOUND] * 12)
-    assert "… and 2 more" in said(capsys, *HARVEST, "--max-age", "90m", *FAST).err
+    assert "… and 2 more" in invoke(capsys, *HARVEST, "--max-age", "90m", *FAST).err
 
 
 @pytest.mark.parametrize(
@@ -190,34 +203,38 @@ def test_what_ends_a_run_has_its_code_and_the_way_on(  # noqa: PLR0917  # fixtur
     fault: Fault | None, more: list[str], code: int, box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
     box.faults = Faults(script=[None, None, None, fault])
-    heard = said(capsys, *HARVEST, *more, "--export", "c.csv", *FAST)
-    assert heard.code == code
-    assert "12 left" in heard.out
-    assert "Kept in x.db; the same command goes on from there, and exports at its" in heard.err
+    result = invoke(capsys, *HARVEST, *more, "--export", "c.csv", *FAST)
+    assert result.code == code
+    assert "12 left" in result.out
+    assert "Kept in x.db; the same command goes on from there, and exports at its" in result.err
 
 
 def test_what_is_uncertain_or_invalid_is_told(
     box: Sandbox, ids: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box.faults = Faults(script=[Fault.TRUNCATE])
-    assert "1 more are uncertain" in said(capsys, *HARVEST, *FAST).facts["credits"]
+    assert "1 more are uncertain" in invoke(capsys, *HARVEST, *FAST).facts["credits"]
     one = ("harvest", *CREATORS, "--ids", "-", "--db", "y.db")
-    with answering({"product_id": "1", "user_id": "2"}, {"product_id": "1"}) as url:
-        monkeypatch.setenv("KEYAPI_BASE_URL", url)
+
+    async def answer(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b'{"code": 0, "data": [{"product_id": 1, "user_id": 2}, {}]}'))
+
+    with served(raw(answer)) as server:
+        monkeypatch.setenv("KEYAPI_BASE_URL", server.url)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1")))
         told = "2 rows in 1 page, 1 of them invalid"
-        assert said(capsys, *one).facts["read"] == told
-        heard = said(capsys, *CREATORS, "1")
-    assert heard.out == '{"product_id":"1","user_id":"2"}\n'
-    assert heard.err == "left out, as invalid: 1 row\n"
-    assert said(capsys, "status", "y.db").facts["read"] == told
-    assert said(capsys, "export", "y.db", "y.csv").facts["rows"] == "1, 1 left out as invalid"
+        assert invoke(capsys, *one).facts["read"] == told
+        result = invoke(capsys, *CREATORS, "1")
+    assert result.out == '{"product_id":"1","user_id":"2"}\n'
+    assert result.err == "left out, as invalid: 1 row\n"
+    assert invoke(capsys, "status", "y.db").facts["read"] == told
+    assert invoke(capsys, "export", "y.db", "y.csv").facts["rows"] == "1, 1 left out as invalid"
 
 
 def test_a_shared_gate_is_asked(
     box: Sandbox, ids: list[str], capsys: Capture, redis: RedisServer
 ) -> None:
-    assert said(capsys, *HARVEST, "--redis", redis.url, *FAST).code == 0
+    assert invoke(capsys, *HARVEST, "--redis", redis.url, *FAST).code == 0
     assert "cmdstat_evalsha" in redis.ask("INFO", "commandstats")
 
 
@@ -226,11 +243,11 @@ def test_a_signal_keeps_what_is_in_flight_and_a_second_one_ends_it(
 ) -> None:
     billed, kept = box.billed, "Kept in x.db; the same command goes on from there"
     first = when(lambda: len(box.requests) > 9, interrupt)
-    heard = said(capsys, *HARVEST, "--qps", "50", "--export", "c.csv")
+    result = invoke(capsys, *HARVEST, "--qps", "50", "--export", "c.csv")
     first.join()
-    assert heard.code == 130
-    assert kept in heard.err
-    assert " left" in heard.out
+    assert result.code == 130
+    assert kept in result.err
+    assert " left" in result.out
     once = box.billed - billed
     box.faults = Faults(script=[Fault.HANG] * 100)
     box.requests.clear()
@@ -241,12 +258,12 @@ def test_a_signal_keeps_what_is_in_flight_and_a_second_one_ends_it(
         interrupt()
 
     second = when(lambda: len(box.requests) > 3, twice)
-    heard = said(capsys, *HARVEST, *FAST)
+    result = invoke(capsys, *HARVEST, *FAST)
     second.join()
-    assert heard.code == 130
-    assert kept in heard.err
+    assert result.code == 130
+    assert kept in result.err
     box.faults, before = Faults(), box.billed
-    assert said(capsys, *HARVEST, *FAST).code == 0
+    assert invoke(capsys, *HARVEST, *FAST).code == 0
     with closing(sqlite3.connect("x.db")) as db:
         assert db.execute("SELECT count(*) FROM page").fetchone() == (once + box.billed - before,)
 
@@ -260,12 +277,12 @@ def test_another_terminal_watches(
         lambda: len(box.requests) > 3,
         lambda: asyncio.run(_watch(seen)),
     )
-    assert said(capsys, *HARVEST, "--qps", "60").code == 0
+    assert invoke(capsys, *HARVEST, "--qps", "60").code == 0
     other.join()
     assert "/12" in seen.getvalue()
     assert "requests/s" in seen.getvalue()
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert "12 done" in said(capsys, "status", "x.db", "--watch").out
+    assert "12 done" in invoke(capsys, "status", "x.db", "--watch").out
 
 
 async def _watch(seen: Terminal) -> None:
@@ -310,7 +327,8 @@ def test_a_terminal_gets_lines_that_move_and_are_wiped(monkeypatch: pytest.Monke
         show(_at(1.5, requests=10, qps=None, budget=None))
         show(_at(2))
         show(_at(3, paused="the connection is lost"))
-    for told in ("4", "/10", "21.0", "400 rows", "40 pages", "41 of 100 credits", "1 failed"):
+    some = ("4", "/10", "21.0", "400 rows", "40 pages", "41 of 100 credits", "1 failed", "\x1b[36m")
+    for told in some:
         assert told in seen.getvalue()
     assert "0:00:02 gone, 0:00:06 left" in seen.getvalue()
     assert seen.getvalue().rindex("\x1b[?25h") > seen.getvalue().rindex("\x1b[?25l")

@@ -1,25 +1,20 @@
-"""Signals, pipes, terminals and kills, which only a process of its own has; the demo."""
+"""What only a process of its own has: completion that is installed, and the demo."""
 
 # ruff: noqa: S603  # what is run is our own command
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from keyapi_async.cli.demo import work
 from keyapi_async.harvest.file import RunLock
 from keyapi_async.sandbox import Sandbox
-from tests.cli.commands import Capture, interrupt, said, when
-from tests.cli.terminals import environment, on_terminal
+from tests.cli.commands import Capture, interrupt, invoke, when
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
-HARVEST = ("harvest", "product", "creators", "--ids", "ids.txt", "--db", "x.db")
 SHORT = ("demo", "--products", "3", "--qps", "500")
 
 
@@ -30,19 +25,10 @@ def _here(box: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
-def test_a_terminal_gets_a_display_that_is_wiped(ids: list[str]) -> None:
-    env = environment(COLUMNS="80", LINES="24")
-    code, shown = on_terminal((*KEYAPI, *HARVEST, "--qps", "100"), env)
-    assert code == 0
-    assert "requests/s" in shown
-    assert "\x1b[36m" in shown or "\x1b[32m" in shown
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
-    assert "12 done, 0 failed, 0 left" in shown
-
-
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_completion_is_installed(tmp_path: Path) -> None:
-    env = environment(HOME=str(tmp_path), _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    own = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    env = {**os.environ, **own}
     done = subprocess.run((*KEYAPI, "--install-completion", "bash"), env=env, check=False)
     assert done.returncode == 0
     assert "complete_bash" in next(tmp_path.rglob("*.sh")).read_text()
@@ -53,49 +39,38 @@ def test_the_demo_kills_resumes_and_loses_nothing(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("KEYAPI_REDIS", "redis://127.0.0.1:9")  # which the demo leaves alone
-    heard = said(capsys, *SHORT, "--into", "d")
-    assert heard.code == 0, heard.err
-    assert "was killed with SIGKILL" in heard.err
-    assert "$ keyapi-async status creators.db" in heard.err
-    assert heard.facts["lost"] == "nothing: every row is there, and none twice"
-    assert "Top creators" in heard.out
+    result = invoke(capsys, *SHORT, "--into", "d")
+    assert result.code == 0, result.err
+    assert "was killed with SIGKILL" in result.err
+    assert "$ keyapi-async status creators.db" in result.err
+    assert result.facts["lost"] == "nothing: every row is there, and none twice"
+    assert "Top creators" in result.out
     for kind in ("db", "csv", "jsonl", "parquet", "html"):
-        assert Path(heard.facts[kind]).stat().st_size
-    heard = said(capsys, *SHORT, "--into", "d")
-    assert heard.code == 2
-    assert heard.err == "keyapi-async: --into d: creators.db: File exists\n"
+        assert Path(result.facts[kind]).stat().st_size
+
+
+def test_a_demo_overwrites_no_file(capsys: Capture) -> None:
+    Path("creators.csv").write_text("mine")
+    Path("file").touch()
+    for into, told in ((".", "creators.csv is there already"), ("file/d", "Not a directory")):
+        result = invoke(capsys, *SHORT, "--into", into)
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert told in result.err
+    assert Path("creators.csv").read_text() == "mine"
 
 
 def test_a_demo_that_fails_says_why(capsys: Capture) -> None:
     Path("d").mkdir()
     lock = RunLock(Path("d/creators.db"))
     lock.take()
-    heard = said(capsys, *SHORT, "--into", "d")
+    result = invoke(capsys, *SHORT, "--into", "d")
     lock.release()
-    assert heard.code == 1
-    assert "is in use by another run" in heard.err.splitlines()[-1]
+    assert result.code == 1
+    assert "is in use by another run" in result.err.splitlines()[-1]
 
 
 def test_an_interrupted_demo_leaves_nothing(capsys: Capture, tmp_path: Path) -> None:
     there = when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt)
-    assert said(capsys, *SHORT, "--qps", "9").code == 130
+    assert invoke(capsys, *SHORT, "--qps", "9").code == 130
     there.join()
     assert not list(tmp_path.glob("keyapi-demo-*/*"))
-
-
-def test_the_process_of_the_demo_ends_with_its_parent(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    heard: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
-    here, there = os.pipe()
-    with os.fdopen(here) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(sys, "argv", ["keyapi-async", "--version"])
-        with pytest.raises(SystemExit) as ended:
-            work()
-        os.close(there)
-        while not heard:
-            time.sleep(0.01)
-    signal.signal(signal.SIGTERM, before)
-    assert (ended.value.code, heard) == (0, [signal.SIGTERM])

@@ -62,8 +62,7 @@ def test_every_endpoint_can_be_harvested(tmp_path: Path, one: Any) -> None:
     options: dict[str, Any] = {two: MORE.get(two, 1) for two in needed}
 
     def make(api: KeyAPI) -> Open:
-        opened = getattr(getattr(api.tiktok, one.resource), one.method)
-        return lambda key: opened(**{name: key}, **options)
+        return lambda key: one.open(api.tiktok, {name: key, **options})
 
     report, rows = harvested(tmp_path / "a.db", KEYS[name], make, one.record)
     assert report.failures == ()

@@ -46,16 +46,16 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[type, Path]:
     folder = tmp_path_factory.mktemp("reports")
     box = Service(today=date(2026, 1, 20))
 
+    async def harvested(record: type, told: Endpoint) -> Path:
+        api = virtual.client(virtual.SandboxTransport(box))
+        name, values, others = keys_of(box, told)
+        ledger = folder / f"{record.__name__}.db"
+        async with Harvest.open(ledger) as harvest:
+            await harvest.run(values, lambda key: told.open(api.tiktok, {name: key, **others}))
+            await harvest.write_report(ledger.with_suffix(".html"))
+        return ledger
+
     async def main() -> dict[type, Path]:
-        made = {}
-        for record, told in SHAPES.items():
-            api = virtual.client(virtual.SandboxTransport(box))
-            method = getattr(getattr(api.tiktok, told.resource), told.method)
-            name, values, others = keys_of(box, told)
-            made[record] = folder / f"{record.__name__}.db"
-            async with Harvest.open(made[record]) as harvest:
-                await harvest.run(values, lambda key: method(**{name: key}, **others))  # noqa: B023  # it is used up here
-                await harvest.write_report(made[record].with_suffix(".html"))
-        return made
+        return {record: await harvested(record, told) for record, told in SHAPES.items()}
 
     return shop.run(main)

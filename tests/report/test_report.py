@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from keyapi_async import (
     ConfigurationError,
+    FoundInfluencer,
     Influencer,
     InvalidParameterError,
     ProductCreator,
@@ -76,16 +78,16 @@ def test_every_shape_is_shown_by_its_own_measures(
         for name, number in figures.filled.items():
             assert number == sum(row[name] not in {None, ""} for row in rows)
         if record is not dict:
-            measures, parts = TOLD[record.__name__]
+            measures, dimensions = TOLD[record.__name__]
             assert ", ".join(one.label for one in figures.measures) == measures
-            assert ", ".join(one.name for one in figures.parts).startswith(parts)
+            assert ", ".join(one.name for one in figures.dimensions).startswith(dimensions)
         for one in figures.measures:
             values = [row[one.name] for row in rows if row[one.name] is not None]
             spread = figures.spreads[one.name]
             assert [spread.total, spread.number] == pytest.approx([sum(values), len(values)])
             assert figures.best(one, 1)[0][one.name] == max(values)
             assert one.label in page.texts
-        for one in figures.parts:
+        for one in figures.dimensions:
             groups = figures.groups(one)
             assert sum(number for _, number, _ in groups) == len(rows)
             assert groups[0][1] == max(Counter(row[one.name] for row in rows).values())
@@ -190,11 +192,9 @@ def test_the_health_of_the_data(tmp_path: Path) -> None:
     assert "total_views_cnt" in page.texts
     assert "3 more are invalid" in page.texts
     assert "Fields that never came" in page.texts
-
-
-def test_values_that_did_not_fit_are_told(tmp_path: Path) -> None:
-    rows = [{"product_id": "1", "review_id": "2", "rating": "many"}]
-    page = harvested(tmp_path, rows, into=ProductReview)
+    (tmp_path / "a.db").unlink()
+    unfit = [{"product_id": "1", "review_id": "2", "rating": "many"}]
+    page = harvested(tmp_path, unfit, into=ProductReview)
     assert "Values that did not fit, kept as they came" in page.texts
     assert ["rating", '"many"', "1", "100 %"] in page.rows
 
@@ -265,20 +265,19 @@ def test_days_add_up(tmp_path: Path) -> None:
     assert [value for _, value in days["Price"]] == [2, 1, 3]
 
 
-def test_rows_published_are_counted_by_the_month(tmp_path: Path) -> None:
-    rows = [{"video_id": str(n), "product_id": "1", "create_time": 2_600_000 * n} for n in range(9)]
-    harvested(tmp_path, rows, into=VideoProduct)
-    with figures_of(tmp_path / "a.db") as figures:
-        assert [number for _, number in figures.moments()[1]] == [2, 1, 1, 2, 1, 1, 1]
-
-
-def test_rows_of_a_few_weeks_are_counted_by_the_day(tmp_path: Path) -> None:
-    times = [1_767_225_600 + 86_400 * n for n in (0, 0, 1, 30)]
+@pytest.mark.parametrize(
+    ("days", "step", "counts"),
+    [((0, 30, 60, 90, 120, 150, 180), 28, [2, 1, 1, 2, 1]), ((0, 0, 1, 30), 1, [2, 1, 1])],
+)
+def test_rows_published_are_counted_by_the_month_and_of_a_few_weeks_by_the_day(
+    days: tuple[int, ...], step: int, counts: list[int], tmp_path: Path
+) -> None:
+    times = [1_767_225_600 + 86_400 * day for day in days]
     rows = [{"video_id": str(n), "product_id": "1", "create_time": t} for n, t in enumerate(times)]
     harvested(tmp_path, rows, into=VideoProduct)
     with figures_of(tmp_path / "a.db") as figures:
-        step, points = figures.moments()
-    assert (step, [number for _, number in points]) == (86_400, [2, 1, 1])
+        seconds, points = figures.moments()
+    assert (seconds, [number for _, number in points]) == (86_400 * step, counts)
 
 
 def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
@@ -297,6 +296,13 @@ def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
     assert labels["Followers"] == ["Ada · 7", "9", "Ada · 8"]  # an account is there once
 
 
+def test_a_class_that_has_the_name_of_ours_is_not_taken_for_it(tmp_path: Path) -> None:
+    own = attrs.make_class("Product", {"product_id": attrs.field(type=str, kw_only=True),
+        "region": attrs.field(type=int, kw_only=True)}, frozen=True)  # fmt: skip
+    page = harvested(tmp_path, [{"product_id": "1", "region": 5}], into=own)
+    assert "A product as it stands now" not in page.text
+
+
 def test_a_ranking_is_shown_by_its_places(reports: Mapping[type, Path]) -> None:
     page = Page(reports[RankedVideo].with_suffix(".html"))
     head = next(n for n, row in enumerate(page.rows) if row[0] == "Rank")
@@ -304,6 +310,8 @@ def test_a_ranking_is_shown_by_its_places(reports: Mapping[type, Path]) -> None:
     assert places == sorted(places)
     assert places[0] == 1
     assert "Day (1)" in page.texts  # what a code stands for
+    found = Page(reports[FoundInfluencer].with_suffix(".html"))
+    assert "Influencers (1)" in found.texts
 
 
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
@@ -323,8 +331,11 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     before = (tmp_path / "a.html").read_bytes()
     with pytest.raises(InvalidParameterError, match=r"a name with \.html"):
         asyncio.run(write(tmp_path / "a.db"))
-    with pytest.raises(ExportError, match="No such file"):
+    with pytest.raises(ExportError, match="its folder does not exist"):
         asyncio.run(write(tmp_path / "none" / "a.html"))
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(ExportError, match="Is a directory"):
+        asyncio.run(write(tmp_path / "folder.html"))
     with pytest.raises(LedgerError, match="holds nothing yet"):
         asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
     assert (tmp_path / "a.html").read_bytes() == before
