@@ -58,8 +58,9 @@ async def ask(
     latency: tuple[float, float] = NETWORK,
     seed: int = 1,
     callers: int = 200,
+    given_up: float | None = None,
 ) -> Seen:
-    """Let many callers ask without a pause for so many seconds."""
+    """Let many callers ask without a pause; what is let in may be given up after some time."""
     loop, dice, seen = asyncio.get_running_loop(), random.Random(seed), Seen()
     end = loop.time() + seconds
 
@@ -72,7 +73,7 @@ async def ask(
             await asyncio.sleep(dice.uniform(*latency))
             admitted = window.admit(loop.time()) is None
             (seen.served if admitted else seen.refused).append(loop.time())
-            await asyncio.sleep(dice.uniform(*latency))
+            await asyncio.sleep(given_up if given_up and admitted else dice.uniform(*latency))
             if not admitted:
                 gate.throttled(permit, None)
             gate.answered(permit)
@@ -90,9 +91,12 @@ def simulate(
     *,
     latency: tuple[float, float] = NETWORK,
     seed: int = 1,
+    given_up: float | None = None,
 ) -> Seen:
     """Do so on a virtual clock that begins at 0."""
-    return virtual.run(lambda: ask(make(), window, seconds, latency=latency, seed=seed))
+    return virtual.run(
+        lambda: ask(make(), window, seconds, latency=latency, seed=seed, given_up=given_up)
+    )
 
 
 def worst_second(times: Sequence[float]) -> int:

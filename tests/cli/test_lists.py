@@ -162,6 +162,8 @@ def test_rows_that_nobody_documents(monkeypatch: pytest.MonkeyPatch, capsys: Cap
     assert out.getvalue().split() == ["new", "name", "GMV", "id", "x", "5", "1"]
     Output(dict, Format.TABLE, None).add([{"avatar_url": "where"}])  # there is nothing better
     assert out.getvalue().rstrip().endswith("where")
+    Output(dict, Format.TABLE, None).add([{"\u7f8e\u54b2": "x"}])
+    assert "\u7f8e\u54b2" in out.getvalue()  # two cells each, and not cut off
     Output(dict, Format.TABLE, "tags,new-name").add(rows)
     assert '["a"]' in out.getvalue()
     Output(dict, Format.CSV, None).add(rows)

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import random
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -10,19 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    KeyAPIError,
-    Limiter,
-    Permit,
-    QpsLimiter,
-    RetryPolicy,
-)
-from keyapi_async.call.wire import Answer, Request
+from keyapi_async import ConfigurationError, Limiter, Permit, QpsLimiter
 from keyapi_async.limiter import Bound, Connected, Immediate
 from tests import gates, virtual
-from tests.call.script import no
 from tests.gates import LOOPBACK, SERVERS, simulate, worst_second
 
 COUNTED = ("fixed", "sliding", "token")
@@ -264,37 +253,7 @@ async def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() ->
     assert seen.use(50, 0, 60) >= 88
 
 
-class Stuck:
-    """Lets 30 requests a second in, and answers none of them."""
-
-    def __init__(self) -> None:
-        self.seen = gates.Seen()
-        self._window, self._dice = SERVERS["fixed"](30), random.Random(1)
-
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        await asyncio.sleep(self._dice.uniform(*gates.NETWORK))
-        now = asyncio.get_running_loop().time()
-        if self._window.admit(now) is not None:
-            self.seen.refused.append(now)
-            return no(429)
-        self.seen.served.append(now)
-        await asyncio.sleep(within)
-        return AttemptTimeoutError("late")
-
-    async def close(self) -> None:
-        return None
-
-
-@virtual.clock
-async def test_what_times_out_was_let_in_and_says_what_is_allowed() -> None:
-    server, retry = Stuck(), RetryPolicy(attempts=1)
-    api = virtual.client(server, limiter=QpsLimiter(50), timeout=1.0, retry=retry)
-
-    async def ask() -> None:
-        while asyncio.get_running_loop().time() < 60:
-            with pytest.raises(KeyAPIError):
-                await api.get("/x")
-
-    await asyncio.gather(*(ask() for _ in range(100)))
-    assert server.seen.met(30, 60) <= 5
-    assert server.seen.use(30, 30, 60) >= 80
+def test_what_times_out_was_let_in_and_says_what_is_allowed() -> None:
+    seen = simulate(lambda: QpsLimiter(50), SERVERS["fixed"](30), 60, given_up=1.0)
+    assert seen.met(30, 60) <= 5
+    assert seen.use(30, 30, 60) >= 80
