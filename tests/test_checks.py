@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -42,6 +43,14 @@ def test_seconds_are_positive_and_end() -> None:
 def test_control_characters_are_read_in_texts_alone(text: str, spaces: int) -> None:
     raw = text.replace("\\", "\\\\").replace('"', '\\"').encode()
     assert read_json(b" \n\t"[:spaces] + b'{"a":"' + raw + b'"}') == {"a": text}
+
+
+@given(st.lists(st.text() | st.sampled_from(["\ud83d", "\ude00", "\\", "\\\n"])).map("".join))
+@steady
+def test_half_an_emoji_is_read_as_the_replacement_character(text: str) -> None:
+    raw = json.dumps(text).replace("\\n", "\n").encode()
+    whole = json.loads(json.dumps(text))  # two halves side by side are one
+    assert read_json(raw) == re.sub("[\ud800-\udfff]", "\ufffd", whole)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'"a', b"\x00", b'{"a":"\x01"', b"NaN", b'{"\xff":1}'])
