@@ -14,9 +14,7 @@ from keyapi_async.api.params import Flag as FlagParam
 from keyapi_async.api.params import Handle, Handles, Id, Ids, RankType, Region, SortType
 from keyapi_async.api.params import Rate as RateParam
 from keyapi_async.api.params import Text as TextParam
-from keyapi_async.api.shared import (
-    latest_date,
-)
+from keyapi_async.api.shared import latest_date
 from keyapi_async.api.video import Video
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (

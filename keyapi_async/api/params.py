@@ -162,7 +162,8 @@ def amount(name: str, value: object) -> str:
         number = value  # type: ignore[assignment]  # a float from here on
     if number is None or not 0 <= number <= _MOST_ID:
         raise InvalidParameterError(name, value, "a number, 0 or more")
-    return str(number)
+    written = str(number)
+    return f"{number:.18f}".rstrip("0").rstrip(".") if "e" in written else written
 
 
 def flag(name: str, value: object) -> str:

@@ -9,15 +9,7 @@ import attrs
 from keyapi_async.api.declaration import Resource, endpoint, page_of
 from keyapi_async.api.params import Amount as AmountParam
 from keyapi_async.api.params import Code as CodeParam
-from keyapi_async.api.params import (
-    CompactDay,
-    Id,
-    Ids,
-    RankType,
-    Region,
-    SortType,
-    Stars,
-)
+from keyapi_async.api.params import CompactDay, Id, Ids, RankType, Region, SortType, Stars
 from keyapi_async.api.params import Count as CountParam
 from keyapi_async.api.params import Day as DayParam
 from keyapi_async.api.params import Flag as FlagParam

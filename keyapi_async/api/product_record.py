@@ -4,10 +4,7 @@ from typing import Annotated
 
 import attrs
 
-from keyapi_async.api.shared import (
-    From,
-    SalesTrend,
-)
+from keyapi_async.api.shared import From, SalesTrend
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import (
     Amount,

@@ -7,20 +7,10 @@ from typing import Final, Unpack
 import attrs
 
 from keyapi_async.api.declaration import Resource, Rows, endpoint, page_of
-from keyapi_async.api.params import (
-    Region,
-    SearchSize,
-)
+from keyapi_async.api.params import Region, SearchSize
 from keyapi_async.api.params import Text as TextParam
 from keyapi_async.records.codec import inferred
-from keyapi_async.records.fields import (
-    Amount,
-    Count,
-    OtherId,
-    Text,
-    Url,
-    doc,
-)
+from keyapi_async.records.fields import Amount, Count, OtherId, Text, Url, doc
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 

@@ -8,9 +8,7 @@ from typing import Annotated, Any
 import attrs
 
 from keyapi_async.api import params
-from keyapi_async.api.params import (
-    RankType,
-)
+from keyapi_async.api.params import RankType
 from keyapi_async.records.codec import documented
 from keyapi_async.records.fields import (
     Amount,

@@ -8,12 +8,7 @@ import attrs
 
 from keyapi_async.api.declaration import Resource, endpoint, page_of
 from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import (
-    Id,
-    RankType,
-    Region,
-    SortType,
-)
+from keyapi_async.api.params import Id, RankType, Region, SortType
 from keyapi_async.api.product_record import Product
 from keyapi_async.api.shared import (
     From,

@@ -13,10 +13,7 @@ from keyapi_async.api.params import Flag as FlagParam
 from keyapi_async.api.params import FlagText as FlagTextParam
 from keyapi_async.api.params import Id, Ids, RankType, Region, SortType
 from keyapi_async.api.params import Moment as MomentParam
-from keyapi_async.api.shared import (
-    VideoProduct,
-    latest_date,
-)
+from keyapi_async.api.shared import VideoProduct, latest_date
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,

@@ -113,7 +113,10 @@ class Facts(dict[str, Any]):
         known = _known().get((kind, one))
         super().__init__(known or {})
         self[kind] = one
-        self.kind, self.id, self.seed, self.is_known = kind, one, seed, known is not None
+        self.kind: str = kind
+        self.id: str = one
+        self.seed: int = seed
+        self.is_known: bool = known is not None
 
     def __missing__(self, name: str) -> Any:
         if (rule := RULES[self.kind].get(name)) is not None:

@@ -10,8 +10,6 @@ from keyapi_async.sandbox.data import RULES, TABLES, Facts, chance, facts_of, in
 from keyapi_async.sandbox.specification import Operation, RefusedError, examples, singular, written
 
 Row = dict[str, Any]
-_LOOKED_AT: Final = 2000
-"""How many a search looks at."""
 
 
 class Entry(NamedTuple):
@@ -156,8 +154,9 @@ class List:
         ]
 
     def _found(self) -> Iterable[Entry]:
+        """What a search finds among the first two thousand."""
         ids = in_region(self._subject, self._params.get("region"), self._seed)
-        facts = (self._facts(one) for one in islice(ids, _LOOKED_AT))
+        facts = (self._facts(one) for one in islice(ids, 2000))
         return (Entry(one) for one in facts if self._matches(one))
 
     def _matches(self, facts: Mapping[str, Any]) -> bool:

@@ -38,7 +38,7 @@ class Sandbox(Service):
 
     Args:
         qps: queries a second; `None` for any number.
-        window: how they are counted: "fixed", "sliding", "token" or "gcra".
+        window: how they are counted: "fixed", "sliding", "token", "gcra" or "spaced".
         credits: how many there are to spend; `None` for any number.
         latency: seconds before each answer.
         seed: the seed of the data.

@@ -104,23 +104,24 @@ def _demand(schema: Schema, value: str, most_ids: int | None) -> str | None:
     if most_ids is not None and (many := value.count(",") + 1) > most_ids:
         return f"has {many} ids, and takes {most_ids}"
     if codes:
-        words, allows = f"one of {', '.join(codes)}", value in codes
+        words, allows = f"be one of {', '.join(codes)}", value in codes
     elif schema["type"] == "string":
         pattern = schema.get("pattern", "(?s:.+)")
-        words, allows = f"a match of {pattern}", bool(re.fullmatch(pattern, value, re.ASCII))
+        words, allows = f"match {pattern}", bool(re.fullmatch(pattern, value, re.ASCII))
     else:
         least, most = schema["minimum"], schema.get("maximum", math.inf)
-        words = f"{'an integer' if whole else 'a number'} from {least} to {most}"
+        limits = f"from {least} to {most}" if "maximum" in schema else f"of {least} or more"
+        words = f"be {'an integer' if whole else 'a number'} {limits}"
         number = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,18})?", value)
         is_number = number and not (whole and number[2])
         allows = bool(is_number) and least <= float(value) <= most
     if allows and "x-format" in schema:
-        words = f"a date of the calendar, {schema['x-format']}"
+        words = f"be a date of the calendar, {schema['x-format']}"
         try:
             date.fromisoformat(value)
         except ValueError:
             allows = False
-    return None if allows else f"must be {words}"
+    return None if allows else f"must {words}"
 
 
 def written(schema: Schema, value: Any) -> Any:

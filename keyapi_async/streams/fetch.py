@@ -82,8 +82,10 @@ class Fetcher(Generic[T]):
 
     def _following(self, place: Place, rows: int, envelope: Envelope) -> Place | None:
         pages = self._listing.pages
-        goes_on = rows >= self._page_size or (rows > 0 and self._until is Until.EMPTY_PAGE)
-        if pages is not None and goes_on and not pages.ends(envelope):
+        goes_on = None if pages is None else pages.goes_on(envelope)
+        if goes_on is None:
+            goes_on = rows >= self._page_size or self._until is Until.EMPTY_PAGE
+        if pages is not None and goes_on and rows:
             return Place(place.part, place.page_num + 1)
         following = Place(place.part + 1, 1)
         return following if following.part < len(self._listing.queries) else None

@@ -37,16 +37,17 @@ class PageNum:
         """Write what asks for one page."""
         return f"page_num={page_num}&page_size={page_size}"
 
-    def ends(self, _: Envelope) -> bool:
-        """Say whether the answer itself says that the list ends here; these never do."""
-        return False
+    def goes_on(self, _: Envelope) -> bool | None:
+        """Say whether the answer itself says that the list goes on; these say nothing."""
+        return None
 
 
 @attrs.frozen
 class PageLimit:
     """Pages by ``page`` and ``limit``, as the trending and insights lists have them.
 
-    The list ends where the answer's ``data.pagination.has_more`` is false.
+    The list ends where the answer's ``data.pagination.has_more`` is false, or at a page without
+    rows; where it is true, a short page is no end, as a server may give fewer rows than asked for.
 
     Attributes:
         maximum: the last page that is asked for.
@@ -59,9 +60,9 @@ class PageLimit:
         """Write what asks for one page."""
         return f"page={page_num}&limit={page_size}"
 
-    def ends(self, envelope: Envelope) -> bool:
-        """Say whether the answer itself says that the list ends here."""
-        return envelope.has_more is False
+    def goes_on(self, envelope: Envelope) -> bool | None:
+        """Say whether the answer itself says that the list goes on, if it does."""
+        return envelope.has_more
 
 
 Pages = PageNum | PageLimit

@@ -57,7 +57,7 @@ TAKEN: Mapping[str, list[tuple[Any, str]]] = {
     "Stars": [(0, "0"), (5, "5")],
     "SearchSize": [(1, "1"), (30, "30")],
     "Code": [(4, "4")],
-    "Amount": [(0, "0"), (2.5, "2.5"), (Number(3), "3")],
+    "Amount": [(0, "0"), (2.5, "2.5"), (Number(3), "3"), (1e-5, "0.00001"), (1e22, f"{10**22}")],
     "Rate": [(0.5, "0.5")],
     "Flag": [(True, "1"), (False, "0"), (0, "0"), (Number(0), "0"), (Number(1), "1")],
     "FlagText": [(True, "true"), (0, "false"), ("true", "true"), (Number(0), "false")],

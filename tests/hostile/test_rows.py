@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    DecodeError,
-    KeyAPIError,
-    Page,
-    ResponseError,
-)
+from keyapi_async import DecodeError, KeyAPIError, Page, ResponseError
 from keyapi_async.records.codec import kinds_of
 from tests import virtual
 from tests.hostile.documents import (

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+import attrs
 import pytest
 
+from keyapi_async.sandbox import lists
 from keyapi_async.sandbox.data import facts_of
 from keyapi_async.sandbox.lists import list_of
 from keyapi_async.sandbox.specification import examples, singular
@@ -254,6 +256,18 @@ def test_any_id_has_rows_and_three_in_a_hundred_no_detail() -> None:
             if name.endswith("_id"):
                 rows = BOX.rows(path, **required(operation) | {name: one})
                 assert all(row[name] == one for row in rows if name in row)
+
+
+def test_ids_that_the_sandbox_has_no_facts_of_have_their_examples_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of an endpoint have that was added to the specification a minute ago."""
+    row = {"product_id": "1", "question_id": "7"}
+    known = {path_of("product/reviews"): {"shown": 1, "rows": [row]}}
+    monkeypatch.setattr(lists, "examples", lambda: known)
+    told = attrs.evolve(OPERATIONS[path_of("product/reviews")], row_key=["question_id"])
+    found = (lists.List(told, (("product_id", one),), TODAY, 0).rows(0, 10) for one in "12")
+    assert [*found] == [[row], []]
 
 
 @pytest.mark.parametrize("handle", ["nobody", "user_1", "x_"])

@@ -43,7 +43,7 @@ def test_pages_are_slices_of_the_list() -> None:
 
 
 def test_the_whole_list_is_checked_as_a_call_is() -> None:
-    with pytest.raises(ValueError, match="product_id must be a match of"):
+    with pytest.raises(ValueError, match="product_id must match"):
         service().rows(CREATORS, product_id="x")
 
 

@@ -73,6 +73,16 @@ async def test_page_and_limit_end_where_the_answer_says_so(
     assert len(lists.asked) == pages
 
 
+@pytest.mark.parametrize("empty", [False, True])
+@virtual.clock
+async def test_a_short_page_ends_no_list_that_goes_on_as_the_answer_says(empty: bool) -> None:
+    """A server may give fewer rows than it was asked for; only a page of none ends such a list."""
+    lists = Limited([60])
+    lists.rows[0, 2] = [] if empty else [{"id": "short"}]
+    rows = await stream(lists, pages=PageLimit(), page_size=20, rows="data.list").collect()
+    assert ids(rows) == all_ids([20]) + ([] if empty else ["short", *all_ids([60])[40:]])
+
+
 @virtual.clock
 async def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None:
     lists = Limited([250])

@@ -27,16 +27,7 @@ from keyapi_async.errors import ConnectionFailedError
 from tests import virtual
 from tests.call.script import Script
 from tests.rows import DOCUMENTED
-from tests.streams.lists import (
-    PATH,
-    Lists,
-    all_ids,
-    client,
-    ids,
-    parts,
-    read_on,
-    stream,
-)
+from tests.streams.lists import PATH, Lists, all_ids, client, ids, parts, read_on, stream
 
 
 @virtual.clock
