@@ -182,6 +182,9 @@ def test_a_code_is_a_member_where_it_is_listed_and_stays_an_int_elsewhere() -> N
     kind = choice(SortType)
     assert [kind.read(one) for one in ("1", 7, "", None)] == [SortType.DESC, 7, None, None]
     assert type(kind.read(7)) is int
+    assert kind.read_again(1) is SortType.DESC
+    with pytest.raises(ValueError, match="is not a whole number"):
+        kind.read_again(True)
     assert {CategoryLevel} < set(CHOICES.values())
 
 

@@ -22,18 +22,22 @@ async def slowly(keys: Iterable[int], drawn: list[int]) -> AsyncIterator[int]:
         yield key
 
 
-@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("is_async", "options", "most"), [(False, {}, 16), (True, {"concurrency": 8}, 8)]
+)
 @virtual.clock
-async def test_every_row_of_every_key_once_and_in_order(is_async: bool) -> None:
+async def test_every_row_of_every_key_once_and_in_order(
+    is_async: bool, options: dict[str, Any], most: int
+) -> None:
     lengths = {key: (key * 37) % 45 for key in range(40)}
     server = Lists(lengths, 0.05, 0.5)
     got: dict[int, list[Any]] = {key: [] for key in lengths}
     keys = slowly(lengths, []) if is_async else lengths
-    async with fan_out(keys, opener(client(server)), concurrency=8) as results:
+    async with fan_out(keys, opener(client(server)), **options) as results:
         await gather(results, got)
     assert got == wanted(lengths)
     assert (results.unfinished, results.failures) == ({}, [])
-    assert server.most_open == 8
+    assert server.most_open == most
     assert len(server.asked) == sum(length // 10 + 1 for length in lengths.values())
 
 
