@@ -173,7 +173,7 @@ def test_amounts_are_written_so_that_no_digit_is_lost(name: str, value: float, w
 
 def test_json_of_many_levels_is_written_again() -> None:
     kind = KINDS["JSONText"]
-    deep = "[" * 700 + "]" * 700
+    deep = "[" * 700 + '"ﾌひ"' + "]" * 700
     assert kind.write is not None
     assert kind.write(kind.read(deep)) == deep
 
