@@ -49,12 +49,12 @@ class Stats:
         credits: credits spent.
     """
 
-    requests: int
-    retries: int
-    throttles: int
-    records: int
-    waited: float
-    credits: int
+    requests: int = 0
+    retries: int = 0
+    throttles: int = 0
+    records: int = 0
+    waited: float = 0.0
+    credits: int = 0
 
 
 class Options(NamedTuple):
