@@ -162,7 +162,8 @@ async def test_logs_tell_each_attempt_each_retry_and_each_circuit(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, "keyapi_async")
-    script = Script(no(500), OK, no(402, "apiKey quota is not enough"))
+    long = Answer(200, {}, b'{"code": 0, "requestId": "%s"}' % (b"r" * 99))
+    script = Script(no(500), long, no(402, "apiKey quota is not enough"))
     api = virtual.client(script)
     await api.get(PATH, {"page_num": "3"})
     with pytest.raises(QuotaExceededError):
@@ -174,7 +175,7 @@ async def test_logs_tell_each_attempt_each_retry_and_each_circuit(
     assert "HTTP 500, code 500" in told[0][1]
     assert "retry 1 in" in told[1][1]
     assert "GET /v1/thing page 3: " in told[1][1]
-    assert "HTTP 200, code 0, request id r-1, 10 ms" in told[2][1]
+    assert f"HTTP 200, code 0, request id {'r' * 79}…, 10 ms" in told[2][1]
     assert "out of credits" in told[3][1]
 
 
