@@ -46,6 +46,9 @@ def test_where_few_were_sent_a_429_spaces_them_and_only_the_next_one_lowers_the_
     assert estimate.state.spaced
     assert estimate.state.limit == estimate.slots == 50
     assert estimate.full_rate == 0.98 * 50
+    unknown = RateEstimate(None)
+    assert unknown.refused(sent=1.0, now=1.1)
+    assert (unknown.state.spaced, unknown.state.seeking) == (True, False)
     assert estimate.refused(sent=2.2, now=2.3)
     assert estimate.state.limit == pytest.approx(0.94 * 50)
     assert estimate.state.rate == pytest.approx(0.85 * 0.94 * 50)
@@ -182,8 +185,11 @@ def unknown(limit: float, too_fast: float, **more: Any) -> RateEstimate:
 
 @pytest.mark.parametrize(
     ("qps", "seconds", "limit", "spaced"),
-    [(55, 0.6, 0.97 * 33, False), (70, 0.45, 0.97 * 50, False), (48, 1, 50, True)],
-)
+    [
+        (55, 0.6, 0.97 * 33, False), (70, 0.45, 0.97 * 50, False), (48, 1, 50, True),
+        (25.5, 2, 0.97 * 26, False), (25, 2, 50, True),
+    ],
+)  # fmt: skip
 def test_half_a_second_of_demand_says_what_is_allowed_unless_all_that_is_was_served(
     qps: float, seconds: float, limit: float, spaced: bool
 ) -> None:
