@@ -284,6 +284,13 @@ def test_what_was_reached_while_the_rate_rose_is_less_than_what_is_allowed() -> 
     assert estimate.state.rate == pytest.approx(low + 0.05 * estimate.state.limit)
 
 
+def test_what_is_due_comes_with_the_grant_at_that_very_time() -> None:
+    estimate = known(spaced=True, changed=0.0, wait=60.0)
+    estimate.granted(60.0, waited=True)
+    assert (estimate.state.spaced, estimate.state.risen) == (False, 60.0)
+    assert estimate.state.limit == pytest.approx(1.05 * 40)
+
+
 def test_where_no_limit_is_known_the_first_rise_comes_after_two_seconds() -> None:
     estimate = RateEstimate(None)
     estimate.granted(0.0, waited=False)
