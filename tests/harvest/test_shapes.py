@@ -229,6 +229,11 @@ def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None
     assert found.records[2:] == more
 
 
+def test_pages_that_are_written_together_may_each_bring_a_column(tmp_path: Path) -> None:
+    pages: list[list[Row]] = [[{f"new {n}": n}] for n in range(9)]
+    assert seen(tmp_path, dict, pages).sent == [row for (row,) in pages]
+
+
 def test_rows_of_a_record_may_have_any_number_of_layouts(tmp_path: Path) -> None:
     rows = [shop.creator("1", n) | {f"more {n}": n} for n in range(1100)]
     assert seen(tmp_path, ProductCreator, [rows]).sent == rows
