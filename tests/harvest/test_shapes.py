@@ -147,7 +147,10 @@ def test_rows_of_every_record_come_back_as_they_are(cls: type, data: st.DataObje
 
 
 ANY_NAMES = st.sampled_from(
-    ["a", "A", "ß", "id", "_id", "rowid", "extra", "fetched_at", "List_N", "", 'q"o', "x y", "a\x00b"]
+    [
+        "a", "A", "ß", "id", "_id", "rowid", "extra", "fetched_at", "List_N", "",
+        'q"o', "x y", "a\x00b",
+    ]
 )  # fmt: skip
 
 
