@@ -51,11 +51,12 @@ async def test_keys_are_drawn_as_needed() -> None:
     assert len(drawn) <= 100 // 15 + 4 + 8
 
 
+@pytest.mark.parametrize("options", [{"concurrency": 10, "buffer": 60}, {"concurrency": 3}])
 @virtual.clock
-async def test_a_consumer_that_does_not_read_stops_the_requests() -> None:
+async def test_a_consumer_that_does_not_read_stops_the_requests(options: dict[str, Any]) -> None:
     server = Lists(1000, 0.05, 0.5)
     opens = opener(client(server))
-    async with fan_out(range(50), opens, concurrency=10, buffer=60) as results:
+    async with fan_out(range(50), opens, **options) as results:
         await asyncio.sleep(5)
         assert server.asked == []
         await anext(results)
