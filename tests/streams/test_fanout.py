@@ -84,7 +84,7 @@ async def test_no_stream_starves() -> None:
 @virtual.clock
 async def test_it_is_used_inside_its_block_and_once() -> None:
     server = Lists(5, 0.05, 0.5)
-    results = fan_out([1], opener(client(server)))
+    results = fan_out([1], opener(client(server)), buffer=1)
     with pytest.raises(UsageError, match="inside"):
         await anext(results)
     async with results:
