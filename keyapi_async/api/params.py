@@ -136,7 +136,7 @@ def count(name: str, value: object) -> str:
     return str(number)
 
 
-def in_groups(values: Iterable[str], size: int = 10) -> Iterator[str]:
+def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
     """Join ids with commas, as many as one call takes."""
     rest = iter(values)
     while group := list(islice(rest, size)):

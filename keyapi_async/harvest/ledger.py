@@ -88,11 +88,11 @@ Entry = PageRead | Failed | Paused
 class Written(NamedTuple):
     """How many lists ended, and what they brought."""
 
-    done: int = 0
-    failed: int = 0
-    pages: int = 0
-    rows: int = 0
-    rejects: int = 0
+    done: int
+    failed: int
+    pages: int
+    rows: int
+    rejects: int
 
 
 class Ledger:

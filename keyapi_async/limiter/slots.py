@@ -78,7 +78,7 @@ class Spacing:
     """
 
     def __init__(self) -> None:
-        self.last: Permit = Permit(-math.inf, landed=True)
+        self.last: Permit = Permit(-math.inf)
         self._late = 0.0
 
     def enter(self, permit: Permit) -> None:

@@ -139,8 +139,8 @@ def _number(value: object, what: str) -> int | float | None:
         if written in _BLANK:
             return None
         if (number := _NUMBER.fullmatch(written)) is not None:
-            whole = number[2] is None and number[3] is None and not written.endswith(".")
-            return int(written) if whole and "." not in written else _number(float(written), what)
+            whole = number[3] is None and "." not in written
+            return int(written) if whole else _number(float(written), what)
     raise ValueError(f"is not a {what}")
 
 

@@ -8,6 +8,7 @@ import pytest
 from keyapi_async import (
     AttemptTimeoutError,
     DeadlineExceededError,
+    DecodeError,
     KeyAPIError,
     Limiter,
     NotFoundError,
@@ -51,6 +52,10 @@ async def test_what_passes_is_tried_again(failure: Answer | KeyAPIError, uncerta
     await api.get(PATH)
     assert credits_of(api) == (1, uncertain)
     assert (api.stats.requests, api.stats.retries) == (2, 1)
+    unreadable = Answer(200, {}, b'{"code": 0, "data": [7]}')
+    with pytest.raises(DecodeError) as caught:
+        await virtual.client(Script(failure, unreadable)).iter_records(PATH).collect()
+    assert caught.value.attempts == 2
 
 
 @pytest.mark.parametrize(
@@ -205,6 +210,8 @@ async def test_a_deadline_that_a_wait_would_pass_is_told_at_once() -> None:
         await api.get(PATH)
     assert loop.time() < 1
     assert isinstance(caught.value.__cause__, ServerError)
+    api = virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0)
+    await api.get(PATH)
 
 
 @virtual.clock

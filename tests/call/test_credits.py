@@ -260,9 +260,10 @@ async def test_what_is_in_flight_when_the_circuit_opens_is_kept() -> None:
 
 @virtual.clock
 async def test_without_a_cooldown_those_who_wait_go_on() -> None:
-    api = virtual.client(Script(no(402)), quota_cooldown=0, qps=2.0)
+    api = virtual.client(Script(no(402)), quota_cooldown=0, qps=3.0, deadline=1.0)
     outcomes = await asyncio.gather(*(api.get(PATH) for _ in range(3)), return_exceptions=True)
     assert [isinstance(one, QuotaExceededError) for one in outcomes] == [True, False, False]
+    assert asyncio.get_running_loop().time() == pytest.approx(2 / 2.85, abs=0.02)
     circuit = Circuit(cooldown=3.0, clock=lambda: times.pop(0))
     times = [2.0, 4.9, 5.0]
     circuit.open(QuotaExceededError("x"))

@@ -148,21 +148,10 @@ def test_rows_of_every_record_come_back_as_they_are(cls: type, data: st.DataObje
 
 ANY_NAMES = st.sampled_from(
     [
-        "a",
-        "A",
-        "ß",
-        "id",
-        "_id",
-        "rowid",
-        "extra",
-        "fetched_at",
-        "List_N",
-        "",
-        'q"o',
-        "x y",
-        "a\x00b",
+        "a", "A", "ß", "id", "_id", "rowid", "extra", "fetched_at", "List_N", "",
+        'q"o', "x y", "a\x00b",
     ]
-)
+)  # fmt: skip
 
 
 @given(
@@ -227,6 +216,11 @@ def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None
     assert (found.typed[0]["field 4"], found.typed[1]["field 4"]) == (None, "text")
     assert json.loads(found.typed[-1]["extra"]) == {"field 2": 2**60}
     assert found.records[2:] == more
+
+
+def test_pages_that_are_written_together_may_each_bring_a_column(tmp_path: Path) -> None:
+    pages: list[list[Row]] = [[{f"new {n}": n}] for n in range(9)]
+    assert seen(tmp_path, dict, pages).sent == [row for (row,) in pages]
 
 
 def test_rows_of_a_record_may_have_any_number_of_layouts(tmp_path: Path) -> None:

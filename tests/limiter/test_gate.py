@@ -74,7 +74,9 @@ async def test_a_subclass_with_an_acquire_of_its_own_grants_every_permit_there()
         async def acquire(self) -> Permit:
             return await super().acquire()
 
-    class Both(Own):
+    class Both(QpsLimiter):
+        acquire = Own.acquire
+
         def at_once(self, now: float) -> Permit | None:
             return Permit(now)
 
@@ -126,6 +128,9 @@ async def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
     assert gate.at_once(loop.time()) is None
     times = [await take(gate, trip=0.0) for _ in range(3)]
     assert times == pytest.approx([n / 38 for n in (1, 2, 3)])
+    gate = QpsLimiter(40)
+    granted = [gate.at_once(at) is not None for at in (0.0, 0.99 / 38, 1 / 38)]
+    assert granted == [True, False, True]
 
 
 @virtual.clock
@@ -138,6 +143,7 @@ async def test_nothing_is_granted_at_once_where_somebody_waits() -> None:
     await asyncio.sleep(1.0)
     assert gate.at_once(loop.time() + 2.5) is None  # it would be open then, if nobody waited
     assert await waiter >= 3.0
+    assert gate.at_once(loop.time() + 1.0) is not None
 
 
 @virtual.clock
@@ -180,13 +186,38 @@ async def test_a_rate_below_one_a_second_is_kept() -> None:
 
 @virtual.clock
 async def test_the_gate_tells_its_limit_and_follows_a_change_of_pace() -> None:
-    gate = QpsLimiter(10)
+    gate = QpsLimiter()
     assert gate.limit == 10
     permit = await gate.acquire()
     gate.throttled(permit, 0.0)
     assert gate.limit == 10  # one is too few to lower it: they are spaced
     times = [await take(gate) for _ in range(20)]
     assert len([t for t in times if t <= times[0] + 1]) <= 9
+
+
+@virtual.clock
+async def test_a_late_timer_is_made_up_for_by_55_ms_at_most() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, virtual.VirtualLoop)
+    gate = QpsLimiter(20)
+    waiters = [asyncio.create_task(take(gate)) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    loop.jump.now += 0.5
+    gaps = [19 * (later - sooner) for sooner, later in pairwise(await asyncio.gather(*waiters))]
+    assert gaps[1:] == pytest.approx([0.0, 0.955, 1.0], abs=1e-6)
+
+
+@virtual.clock
+async def test_an_answer_with_429_is_no_success() -> None:
+    gate, loop = QpsLimiter(None), asyncio.get_running_loop()
+    refused = [await gate.acquire() for _ in range(5)]
+    for permit in refused:
+        gate.throttled(permit, 0.0)
+        gate.answered(permit)
+    while loop.time() < 2.5:
+        permit = await gate.acquire()
+    gate.throttled(permit, 0.0)
+    assert gate.limit == 5.0  # no request was served, which says nothing of what is allowed
 
 
 def test_permits_are_distinct_even_at_one_instant() -> None:

@@ -98,6 +98,12 @@ def test_what_cannot_be_read_is_refused_and_never_guessed(name: str) -> None:
         assert str(caught.value).isprintable()
 
 
+def test_a_value_that_is_remembered_is_not_taken_for_one_of_another_type() -> None:
+    assert KINDS["Flag"].read_again(True) is True
+    with pytest.raises(ValueError, match="is neither"):
+        KINDS["Flag"].read_again(1.0)
+
+
 def test_kinds_of_one_meaning_read_alike() -> None:
     alike = [("Text", "OtherId", "Url"), ("Count", "CountText", "CountDecimals", "Code"),
              ("Amount", "AmountText", "AmountDecimals", "Rate"), ("Moment", "MomentText"),
@@ -173,7 +179,7 @@ def test_amounts_are_written_so_that_no_digit_is_lost(name: str, value: float, w
 
 def test_json_of_many_levels_is_written_again() -> None:
     kind = KINDS["JSONText"]
-    deep = "[" * 700 + "]" * 700
+    deep = "[" * 700 + '"ﾌひ"' + "]" * 700
     assert kind.write is not None
     assert kind.write(kind.read(deep)) == deep
 

@@ -22,18 +22,22 @@ async def slowly(keys: Iterable[int], drawn: list[int]) -> AsyncIterator[int]:
         yield key
 
 
-@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("is_async", "options", "most"), [(False, {}, 16), (True, {"concurrency": 8}, 8)]
+)
 @virtual.clock
-async def test_every_row_of_every_key_once_and_in_order(is_async: bool) -> None:
+async def test_every_row_of_every_key_once_and_in_order(
+    is_async: bool, options: dict[str, Any], most: int
+) -> None:
     lengths = {key: (key * 37) % 45 for key in range(40)}
     server = Lists(lengths, 0.05, 0.5)
     got: dict[int, list[Any]] = {key: [] for key in lengths}
     keys = slowly(lengths, []) if is_async else lengths
-    async with fan_out(keys, opener(client(server)), concurrency=8) as results:
+    async with fan_out(keys, opener(client(server)), **options) as results:
         await gather(results, got)
     assert got == wanted(lengths)
     assert (results.unfinished, results.failures) == ({}, [])
-    assert server.most_open == 8
+    assert server.most_open == most
     assert len(server.asked) == sum(length // 10 + 1 for length in lengths.values())
 
 
@@ -47,11 +51,12 @@ async def test_keys_are_drawn_as_needed() -> None:
     assert len(drawn) <= 100 // 15 + 4 + 8
 
 
+@pytest.mark.parametrize("options", [{"concurrency": 10, "buffer": 60}, {"concurrency": 3}])
 @virtual.clock
-async def test_a_consumer_that_does_not_read_stops_the_requests() -> None:
+async def test_a_consumer_that_does_not_read_stops_the_requests(options: dict[str, Any]) -> None:
     server = Lists(1000, 0.05, 0.5)
     opens = opener(client(server))
-    async with fan_out(range(50), opens, concurrency=10, buffer=60) as results:
+    async with fan_out(range(50), opens, **options) as results:
         await asyncio.sleep(5)
         assert server.asked == []
         await anext(results)
@@ -79,7 +84,7 @@ async def test_no_stream_starves() -> None:
 @virtual.clock
 async def test_it_is_used_inside_its_block_and_once() -> None:
     server = Lists(5, 0.05, 0.5)
-    results = fan_out([1], opener(client(server)))
+    results = fan_out([1], opener(client(server)), buffer=1)
     with pytest.raises(UsageError, match="inside"):
         await anext(results)
     async with results:

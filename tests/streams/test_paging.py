@@ -40,6 +40,7 @@ from tests.streams.lists import (
         ({"rows": None}, "rows"), ({"credits": -1}, "credits"),
         ({"start": Bookmark(1, 0, 5)}, "start"), ({"start": Bookmark(0)}, "start.page_num"),
         ({"start": Bookmark(100_002)}, "start.page_num"),
+        ({"pages": None, "start": Bookmark(3)}, "start.page_num"),
         ({"start": Bookmark(1, -1)}, "start.offset"),
         ({"start": Bookmark(1, 0, 10, 1)}, "start.part"), ({"start": 3}, "start"),
         ({"start": {"page_num": 3}}, "start"),

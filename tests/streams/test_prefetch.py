@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from keyapi_async import Bookmark, RecordStream, ServerError, UsageError
+from keyapi_async.streams.listing import PageNum
 from tests import virtual
 from tests.streams.lists import Lists, all_ids, ids, parts, read_on, stream
 
@@ -26,14 +27,15 @@ async def waiting(lists: Lists) -> tuple[RecordStream[Any], asyncio.Task[Any]]:
 
 @virtual.clock
 async def test_prefetch_opens_one_two_four_and_never_more_than_n() -> None:
-    lists = Lists([400])
-    rows = stream(lists, virtual.client(lists, qps=1e6), prefetch=6)
+    lists = Lists([399])
+    api = virtual.client(lists, qps=1e6)
+    rows = stream(lists, api, prefetch=6, pages=PageNum(maximum=40))
     ahead = []
     async for page in rows.pages():
         await asyncio.sleep(0.001)
         ahead.append(lists.asked[-1][1] - page.page_num)
-    assert ahead[:6] == [1, 2, 4, 6, 6, 6]
-    assert len(lists.asked) <= 41 + 6
+    assert ahead == [1, 2, 4, *[6] * 31, 5, 4, 3, 2, 1, 0]
+    assert len(lists.asked) == 40
     assert lists.open == 0
 
 
