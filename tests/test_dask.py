@@ -377,7 +377,7 @@ def test_the_key_shows_nowhere(
     logs = repr(cluster.get_worker_logs())
     shown += [logs, repr(cluster.get_scheduler_logs()), *capfd.readouterr(), caplog.text]
     assert SECRET not in "".join(shown)
-    assert "Compute Failed" in logs
+    assert "session" in how or "Compute Failed" in logs  # a lock never reaches a worker
 
 
 def test_every_error_comes_back_from_a_worker_as_it_was(cluster: Any) -> None:
