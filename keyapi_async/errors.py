@@ -155,6 +155,12 @@ class ConnectionFailedError(TransportError):
 class DeadlineExceededError(KeyAPIError, TimeoutError):
     """One call, with all its waits and retries, would take longer than ``deadline`` seconds."""
 
+    def _facts(self) -> tuple[str, ...]:
+        if not isinstance(cause := self.__cause__, KeyAPIError):
+            return ()
+        late = isinstance(cause, AttemptTimeoutError)
+        return (f"last attempt: {'no whole answer' if late else cause.message}",)
+
 
 class ResponseError(KeyAPIError):
     """An answer came that cannot be read: not an envelope, not JSON, too large, or a redirect.

@@ -132,7 +132,9 @@ class Circuit:
         if self._clock() >= self._until:
             self.reset()
             return None
-        return self._error.fresh()
+        error = self._error.fresh()
+        error.message += f"; not sent: the API said so less than {self.cooldown:g} s ago"
+        return error
 
 
 class Credits:

@@ -34,8 +34,9 @@ def command_of(endpoint: Endpoint) -> Command:
             if not how.rows_per_list:
                 assumption += "; pass --rows-per-list"
         calls = lists * pages
+        together = f", of {endpoint.ids_per_call} ids at most" if endpoint.ids else ""
         lines = [
-            ("lists", f"{lists:,}"),
+            ("lists", f"{lists:,}{together}"),
             ("credits", f"{calls * endpoint.credits:,} at least{assumption}"),
             ("time", f"{clock(calls / how.qps)} at least, at {how.qps:g} requests/s"),
         ]

@@ -82,7 +82,10 @@ async def _values(ledger: Path, column: str) -> list[str]:
     from keyapi_async.harvest import Harvest  # noqa: PLC0415  # rarely needed
 
     async with Harvest.open(ledger, read_only=True) as harvest:
-        return [str(value) async for value in harvest.values(column)]
+        try:
+            return [str(value) async for value in harvest.values(column)]
+        except InvalidParameterError as error:
+            raise InputError(f"{ledger} has no column {shown(column)}: {error.allowed}") from error
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -95,6 +98,8 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
     try:
         head = rows.fieldnames or ()
         if column not in head:
+            if text.startswith("{"):
+                raise InputError(f"{name} is JSON Lines: make it a CSV, with --format csv")
             commas = "; its columns have to be separated by commas" if ";" in "".join(head) else ""
             raise InputError(
                 f"{name} has no column {shown(column)};"

@@ -119,7 +119,7 @@ def run_lines(run: Progress) -> list[tuple[str, str]]:
     """Say what a run has spent, and how fast it was."""
     uncertain = f", {run.uncertain:,} more are uncertain" if run.uncertain else ""
     return [
-        ("credits", f"{run.spent:,}{out_of(run.budget)} spent{uncertain}"),
+        ("credits", f"{run.spent:,}{out_of(run.budget)} spent by this run{uncertain}"),
         ("rate", f"{run.rate:.1f}{out_of(run.qps)} requests/s for {clock(run.elapsed)}"),
     ]
 

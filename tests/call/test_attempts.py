@@ -198,6 +198,7 @@ async def test_a_deadline_ends_a_slow_attempt() -> None:
     assert loop.time() == pytest.approx(3, abs=0.01)
     assert isinstance(caught.value, TimeoutError)
     assert isinstance(caught.value.__cause__, AttemptTimeoutError)
+    assert "[last attempt: no whole answer, GET " in str(caught.value)
     assert caught.value.attempts == 1
     assert credits_of(api) == (0, 1)
 
@@ -210,6 +211,7 @@ async def test_a_deadline_that_a_wait_would_pass_is_told_at_once() -> None:
         await api.get(PATH)
     assert loop.time() < 1
     assert isinstance(caught.value.__cause__, ServerError)
+    assert f"[last attempt: {caught.value.__cause__.message}, GET " in str(caught.value)
     api = virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0)
     await api.get(PATH)
 
@@ -219,7 +221,7 @@ async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
     script = Script()
     api = virtual.client(script, qps=0.1, deadline=5.0)
     await api.get(PATH)
-    with pytest.raises(DeadlineExceededError) as caught:
+    with pytest.raises(DeadlineExceededError, match=rf"5 s \[GET {PATH}\]$") as caught:
         await api.get(PATH)
     assert caught.value.attempts == 0
     assert len(script.sent) == 1

@@ -88,6 +88,8 @@ def test_a_second_run_buys_nothing_and_the_exports_agree(
         capsys, "harvest", "influencer", "detail", "--ids", "x.db", "--column", "user_id", *FAST
     )
     assert f"{len({row['user_id'] for row in rows}) // 10 + 1} done" in result.out
+    result = invoke(capsys, *_estimate("x.db", "--column", "user-id"))
+    assert "x.db has no column 'user-id': one of list_product_id, fetched_at" in result.err
 
 
 def test_ids_come_from_wherever_they_are(
@@ -98,9 +100,9 @@ def test_ids_come_from_wherever_they_are(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf1\r\n2 # two\r3")))
     assert invoke(capsys, *_estimate("-")).facts["lists"] == "3"
     Path("h.txt").write_text("@a\nb\n", encoding="utf-8")
-    for name, lists in (("videos", 2), ("detail", 1)):
+    for name, lists in (("videos", "2"), ("detail", "1, of 10 ids at most")):
         told = invoke(capsys, "estimate", "influencer", name, "--handles", "h.txt")
-        assert told.facts["lists"] == str(lists)
+        assert told.facts["lists"] == lists
     dates = ("--date", "2026-06-01,2026-07-01", "--region", "US,GB,DE", "--rank-type", "month")
     ranking = ("estimate", "shop", "ranking", *dates, "--seller-rank-field", "total_sale_cnt")
     told = invoke(capsys, *ranking, "--rows-per-list", "20", "--until", "empty_page")
@@ -126,6 +128,7 @@ def _estimate(file: str, *more: str) -> list[str]:
         ("# nothing\n\n", [], "ids.txt has no ids"),
         ("a;b\n1;2\n", ["--column", "b"], "its columns have to be separated by commas"),
         ("a,b\n1,2\n", ["--column", "c"], "has no column 'c'; it has: 'a', 'b'"),
+        ('{"a":1}\n', ["--column", "a"], "ids.txt is JSON Lines: make it a CSV, with --format csv"),
         ('a\n"' + "x" * 200_000, ["--column", "a"], "is not valid CSV after line"),
         ("\udcff", [], "is not UTF-8 text"),
         ("1\n", ["--ids", "none.txt"], "none.txt: No such file or directory"),
