@@ -36,8 +36,10 @@ def keys_of(box: Service, told: Endpoint) -> tuple[str, list[str], dict[str, Any
     needed = [one for one in told.parameters if one.required or one.name in told.one_of[:1]]
     name = next(one.name for one in needed if one.name in values)
     others = {one.name: one for one in needed if one.name != name}
-    choices = {n: next(iter(one.kind.choices or ()), None) for n, one in others.items()}
-    return name, values[name], {n: PERIOD.get(n, code) for n, code in choices.items()}
+    first = {
+        n: next(iter(one.kind.choices or values.get(n, ())), None) for n, one in others.items()
+    }
+    return name, values[name], first | {n: PERIOD[n] for n in first.keys() & PERIOD}
 
 
 @pytest.fixture(scope="session")
