@@ -35,11 +35,12 @@ def keys_of(box: Service, told: Endpoint) -> tuple[str, list[str], dict[str, Any
     }
     needed = [one for one in told.parameters if one.required or one.name in told.one_of[:1]]
     name = next(one.name for one in needed if one.name in values)
-    others = {one.name: one for one in needed if one.name != name}
-    first = {
-        n: next(iter(one.kind.choices or values.get(n, ())), None) for n, one in others.items()
+    others: dict[str, Any] = {
+        one.name: next(iter(one.kind.choices or values.get(one.name) or [PERIOD.get(one.name, "")]))
+        for one in needed
+        if one.name != name
     }
-    return name, values[name], first | {n: PERIOD[n] for n in first.keys() & PERIOD}
+    return name, values[name], others
 
 
 @pytest.fixture(scope="session")
