@@ -1,20 +1,22 @@
-"""The record of an influencer, whatever list it stands in."""
+"""The records of an influencer: as it stands, by day and by rank."""
 
 from typing import Annotated
 
 import attrs
 
-from keyapi_async.records.codec import inferred
+from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,
     Categories,
     Code,
     Count,
+    Day,
     DayNumber,
     Flag,
     Identity,
     JSONText,
     OtherId,
+    Position,
     Rate,
     Sales,
     Text,
@@ -22,7 +24,7 @@ from keyapi_async.records.fields import (
     doc,
 )
 
-__all__ = ["Influencer"]
+__all__ = ["Influencer", "InfluencerTrend", "RankedInfluencer"]
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
@@ -100,4 +102,60 @@ class Influencer:
         "Mean views of a promoting video in the last 30 days."
     )
     product_category_list: Categories = doc("Categories sold.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
+class RankedInfluencer:
+    """A place of an influencer ranking; ``_history_`` is all-time, else the period's."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
+    avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
+    category: Text = doc("Field of the creator, such as Beauty.")
+    ec_score: Rate = doc("The vendor's own score of an influencer; scale unstated.")
+    nick_name: Text = doc("Display name of the account.")
+    region: Text = doc("Market as a two-letter code.")
+    sales_flag: Sales = doc("Main way of selling.")
+    total_digg_cnt: Count = doc("Likes within the period.")
+    total_digg_history_cnt: Count = doc("Likes; all-time.")
+    total_followers_cnt: Count = doc("Followers gained within the period.")
+    total_followers_history_cnt: Count = doc("Followers; all-time.")
+    total_live_cnt: Count = doc("Livestreams within the period.")
+    total_live_history_cnt: Count = doc("Livestreams; all-time.")
+    total_post_video_cnt: Count = doc("Videos published within the period.")
+    total_post_video_history_cnt: Count = doc("Videos published; all-time.")
+    total_product_cnt: Count = doc(
+        "Products shown, promoted or ever listed, by kind of row within the period."
+    )
+    total_product_history_cnt: Count = doc("Products promoted; all-time.")
+    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
+    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_sale_gmv_history_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_sale_history_cnt: Count = doc("Units sold, estimated; all-time.")
+    unique_id: OtherId = doc("Public handle without @; it can change.")
+    product_category_list: Categories = doc("Categories sold.")
+    most_category_id: OtherId = doc("First-level category in which the influencer sells most.")
+    most_category_l2_id: OtherId = doc("Second-level category in which the influencer sells most.")
+    most_category_l3_id: OtherId = doc("Third-level category in which the influencer sells most.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class InfluencerTrend:
+    """A day of an influencer: ``_1d_`` is what it added, all else the total up to it."""
+
+    user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
+    dt: Day = doc("Day that the figures belong to.")
+    total_comments_cnt: Count = doc("Comments; all-time.")
+    total_digg_1d_cnt: Count = doc("Likes gained in the last day.")
+    total_digg_cnt: Count = doc("Likes; all-time.")
+    total_followers_1d_cnt: Count = doc("Followers gained in the last day; can be negative.")
+    total_followers_cnt: Count = doc("Followers.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_post_video_cnt: Count = doc("Videos published; all-time.")
+    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_shares_cnt: Count = doc("Shares; all-time.")
+    total_views_cnt: Count = doc("Views; all-time.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

@@ -15,7 +15,7 @@ from keyapi_async.api.params import Day as DayParam
 from keyapi_async.api.params import Flag as FlagParam
 from keyapi_async.api.params import Moment as MomentParam
 from keyapi_async.api.params import Rate as RateParam
-from keyapi_async.api.product_record import Product, ProductTrend, RankedProduct
+from keyapi_async.api.product_record import Product, ProductReview, ProductTrend, RankedProduct
 from keyapi_async.api.shared import (
     FromFlag,
     ProductSalesFlag,
@@ -30,9 +30,7 @@ from keyapi_async.records.fields import (
     Count,
     Identity,
     Moment,
-    MomentMs,
     OtherId,
-    Rate,
     Text,
     Url,
     doc,
@@ -46,7 +44,6 @@ __all__ = [
     "ProductLiveSortField",
     "ProductLivestream",
     "ProductRankField",
-    "ProductReview",
     "ProductSortField",
     "ProductVideoSortField",
 ]
@@ -140,20 +137,6 @@ class ProductLivestream:
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_views_cnt: Count = doc("Views; all-time.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
-class ProductReview:
-    """A review of a product."""
-
-    product_id: Annotated[Identity, "Id of the product."]
-    review_id: Annotated[Identity, "Review id."]
-    display_text: Text = doc("Text of the review.")
-    rating: Rate = doc("Stars.")
-    review_timestamp: MomentMs = doc("When the review was written; Unix milliseconds.")
-    sku_id: OtherId = doc("Id of the variant that was bought.")
-    sku_specification: Text = doc("The variant that was bought, in words.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 

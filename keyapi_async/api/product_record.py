@@ -1,4 +1,4 @@
-"""The records of a product: as it stands, by day and by rank."""
+"""The records of a product: as it stands, by day, by rank, and its reviews."""
 
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from keyapi_async.records.fields import (
     Flag,
     Identity,
     JSONText,
+    MomentMs,
     OtherId,
     Position,
     Rate,
@@ -24,7 +25,7 @@ from keyapi_async.records.fields import (
     doc,
 )
 
-__all__ = ["Product", "ProductTrend", "RankedProduct"]
+__all__ = ["Product", "ProductReview", "ProductTrend", "RankedProduct"]
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
@@ -223,4 +224,18 @@ class ProductTrend:
     total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_cnt: Count = doc("Videos that promote it.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ProductReview:
+    """A review of a product."""
+
+    product_id: Annotated[Identity, "Id of the product."]
+    review_id: Annotated[Identity, "Review id."]
+    display_text: Text = doc("Text of the review.")
+    rating: Rate = doc("Stars.")
+    review_timestamp: MomentMs = doc("When the review was written; Unix milliseconds.")
+    sku_id: OtherId = doc("Id of the variant that was bought.")
+    sku_specification: Text = doc("The variant that was bought, in words.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

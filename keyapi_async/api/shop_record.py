@@ -1,4 +1,4 @@
-"""The record of a shop, whatever list it stands in."""
+"""The records of a shop: as it stands, by day and by rank."""
 
 from typing import Annotated
 
@@ -9,10 +9,12 @@ from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import (
     Amount,
     Count,
+    Day,
     DayNumber,
     Identity,
     JSONText,
     OtherId,
+    Position,
     Rate,
     Sales,
     Text,
@@ -20,7 +22,7 @@ from keyapi_async.records.fields import (
     doc,
 )
 
-__all__ = ["Shop"]
+__all__ = ["RankedShop", "Shop", "ShopTrend"]
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
@@ -58,5 +60,52 @@ class Shop:
     total_sale_gmv_90d_amt: Amount = doc("GMV of the last 90 days, estimated; currency unstated.")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_cnt: Count = doc("Videos that promote it.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class RankedShop:
+    """A place of a shop ranking; figures are what the period added."""
+
+    seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
+    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
+    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
+    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
+    cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
+    most_product_category_list: JSONText = doc("Category with most products, as JSON list.")
+    rating: Rate = doc("Stars.")
+    region: Text = doc("Market as a two-letter code.")
+    seller_name: Text = doc("Seller name.")
+    total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
+    total_live_cnt: Count = doc("Livestreams within the period.")
+    total_product_cnt: Count = doc(
+        "Products shown, promoted or ever listed, by kind of row within the period."
+    )
+    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
+    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it; those of the period.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    from_flag: From = doc("Where the shop sells from.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ShopTrend:
+    """A day of a shop: ``_1d_`` is what it added, all else the total up to it."""
+
+    seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
+    dt: Day = doc("Day that the figures belong to.")
+    total_crawl_product_cnt: Count = doc("Products now listed in the shop; some shops lack it.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_live_ifl_cnt: Count = doc("Creators who sold for the shop in livestreams.")
+    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
+    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it.")
+    total_video_ifl_cnt: Count = doc("Creators who sold for the shop through videos.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

@@ -35,9 +35,12 @@ def keys_of(box: Service, told: Endpoint) -> tuple[str, list[str], dict[str, Any
     }
     needed = [one for one in told.parameters if one.required or one.name in told.one_of[:1]]
     name = next(one.name for one in needed if one.name in values)
-    others = {one.name: one for one in needed if one.name != name}
-    choices = {n: next(iter(one.kind.choices or ()), None) for n, one in others.items()}
-    return name, values[name], {n: PERIOD.get(n, code) for n, code in choices.items()}
+    others: dict[str, Any] = {
+        one.name: next(iter(one.kind.choices or values.get(one.name) or [PERIOD.get(one.name, "")]))
+        for one in needed
+        if one.name != name
+    }
+    return name, values[name], others
 
 
 @pytest.fixture(scope="session")
