@@ -198,15 +198,15 @@ class Figures(Reading):
         """Divide the rows by a field: value, rows and the sum of the first measure."""
         total = f"total({_number(self.measures[0])})" if self.measures else "0"
         sql = f"SELECT {quoted(field.name)}, count(*), {total} FROM records GROUP BY 1"  # noqa: S608
-        groups = self._all(f"{sql} ORDER BY 2 DESC, 1")
-        found = []
-        for value, number, sums in groups[:_MOST_GROUPS]:
-            name = "No value" if value in {None, ""} else field.choices.get(value, value)
-            found.append((cut(name, 40), number, sums))
-        if more := groups[_MOST_GROUPS:]:
-            _, numbers, totals = zip(*more, strict=True)
-            found.append((f"{len(more):,} more", sum(numbers), sum(totals)))
-        return found
+        found: list[tuple[str, int, float]] = []
+        more, rows, sums = 0, 0, 0.0
+        for value, number, total in self._db.execute(f"{sql} ORDER BY 2 DESC, 1"):
+            if len(found) < _MOST_GROUPS:
+                name = "No value" if value in {None, ""} else field.choices.get(value, value)
+                found.append((cut(name, 40), number, total))
+            else:  # there may be a million: none is kept
+                more, rows, sums = more + 1, rows + number, sums + total
+        return [*found, (f"{more:,} more", rows, sums)] if more else found
 
     def days(self, measure: Field) -> Points:
         """Sum up a measure day by day, or give its mean, as its kind demands."""
