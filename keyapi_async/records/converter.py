@@ -102,13 +102,14 @@ def page_reader_of(into: type[T]) -> ReadRows[T]:
 
 
 def _codec_of(into: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
+    if isinstance(into, type) and into in _CODECS:
+        return cast("tuple[ReadRow[T], ReadRows[T]]", _CODECS[into])
     if into is not dict and not is_record(into):
         read = _structured(into)
         return read, _one_by_one(read)
-    if into not in _CODECS:
-        made = (_raw, _one_by_one(_raw)) if into is dict else readers(into)
-        _CODECS[into] = cast("tuple[ReadRow[object], ReadRows[object]]", made)
-    return cast("tuple[ReadRow[T], ReadRows[T]]", _CODECS[into])
+    made = (_raw, _one_by_one(_raw)) if into is dict else readers(into)
+    _CODECS[into] = cast("tuple[ReadRow[object], ReadRows[object]]", made)
+    return cast("tuple[ReadRow[T], ReadRows[T]]", made)
 
 
 def _one_by_one(read: ReadRow[T]) -> ReadRows[T]:

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
-from functools import cache, lru_cache
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import attrs
 import orjson
@@ -66,7 +65,6 @@ class Kind:
         read: makes the Python value; raises ValueError with the reason.
         repeats: whether the same few values come again and again, and are worth remembering.
         passes: the class of the wire values that are the Python value already.
-        widens: the class of the wire values that calling ``passes`` makes the Python value.
         write: makes the wire value again, or None where both are the same.
         required: whether a row without it is invalid.
         on_wire: whether it comes with the row; else it is the row's position in its list.
@@ -76,24 +74,10 @@ class Kind:
     becomes: object
     read: Callable[[object], object]
     passes: type | None = None
-    widens: type | None = None
     write: Callable[..., object] | None = None
     required: bool = False
     on_wire: bool = True
     repeats: bool = False
-
-    @property
-    def read_again(self) -> Callable[[object], object]:
-        """Read as ``read`` does, from memory where the same value came before.
-
-        Raises TypeError besides, where a value cannot be remembered.
-        """
-        return _remembered(self.read) if self.repeats else self.read
-
-
-@cache
-def _remembered(read: Callable[[object], object]) -> Callable[[object], object]:
-    return cast("Callable[[object], object]", lru_cache(1024, typed=True)(read))
 
 
 @attrs.frozen
@@ -310,7 +294,7 @@ CountDecimals = Annotated[int | None, Kind("count", int | None, _count, write=_w
 Code = Annotated[int | None, Kind("choice", int | None, _count, passes=int)]
 Amount = Annotated[
     float | None,
-    Kind("amount", float | None, _amount, passes=float, widens=int, write=_write_amount),
+    Kind("amount", float | None, _amount, passes=float, write=_write_amount),
 ]
 AmountText = Annotated[
     float | None, Kind("amount", float | None, _amount, write=lambda v: str(_write_amount(v)))
@@ -319,7 +303,7 @@ AmountDecimals = Annotated[
     float | None, Kind("amount", float | None, _amount, write=_write_decimals)
 ]
 Rate = Annotated[
-    float | None, Kind("rate", float | None, _amount, passes=float, widens=int, write=_write_amount)
+    float | None, Kind("rate", float | None, _amount, passes=float, write=_write_amount)
 ]
 Moment = Annotated[datetime | None, Kind("moment", datetime | None, _moment, write=_write_moment)]
 MomentText = Annotated[

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ from keyapi_async import (
     unstructure,
 )
 from keyapi_async.records.codec import kinds_of
-from keyapi_async.records.converter import reader_of
+from keyapi_async.records.converter import page_reader_of, reader_of
 from tests.rows import (
     DOCUMENTED,
     RECORDS,
@@ -168,6 +169,39 @@ def test_json_in_texts_says_what_it_says() -> None:
     assert (product.skus, product.sale_props) == ("[{a=1}]", [])
     assert json.loads(unstructure(product)["cover_url"]) == product.cover_url  # type: ignore[arg-type]
     assert hash(product) == hash(attrs.evolve(product, cover_url=None))
+
+
+@given(st.data(), records)
+@steady
+def test_the_rows_of_a_page_are_read_as_each_of_them_is(data: st.DataObject, cls: type) -> None:
+    rows = [data.draw(arbitrary_rows(cls)) for _ in range(data.draw(st.integers(0, 4)))]
+    before = copy.deepcopy(rows)
+    try:
+        expected = [read(row, cls, place) for place, row in enumerate(rows, 7)]
+    except DecodeError as error:
+        with pytest.raises(DecodeError, match=re.escape(str(error))):
+            page_reader_of(cls)(rows, 7)
+    else:
+        assert page_reader_of(cls)(rows, 7) == expected
+    assert rows == before
+
+
+def test_a_value_that_came_before_is_not_taken_for_one_of_another_type() -> None:
+    row = without_none(DOCUMENTED[Product])
+    for flag, other in ((1, True), (1, 1.0), (True, 1)):
+        first, second = page_reader_of(Product)(
+            [{**row, "free_shipping": flag}, {**row, "free_shipping": other}], 1
+        )
+        assert first.free_shipping is True
+        assert second.free_shipping is (None if other == 1.0 and type(other) is float else True)
+        assert second.extra == ({"free_shipping": 1.0} if type(other) is float else {})
+
+
+def test_more_values_than_are_remembered_are_read_all_the_same() -> None:
+    codes = range(5, 1100)
+    rows = [{"product_id": "1", "sales_trend_flag": code} for code in codes]
+    for _ in "ab":
+        assert [one.sales_trend_flag for one in page_reader_of(Product)(rows, 1)] == [*codes]
 
 
 def test_an_amount_too_large_for_a_float_is_named() -> None:

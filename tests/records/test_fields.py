@@ -98,12 +98,6 @@ def test_what_cannot_be_read_is_refused_and_never_guessed(name: str) -> None:
         assert str(caught.value).isprintable()
 
 
-def test_a_value_that_is_remembered_is_not_taken_for_one_of_another_type() -> None:
-    assert KINDS["Flag"].read_again(True) is True
-    with pytest.raises(ValueError, match="is neither"):
-        KINDS["Flag"].read_again(1.0)
-
-
 def test_kinds_of_one_meaning_read_alike() -> None:
     alike = [("Text", "OtherId", "Url"), ("Count", "CountText", "CountDecimals", "Code"),
              ("Amount", "AmountText", "AmountDecimals", "Rate"), ("Moment", "MomentText"),
