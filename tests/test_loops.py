@@ -1,50 +1,13 @@
-"""The running loop, and time limits that share one timer, on a virtual clock."""
+"""Time limits that share one timer, on a virtual clock."""
 
 import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async.loops import Places, RunningLoop, Timeout, Timeouts
+from keyapi_async.loops import Places, Timeout, Timeouts
 from tests import virtual
-
-# Which loop is running
-
-
-def test_each_thread_is_given_its_own_loop() -> None:
-    running = RunningLoop()
-    turn = threading.Barrier(2, timeout=30)
-
-    async def ask(mine: int) -> list[bool]:
-        right = []
-        for now in range(12):
-            turn.wait()
-            if now // 2 % 2 == mine:  # each asks twice, then the other one does
-                right.append(running() is asyncio.get_running_loop())
-        return right
-
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(lambda mine: virtual.run(lambda: ask(mine)), range(2)))
-    assert outcomes == [[True] * 6] * 2
-
-
-def test_a_loop_of_an_earlier_run_is_forgotten_and_without_one_there_is_none_to_give() -> None:
-    running = RunningLoop()
-
-    async def ask() -> asyncio.AbstractEventLoop:
-        assert running() is running() is asyncio.get_running_loop()
-        return running()
-
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        running()
-    earlier = virtual.run(ask)
-    assert virtual.run(ask) is not earlier
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        running()
-
 
 # Time limits
 

@@ -27,7 +27,7 @@ from keyapi_async.errors import (
     printable,
 )
 from keyapi_async.limiter import Bound, Connected, Immediate, Limiter, Permit
-from keyapi_async.loops import Places, RunningLoop, Timeout, Timeouts
+from keyapi_async.loops import Places, Timeout, Timeouts
 from keyapi_async.secret import Secret
 
 __all__ = ["Stats"]
@@ -89,17 +89,16 @@ class _Call(Timeout):
         self, timeouts: Timeouts, loop: asyncio.AbstractEventLoop, request: Request,
         options: Options, price: int,
     ) -> None:  # fmt: skip
-        self.deadline = None if options.deadline is None else loop.time() + options.deadline
+        self.deadline = math.inf if options.deadline is None else loop.time() + options.deadline
         super().__init__(timeouts, loop, self.deadline)
         self.loop = loop
         self.request = request
         self.options = options
         self.price = price
-        self.begin()
 
     def begin(self) -> None:
         """Begin an attempt."""
-        self.end = math.inf if self.deadline is None else self.deadline
+        self.end = self.deadline
         self.reserved = self.connected = False
         self.permit: Permit | None = None
         self.begun = 0.0
@@ -109,7 +108,7 @@ class _Call(Timeout):
 
     def is_late(self, wait: float = 0.0) -> bool:
         """Say whether a wait would end after the deadline."""
-        return self.deadline is not None and self.loop.time() + wait + _TICK >= self.deadline
+        return self.loop.time() + wait + _TICK >= self.deadline
 
     def late(self) -> DeadlineExceededError:
         """Make the error of a missed deadline."""
@@ -130,8 +129,7 @@ class Core:
         quota_cooldown: float,
         max_connections: int,
     ) -> None:
-        self._running = RunningLoop()
-        self.circuit: Circuit = Circuit(quota_cooldown, lambda: self._running().time())
+        self.circuit: Circuit = Circuit(quota_cooldown, lambda: asyncio.get_running_loop().time())
         self.requests: int = 0
         self.retries: int = 0
         self.throttles: int = 0
@@ -179,7 +177,6 @@ class Core:
             if wait is None:
                 break
             delay = wait
-            call.begin()
             self.retries += 1
             log.info("retry %d in %.2f s: %s: %s", attempts, delay, _named(request), failure)
         failure.path, failure.params, failure.attempts = request.path, request.params, attempts
@@ -191,7 +188,7 @@ class Core:
 
     def enter(self) -> asyncio.AbstractEventLoop:
         """Bind the client to the running loop, or refuse another one, or one after closing."""
-        loop = self._running()
+        loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop, self._timeouts = loop, Timeouts(loop)
         if self._loop is not loop:
@@ -207,9 +204,12 @@ class Core:
         them; the sending ends at the attempt's timeout.
         """
         meter = call.options.meter
+        call.begin()
         try:
             with call:
-                if (refusal := self._refusal()) is not None:
+                if (self._closed or self.circuit.error) and (
+                    refusal := self._refusal()
+                ) is not None:
                     return refusal, False
                 if delay > 0:
                     await asyncio.sleep(delay)
@@ -221,8 +221,7 @@ class Core:
                 call.connected = True
                 now = call.begun = call.loop.time()
                 call.permit = self._at_once(now) or await self._permit(call)
-                end = call.begun + call.options.timeout
-                call.move(end if call.deadline is None else min(end, call.deadline))
+                call.move(min(call.begun + call.options.timeout, call.deadline))
                 call.cost = Cost.UNCERTAIN
                 self.requests += 1
                 self._read(call, await self._transport.send(call.request, call.options.timeout))
@@ -240,7 +239,6 @@ class Core:
         if call.is_late():
             return call.late(), False
         # A 402 interrupted it, but its circuit is closed again.
-        call.begin()
         return await self._attempt(call, 0.0)
 
     async def _permit(self, call: _Call) -> Permit:

@@ -114,25 +114,25 @@ class Circuit:
     def __init__(self, cooldown: float, clock: Callable[[], float]) -> None:
         self.cooldown = cooldown
         self._clock = clock
-        self._error: QuotaExceededError | None = None
+        self.error: QuotaExceededError | None = None
         self._until = 0.0
 
     def open(self, error: QuotaExceededError) -> None:
         """Remember the error until the cooldown is over."""
-        self._error, self._until = error.fresh(), self._clock() + self.cooldown
+        self.error, self._until = error.fresh(), self._clock() + self.cooldown
 
     def reset(self) -> None:
         """Close the circuit: requests are sent again."""
-        self._error = None
+        self.error = None
 
     def blocked(self) -> QuotaExceededError | None:
         """Give a fresh error while the circuit is open."""
-        if self._error is None:
+        if self.error is None:
             return None
         if self._clock() >= self._until:
             self.reset()
             return None
-        error = self._error.fresh()
+        error = self.error.fresh()
         error.message += f"; not sent: the API said so less than {self.cooldown:g} s ago"
         return error
 

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
+from http.cookies import BaseCookie
 from typing import Protocol, TypeAlias
 
 import aiohttp
@@ -88,7 +89,7 @@ class HttpTransport:
         return ClientSession(
             headers=self._secret.headers(),
             connector=aiohttp.TCPConnector(limit=self.connections),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=_NoCookies(),
             trace_configs=self._trace_configs,
             response_class=_OnlyResponse,
         )
@@ -103,7 +104,7 @@ class HttpTransport:
                 headers=self._headers,
                 allow_redirects=False,
                 raise_for_status=False,
-                timeout=self._connect_limit(within),
+                timeout=self._limits.get(within) or self._connect_limit(within),
                 middlewares=self._middlewares,
                 proxy=self._proxy,
             )
@@ -128,10 +129,9 @@ class HttpTransport:
 
     def _connect_limit(self, within: float) -> aiohttp.ClientTimeout:
         """Limit the time to connect; it has no effect on a connection that is open already."""
-        if within not in self._limits:
-            self._limits.clear()
-            self._limits[within] = aiohttp.ClientTimeout(connect=within * _CONNECT_SHARE)
-        return self._limits[within]
+        self._limits.clear()
+        self._limits[within] = limit = aiohttp.ClientTimeout(connect=within * _CONNECT_SHARE)
+        return limit
 
     def _failure(self, error: Exception, within: float) -> TransportError:
         """Say what became of a request; ``sent`` is whether it may have reached the API."""
@@ -175,6 +175,15 @@ async def _read(response: ClientResponse) -> bytes:
     finally:
         response.close()  # if it is not at its end
     return b"".join(chunks)
+
+
+class _NoCookies(aiohttp.DummyCookieJar):
+    """Says that there are none without making a new object each time."""
+
+    _none: "BaseCookie[str]" = BaseCookie()
+
+    def filter_cookies(self, request_url: URL) -> "BaseCookie[str]":  # noqa: ARG002
+        return self._none
 
 
 class _OnlyResponse(ClientResponse):

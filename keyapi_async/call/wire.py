@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus
 
 import orjson
 
@@ -25,6 +25,7 @@ Hide = Callable[[str], str]
 
 MAX_BODY = 8 * 2**20
 
+_PLAIN = re.compile(r"[\w.,-]*", re.ASCII)
 _SECONDS = re.compile(r"\d{1,99}(\.\d{1,99})?", re.ASCII)
 _TAGS = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _OUT_OF_CREDITS = "usage limit exceeded"
@@ -75,7 +76,7 @@ class Envelope(NamedTuple):
             ResponseError: there is something else.
         """
         data = self.data
-        for name in where.split(".")[1:]:
+        for name in () if where == "data" else where.split(".")[1:]:
             if data is None or data == {}:
                 return []
             if not isinstance(data, dict) or name not in data:
@@ -104,8 +105,15 @@ class Envelope(NamedTuple):
 
 def query_of(params: Mapping[str, str | int | None]) -> str:
     """Write a query; what is None is not asked for."""
-    given = {name: value for name, value in params.items() if value is not None}
-    return urlencode(given, safe=",")
+    return "&".join(
+        f"{_quoted(name)}={_quoted(str(value))}"
+        for name, value in params.items()
+        if value is not None
+    )
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote_plus(text, ",")
 
 
 def classify(answer: Answer, hide: Hide = str) -> Envelope | APIError | ResponseError:

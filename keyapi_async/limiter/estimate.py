@@ -96,6 +96,11 @@ class RateEstimate:
         qps: queries a second that the plan allows, or None.
         share: of the limit, at which permits are paced; above 1 where something else bounds them.
         spaced_share: the same where they are spaced.
+
+    Attributes:
+        state: what is known.
+        slots: requests that any second may have.
+        granted_at: when the last permit was granted.
     """
 
     def __init__(
@@ -108,24 +113,18 @@ class RateEstimate:
         limit = UNKNOWN if qps is None else float(qps)
         interval = _FIRST / 2 if self._known else _UNKNOWN_FIRST / 2
         self.state: State = State(limit, share * limit, not self._known, interval)
-        self._counted = math.nan  # the limit for which the slots were last counted
-        self._slots = 1
+        self.slots: int = self._count_slots()
         self._successes: deque[float] = deque()
-        self._granted = -math.inf  # the last grant
+        self.granted_at: float = -math.inf
         self._close = -math.inf  # the last one that came close after another
         self._demand = 0.0  # seconds of demand since the rate rose
         self._waited = -math.inf  # the last grant that had to be waited for
         self._busy = -math.inf  # the first of those that follow one another within a second
 
-    @property
-    def slots(self) -> int:
-        """Requests that any second may have."""
-        if (limit := self.state.limit) != self._counted:
-            self._counted = limit
-            # Where five a second were served, 0.97 of that is the limit, and there are still five.
-            places = min(self._most, max(limit / (1 - _CUT) + 1e-9, limit + 0.3))
-            self._slots = max(1, int(places))
-        return self._slots
+    def _count_slots(self) -> int:
+        # Where five a second were served, 0.97 of that is the limit, and there are still five.
+        limit = self.state.limit
+        return max(1, int(min(self._most, max(limit / (1 - _CUT) + 1e-9, limit + 0.3))))
 
     @property
     def full_rate(self) -> float:
@@ -135,10 +134,11 @@ class RateEstimate:
     def take_over(self, state: State) -> None:
         """Go on from what another process has found out."""
         self.state, self._demand = state, 0.0
+        self.slots = self._count_slots()
 
     def granted(self, now: float, *, waited: bool) -> None:
         """Take note of a grant; while there is demand, the rate rises."""
-        since, self._granted = now - self._granted, now
+        since, self.granted_at = now - self.granted_at, now
         if since < _CLOSE / self.state.rate:
             self._close = now
         if not waited:
@@ -217,6 +217,7 @@ class RateEstimate:
         state.cut = min(2 * state.cut, _LARGEST_CUT) if soon else _CUT
         lower = reached * (1 - _CUT) if reached < state.limit else state.limit * (1 - state.cut)
         state.limit = max(self._least, lower)
+        self.slots = self._count_slots()
         state.rate = 0.85 * state.limit
         state.seeking = False
         state.changed, state.wait, state.step = now, state.interval, _STEP
@@ -244,6 +245,7 @@ class RateEstimate:
         elif not state.seeking and state.limit < self._most and now - state.changed >= state.wait:
             self._raise(now)
         state.rate = min(self.full_rate, state.rate + _STEP * state.limit * since)
+        self.slots = self._count_slots()
         if was != (state.limit, state.rate):
             state.risen = now
 

@@ -10,7 +10,6 @@ from keyapi_async.errors import ConfigurationError
 from keyapi_async.limiter.estimate import DEFAULT_PAUSE, RateEstimate
 from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.slots import Slots, Spacing
-from keyapi_async.loops import RunningLoop
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
@@ -60,14 +59,12 @@ class QpsLimiter:
         # aiolimiter lets newcomers overtake those who wait; behind a lock one waits at a time.
         self._turn = asyncio.Lock()
         self._queue = 0
-        self._running = RunningLoop()
         self._estimate = RateEstimate(qps)
         self._slots = Slots()
         self._spacing = Spacing()
         self._paused_until = 0.0
         self._bucket: AsyncLimiter
         self._paced: tuple[object, ...] = ()  # what the bucket was made for
-        self._granted = -math.inf
 
     @property
     def limit(self) -> float:
@@ -76,7 +73,7 @@ class QpsLimiter:
 
     async def acquire(self) -> Permit:
         """Wait for a permit; a cancelled waiter gives its place back."""
-        loop = self._running()
+        loop = asyncio.get_running_loop()
         asked = loop.time()
         if (permit := self.at_once(asked)) is not None:
             return permit
@@ -86,7 +83,9 @@ class QpsLimiter:
                 await self._open()
                 await self._pace(loop.time()).acquire()
                 await self._open()  # a pause may have begun meanwhile
-                return self._grant(now := loop.time(), waited=now > asked)
+                self._estimate.granted(now := loop.time(), waited=now > asked)
+                permit = self._spacing.last = self._slots.grant(now)
+                return permit
         finally:
             self._queue -= 1
 
@@ -97,42 +96,37 @@ class QpsLimiter:
 
     def at_once(self, now: float) -> Permit | None:
         """Grant a permit if there is nothing to wait for, without a coroutine; else None."""
-        rate = self._estimate.state.rate
-        if self._queue or (now - self._granted) * rate < 1.0 or self._opens_at(now) > now:
+        estimate = self._estimate
+        since = now - estimate.granted_at
+        if self._queue or since * estimate.state.rate < 1.0 or self._opens_at(now) > now:
             return None
         self._paced = ()  # nobody waited, so there is no delay to make up for
-        return self._grant(now, waited=False)
+        estimate.granted_at = now
+        permit = self._spacing.last = self._slots.grant(now)
+        return permit
 
     async def _open(self) -> None:
         """Wait until pause and window are over."""
-        loop = self._running()
+        loop = asyncio.get_running_loop()
         while (wait := self._opens_at(now := loop.time()) - now) > 0:
             await asyncio.sleep(wait)
 
     def _pace(self, now: float) -> "AsyncLimiter":
         """Give the bucket that spaces permits; its burst makes up for timers that fire late."""
         state = self._estimate.state
-        paced = (state.rate, state.spaced, self._running())
+        paced = (state.rate, state.spaced, asyncio.get_running_loop())
         if paced != self._paced:
             from aiolimiter import AsyncLimiter  # noqa: PLC0415  # a tenth of aiohttp's import
 
             most = 1.0 if state.spaced else 1.0 + _LATENESS * state.rate
             self._bucket, self._paced = AsyncLimiter(most, most / state.rate), paced
             # An idle time, a pause or another rate is no reason for a burst.
-            _take(self._bucket, most - min(1.0, (now - self._granted) * state.rate))
+            _take(self._bucket, most - min(1.0, (now - self._estimate.granted_at) * state.rate))
         return self._bucket
-
-    def _grant(self, now: float, *, waited: bool) -> Permit:
-        self._estimate.granted(now, waited=waited)
-        self._granted = now
-        permit = Permit(now)
-        self._slots.enter(permit)
-        self._spacing.enter(permit)
-        return permit
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there: the server has counted the request."""
-        now = self._running().time()
+        now = asyncio.get_running_loop().time()
         self._slots.leave(permit, now)
         if permit is self._spacing.last:
             self._spacing.landed(now, self._slots.shortest)
@@ -141,7 +135,7 @@ class QpsLimiter:
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request for ``retry_after`` seconds, half a second where it is None."""
-        now = self._running().time()
+        now = asyncio.get_running_loop().time()
         permit.throttled = True
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)

@@ -19,7 +19,6 @@ from keyapi_async.limiter.link import Link, LinkError
 from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.slots import FLIGHT, Spacing
-from keyapi_async.loops import RunningLoop
 
 log: logging.Logger = logging.getLogger("keyapi_async")
 
@@ -108,7 +107,6 @@ class RedisLimiter:
         self._link = Link(url)
         self._expected = expected_processes
         self._me = uuid4().hex
-        self._running = RunningLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._forget()
 
@@ -201,12 +199,12 @@ class RedisLimiter:
             return None
         self._estimate.granted(now + self._ahead, waited=reserved.waited)
         permit = SharedPermit(now, name=reserved.name)
-        self._spacing.enter(permit)
+        self._spacing.last = permit
         return permit
 
     def answered(self, permit: Permit) -> None:
         """Take note that the answer is there; Redis hears of it with the next permit."""
-        now = self._running().time()
+        now = asyncio.get_running_loop().time()
         if isinstance(permit, SharedPermit):
             permit.landed = True
             self._shortest = min(self._shortest, now - permit.at)
@@ -219,7 +217,7 @@ class RedisLimiter:
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Hold back every request of every process for ``retry_after`` seconds."""
-        now = self._running().time()
+        now = asyncio.get_running_loop().time()
         permit.throttled = True
         pause = pause_of(retry_after)
         self._paused_until = max(self._paused_until, now + pause)
@@ -260,7 +258,7 @@ class RedisLimiter:
         return f"<RedisLimiter {self._link.name}, {self.limit:g} queries a second, {state}>"
 
     def _enter(self) -> asyncio.AbstractEventLoop:
-        loop = self._running()
+        loop = asyncio.get_running_loop()
         if self._gate is None:
             raise ConfigurationError(
                 "RedisLimiter: give it to a client as limiter=, or give it a name="
@@ -281,7 +279,7 @@ class RedisLimiter:
     ) -> asyncio.Task[None]:
         """Begin to do something in a task of its own, or give the one that is under way."""
         if (task := self._tasks.get(name)) is None:
-            task = self._tasks[name] = self._running().create_task(what())
+            task = self._tasks[name] = asyncio.get_running_loop().create_task(what())
             task.add_done_callback(lambda _: self._tasks.pop(name))
         return task
 
@@ -303,7 +301,7 @@ class RedisLimiter:
         """Report a 429 to Redis, and lower the limit unless another process has done so."""
         while (sent := self._refused) is not None:
             self._refused = None
-            now = self._running().time()
+            now = asyncio.get_running_loop().time()
             successes = await self._call(pause=self._paused_until - now)
             now += self._ahead
             # What others sent in the pause, they had reserved before it.
@@ -315,7 +313,7 @@ class RedisLimiter:
         self, wanted: int = 0, *, pause: float | None = None, leaves: bool = False
     ) -> list[float] | None:
         """Run the script, and give when the last requests succeeded; without Redis, fall back."""
-        loop, estimate = self._running(), self._estimate
+        loop, estimate = asyncio.get_running_loop(), self._estimate
         now, (answered, self._answered) = loop.time(), (self._answered, {})
         text, rate = self._text(), estimate.state.rate
         spaced = estimate.state.spaced
@@ -351,7 +349,7 @@ class RedisLimiter:
     def _understood(self, answer: list[str], text: str, now: float, first: int) -> list[float]:
         """Take over what the script says; give when the last requests succeeded."""
         version, found, clock, here, waits, ended = answer
-        here_now = self._running().time()
+        here_now = asyncio.get_running_loop().time()
         self._trip += (here_now - now - self._trip) / 4
         self._ahead = float(clock) - here_now
         self._version, self._processes = version, int(here)
@@ -376,7 +374,7 @@ class RedisLimiter:
             self._known = self._text()
 
     def _fall_back(self, error: LinkError) -> None:
-        now = self._running().time()
+        now = asyncio.get_running_loop().time()
         self._probe_at = now + _AGAIN
         if self._fallback is not None:
             return

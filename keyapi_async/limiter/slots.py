@@ -31,10 +31,11 @@ class Slots:
         self._shortest = math.inf
         self.shortest: float = 0.0
 
-    def enter(self, permit: Permit) -> None:
-        """Take note of a permit granted."""
-        self._flying.append(permit)
+    def grant(self, now: float) -> Permit:
+        """Make a permit, and take note of it."""
+        self._flying.append(permit := Permit(now))
         self._size += 1
+        return permit
 
     def leave(self, permit: Permit, now: float) -> None:
         """Take note of an answer, or of one overdue: its place is given back a second later."""
@@ -79,19 +80,16 @@ class Spacing:
 
     def __init__(self) -> None:
         self.last: Permit = Permit(-math.inf)
+        self._answered: Permit | None = None
         self._late = 0.0
-
-    def enter(self, permit: Permit) -> None:
-        """Take note of a permit granted."""
-        self.last, self._late = permit, 0.0
 
     def landed(self, now: float, shortest: float) -> None:
         """Take note of an answer to the last one, and of the shortest round trip."""
-        self._late = now - self.last.at - shortest
+        self._answered, self._late = self.last, now - self.last.at - shortest
 
     def opens_at(self, now: float, spacing: float, shortest: float) -> float:
         """Say when to try to send; a time not after now means now."""
         soonest, most = self.last.at + spacing, _WAITED_FOR * spacing
         if self.last.landed:
-            return soonest + min(self._late, most)
+            return soonest + (min(self._late, most) if self._answered is self.last else 0.0)
         return soonest + most if now >= soonest and shortest < spacing / 2 else soonest
