@@ -82,7 +82,8 @@ class Fetcher(Generic[T]):
 
     def _following(self, place: Place, rows: int, envelope: Envelope) -> Place | None:
         pages = self._listing.pages
-        goes_on = None if pages is None else pages.goes_on(envelope)
+        says = None if pages is None else pages.goes_on
+        goes_on = None if says is None else says(envelope)
         if goes_on is None:
             goes_on = rows >= self._page_size or self._until is Until.EMPTY_PAGE
         if pages is not None and goes_on and rows:

@@ -37,9 +37,7 @@ class PageNum:
         """Write what asks for one page."""
         return f"page_num={page_num}&page_size={page_size}"
 
-    def goes_on(self, _: Envelope) -> bool | None:
-        """Say whether the answer itself says that the list goes on; these say nothing."""
-        return None
+    goes_on = None  # no answer of theirs says that
 
 
 @attrs.frozen

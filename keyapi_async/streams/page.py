@@ -1,6 +1,6 @@
 """Pages, as a user sees them and as a stream reads them."""
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import attrs
 
@@ -69,9 +69,11 @@ class FetchedPage(Generic[T]):
     def between(self, begin: int, end: int, page_size: int) -> Page[T]:
         """Show the rows between two offsets as a page."""
         items = self.items[begin:end]
+        rejects = [item for item in items if isinstance(item, Reject)] if self.has_rejects else ()
+        records = [item for item in items if not isinstance(item, Reject)] if rejects else items
         return Page(
-            tuple(item for item in items if not isinstance(item, Reject)),
-            tuple(item for item in items if isinstance(item, Reject)),
+            tuple(cast("list[T]", records)),
+            tuple(rejects),
             self.place.page_num,
             page_size,
             self.request_id,

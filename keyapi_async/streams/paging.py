@@ -95,7 +95,7 @@ def checked(
     if not isinstance(skip_invalid, bool):
         raise InvalidParameterError("skip_invalid", skip_invalid, "True or False")
     if start is None:
-        begin = Bookmark(page_num, 0, page_size, 0, listing.fingerprint)
+        begin = Bookmark(page_num, 0, page_size)
     elif page_num != 1:
         raise InvalidParameterError("page_num", page_num, "either page_num or start, not both")
     else:
@@ -130,5 +130,4 @@ def _start(listing: Listing[T], start: Bookmark, page_size: int, last: int) -> B
         number("start.offset", start.offset, 0),  # a page may have more rows than asked for
         page_size,
         number("start.part", start.part, 0, max(len(listing.queries), 1) - 1),
-        listing.fingerprint,
     )

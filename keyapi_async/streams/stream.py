@@ -10,7 +10,6 @@ import attrs
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller
 from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, UsageError
-from keyapi_async.jsontext import JSON
 from keyapi_async.streams.fetch import Fetcher
 from keyapi_async.streams.listing import MAX_PAGE_NUM, Listing
 from keyapi_async.streams.page import FetchedPage, Page, Place, Reject
@@ -50,10 +49,10 @@ class RecordStream(AsyncIterator[T]):
         self.rejected: int = 0
         self.run_begin: Bookmark = walk.start
         self._caller = caller
-        self._start = walk.start
         self._left = walk.limit
         self._skip_invalid = walk.skip_invalid
         self._fetcher = Fetcher(caller, listing, walk.page_size, walk.until)
+        self._ahead = walk.prefetch > 0
         self._prefetch = Prefetch(self._fetcher.fetch, walk.prefetch)
         self._page: FetchedPage[T] | None = None
         self._offset = walk.start.offset
@@ -78,7 +77,7 @@ class RecordStream(AsyncIterator[T]):
         """Where the next item is; ``start=`` of an equal call takes it."""
         page, offset = self._page, self._offset
         if page is None:
-            return self._start
+            return self._mark(self._first, offset)
         if offset >= len(page.items) and page.following is not None:
             return self._mark(page.following, 0)
         return self._mark(page.place, offset)
@@ -86,7 +85,7 @@ class RecordStream(AsyncIterator[T]):
     def _mark(self, place: Place, offset: int) -> Bookmark:
         """Mark a row of a page."""
         part, page_num = place
-        return Bookmark(page_num, offset, self.page_size, part, self._start.listing)
+        return Bookmark(page_num, offset, self.page_size, part, self.listing.fingerprint)
 
     def __aiter__(self) -> Self:
         return self
@@ -149,7 +148,7 @@ class RecordStream(AsyncIterator[T]):
             return False
         self._reading = True
         try:
-            if self._prefetch.holds(place):
+            if self._ahead and self._prefetch.holds(place):
                 new = await self._prefetch.take(place)
             else:
                 self._asking = True
@@ -157,7 +156,7 @@ class RecordStream(AsyncIterator[T]):
             self._check_progress(page, new)
             self._page, self._offset = new, self._offset if page is None else 0
             self._set_run_end(new)
-            if not self._closed:  # it may have been closed meanwhile
+            if self._ahead and not self._closed:  # it may have been closed meanwhile
                 await self._go_on(new)
         except KeyAPIError as error:
             error.bookmark = self.bookmark
@@ -177,7 +176,13 @@ class RecordStream(AsyncIterator[T]):
 
     def _check_progress(self, old: FetchedPage[T] | None, new: FetchedPage[T]) -> None:
         """Refuse a server that ignores ``page_num``; lists shift, so one row may come twice."""
-        alike = old is not None and old.place.part == new.place.part and _equal(old.rows, new.rows)
+        try:
+            alike = (
+                old is not None and old.place.part == new.place.part
+                and bool(new.rows) and old.rows == new.rows
+            )  # fmt: skip
+        except RecursionError:  # rows nested deeper than Python compares are no list that repeats
+            alike = False
         run = self._alike + 1 if alike else 1
         if run >= (3 if len(new.rows) == 1 else 2):
             raise PaginationError(
@@ -279,10 +284,3 @@ class PageStream(AsyncIterator[Page[T]]):
         if page is None:
             raise StopAsyncIteration
         return page
-
-
-def _equal(old: list[JSON], new: list[JSON]) -> bool:
-    try:
-        return bool(new) and old == new
-    except RecursionError:  # rows nested deeper than Python compares are no list that repeats
-        return False
