@@ -3,7 +3,7 @@
 Pytest loads this module in every run, so all but pytest is imported when a fixture is used.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,27 @@ def _async_fixture(function: Callable[..., AsyncIterator[object]]) -> object:
     return pytest_asyncio.fixture(function)
 
 
-@_async_fixture
-async def keyapi_sandbox() -> "AsyncIterator[Sandbox]":
-    """A running `keyapi_async.sandbox.Sandbox`: a local KeyAPI with data and faults on demand."""
+@pytest.fixture
+def keyapi_sandbox() -> "Iterator[Sandbox]":
+    """A running `keyapi_async.sandbox.Sandbox`: a local KeyAPI with data and faults on demand.
+
+    It runs in a thread of its own, so the test may be a coroutine or not.
+    """
+    import asyncio  # noqa: PLC0415
+    from threading import Thread  # noqa: PLC0415
+
     from keyapi_async.sandbox.server import Sandbox  # noqa: PLC0415
 
-    async with Sandbox() as box:
-        yield box
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="keyapi_sandbox", daemon=True)
+    thread.start()
+    box = Sandbox()
+    asyncio.run_coroutine_threadsafe(box.start(), loop).result()
+    yield box
+    asyncio.run_coroutine_threadsafe(box.stop(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
 
 @_async_fixture

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,6 +45,14 @@ def test_the_sandbox_is_a_fixture(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest_subprocess(*PLUGINS, *SETTINGS, "-W", "error")
     result.assert_outcomes(passed=2)
+
+
+def test_a_test_that_is_no_coroutine_may_ask_it_too(keyapi_sandbox: Sandbox) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(keyapi_sandbox.url, timeout=30)  # noqa: S310  # it is http
+    with caught.value as answer:
+        assert answer.code == 401
+    assert len(keyapi_sandbox.requests) == 1
 
 
 async def test_the_client_asks_the_sandbox(keyapi: KeyAPI, keyapi_sandbox: Sandbox) -> None:
