@@ -180,9 +180,9 @@ def table(scores: Sequence[Score], unmade: Mapping[Peer, str]) -> Iterator[str]:
             f"{score.peer.title:30}{score.peer.rows:9}{''.join(f'{cell:>15}' for cell in cells)}"
             f"{score.rate():9.0f}{score.peak:8.0f}"
         )
-    by_module = {(score.peer.module, score.peer.loop): score for score in scores}
-    for (module, loop), score in by_module.items():
-        if module == SDK.module and (bare := by_module.get((BARE.module, loop))) is not None:
+    found = {(score.peer.module, score.peer.loop): score for score in scores}
+    for (module, loop), score in found.items():
+        if module == SDK.module and (bare := found.get((BARE.module, loop))) is not None:
             times = ", ".join(f"{score.cpu(n) / bare.cpu(n):.2f}" for n in STREAMS)
             yield f"{score.peer.title} takes {times} times the CPU of {bare.peer.title}"
     for peer, why in unmade.items():

@@ -93,10 +93,10 @@ def given_of(endpoint: Endpoint, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def sample(endpoint: Endpoint, *, files: bool = False) -> str:
     """Write an example of what is required; ids come from a file where many lists are read."""
-    ids = ids_of(endpoint)
+    ids, required = ids_of(endpoint), required_of(endpoint)
     texts = ["--ids ids.txt"] if files and ids else []
     for one in endpoint.parameters:
-        needed = one.required if files else one in required_of(endpoint)
+        needed = one.required if files else one in required
         if not (needed or one.name in endpoint.one_of[:1]) or (files and one in ids):
             continue
         value = _SAMPLES.get(one.kind.metavar, "")

@@ -90,12 +90,12 @@ class Parquet:
         fetched = pa.array([page.fetched_at for page in pages], pa.timestamp("s", tz="UTC"))
         arrays.append(fetched.cast(_MOMENT).take(which))
         for column in self._columns:
-            values = [_INEXACT] if column.wire == "any" else next(found)
-            if column.kind in REAL or column.wire == "any":
-                if _INEXACT not in values:
-                    whole = pa.array(values, pa.int64())
-                    arrays.append(pc.divide(whole.cast(pa.float64()), _SCALE))
-                    continue
+            values = None if column.wire == "any" else next(found)
+            if values is not None and column.kind in REAL and _INEXACT not in values:
+                whole = pa.array(values, pa.int64())
+                arrays.append(pc.divide(whole.cast(pa.float64()), _SCALE))
+                continue
+            if values is None or column.kind in REAL:
                 values = [value for (value,) in reading.rows([plain(column)], pages)]
             arrays.append(_array(column, values, extras))
         arrays.append(pa.array(extras, pa.string()))

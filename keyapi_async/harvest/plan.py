@@ -89,7 +89,8 @@ class Plan:
             self._lists += [(query, *listing.key.values()) for query in listing.queries]
         elif listing.queries:
             self._query = dict(parse_qsl(listing.queries[0], keep_blank_values=True))
-            self._ids += ",".join(listing.key.values()).split(",")
+            (ids,) = listing.key.values()
+            self._ids += ids.split(",")
 
     async def _flush(self, *, last: bool = False) -> None:
         """Hand what was opened to the ledger; of ids, those that are new, in full groups."""

@@ -1,4 +1,4 @@
-"""The ledger's rows as text: CSV and JSON Lines. SQLite writes the lines, block after block.
+"""The ledger's rows as text: CSV, whose cells SQLite writes, and JSON Lines, whose lines it does.
 
 What it cannot write exactly, such as floats, it asks for value by value (``columns.FUNCTIONS``).
 """
@@ -81,9 +81,10 @@ def _cell(column: Column, *, escape_formulas: bool) -> str:
     if column.kind in _TEXTS:
         return f"CASE WHEN {value} IS NULL THEN '' ELSE {own} END"
     if column.kind in REAL:
-        whole = _real(value, 1e15, "||'.0'")
-        return f"ifnull({whole}, '')"
-    return f"ifnull(CAST({shown(column)} AS TEXT), '')"
+        text = _real(value, 1e15, "||'.0'")
+    else:
+        text = f"CAST({shown(column)} AS TEXT)"
+    return f"ifnull({text}, '')"
 
 
 def _real(value: str, below: float, fraction: str = "") -> str:
