@@ -55,7 +55,7 @@ class Failure(Generic[K]):
 
 @attrs.define(eq=False)
 class _KeyState(Generic[K]):
-    """A key under way: how far its rows have been delivered."""
+    """A key under way: up to where its runs have been delivered."""
 
     key: K
     delivered: Bookmark | None = None
@@ -137,9 +137,12 @@ class FanOut(AsyncIterator[tuple[K, T]]):
     @property
     def unfinished(self) -> dict[K, Bookmark]:
         """Where each key under way is to be taken up again: after its last delivered row."""
-        return {
+        marks = {
             state.key: state.delivered for state in self._under_way if state.delivered is not None
         }
+        if self._ready and (run := self._ready[0]).taken:  # no other one is partly delivered
+            marks[run.state.key] = attrs.evolve(run.begin, offset=run.begin.offset + run.taken)
+        return marks
 
     async def __aenter__(self) -> Self:
         if self._phase != "new":
@@ -196,9 +199,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
     def _deliver(self, run: _Run[K, T]) -> tuple[K, T]:
         state, record = run.state, run.records[run.taken]
         run.taken += 1
-        if run.taken < len(run.records):
-            state.delivered = attrs.evolve(run.begin, offset=run.begin.offset + run.taken)
-        else:
+        if run.taken == len(run.records):
             state.delivered = run.end
             state.undelivered -= 1
             self._ready.popleft()
