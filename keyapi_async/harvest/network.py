@@ -56,11 +56,13 @@ class Network:
     def came_through(self) -> None:
         """Take note of a page that came: there is a network."""
         self._answered = True
+        if not self._failures:
+            return
         self._failures = 0
         if self._away_since is not None:
             self._away_since, self._wait = None, _FIRST
             self._resumed()
-            self.go_on()
+        self.go_on()
 
     def go_on(self) -> None:
         """Let everyone who waits go on."""
