@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, BinaryIO, get_args
 
 import attrs
@@ -84,11 +85,14 @@ class Parquet:
         typed = [column for column in self._columns if column.wire != "any"]
         found = reading.arrays(["record.extra", *map(_in_json, typed)], pages)
         extras = next(found)
-        which = pa.array([n for n, page in enumerate(pages) for _ in range(page.rows)])
-        keys = [[page.key[n] for page in pages] for n in range(self._keys)]
-        arrays = [pa.array(key, pa.string()).take(which) for key in keys]
-        fetched = pa.array([page.fetched_at for page in pages], pa.timestamp("s", tz="UTC"))
-        arrays.append(fetched.cast(_MOMENT).take(which))
+        filled = [page for page in pages if page.rows]
+        ends = pa.array(accumulate(page.rows for page in filled), pa.int32())
+        keys = [pa.array([page.key[n] for page in filled], pa.string()) for n in range(self._keys)]
+        fetched = pa.array([page.fetched_at for page in filled], pa.timestamp("s", tz="UTC"))
+        arrays = [
+            pc.run_end_decode(pa.RunEndEncodedArray.from_arrays(ends, values))
+            for values in (*keys, fetched.cast(_MOMENT))
+        ]
         for column in self._columns:
             values = None if column.wire == "any" else next(found)
             if values is not None and column.kind in REAL and _INEXACT not in values:

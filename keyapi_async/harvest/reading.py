@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,9 +148,14 @@ class Reading:
         place = dict(zip(("list", "reading", "page"), after, strict=True))
         with damage_reported(self.file):
             rows = self._db.execute(query, {**place, "all": snapshots, "most": most}).fetchall()
-            if not all(isinstance(number, int) for row in rows for number in row[3:7]):
+            columns = list(zip(*rows, strict=True))
+            if set(map(type, chain(*columns[3:7]))) - {int}:
                 raise TypeError("counts that are not whole numbers")
-        return [StoredPage._make((row[:3], *row[3:7], row[7:])) for row in rows]
+        if not rows:
+            return []
+        places = zip(*columns[:3], strict=True)
+        of_lists = zip(*columns[7:], strict=True) if known.keys else repeat(())
+        return list(map(StoredPage, places, *columns[3:7], of_lists))
 
     def rows(
         self, expressions: Sequence[str], pages: Sequence[StoredPage], heads: Iterable[str] = ()
@@ -159,13 +164,18 @@ class Reading:
 
         In these ``part.head`` is the text of ``heads`` that goes with the page.
         """
-        ends = [(page.first, page.first + page.rows - 1) for page in pages]
-        parts = orjson.dumps([(*both, head) for both, head in zip_longest(ends, heads)])
+        parts: list[list[object]] = []
+        for page, head in zip_longest(pages, heads):
+            last = page.first + page.rows - 1
+            if head is None and parts and parts[-1][1] == page.first - 1:
+                parts[-1][1] = last
+            else:
+                parts.append([page.first, last, head])
         with damage_reported(self.file):
             return self._db.execute(
                 f"WITH part AS MATERIALIZED ({_PARTS}) SELECT {', '.join(expressions)} FROM part"  # noqa: S608
                 " CROSS JOIN record ON record._id BETWEEN part.first AND part.last",
-                (parts.decode(),),
+                (orjson.dumps(parts).decode(),),
             ).fetchall()
 
     def arrays(
