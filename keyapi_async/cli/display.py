@@ -62,7 +62,8 @@ class _Lines:
             self._next = run.elapsed + _LINE_EVERY
             ended = f"{run.done:,} of {run.total:,} lists, {run.failed:,} failed"
             rate = f"{run.rate:.1f}{out_of(run.qps)} requests/s, {clock(run.time_left)} left"
-            self._console.print(f"{ended}, {', '.join(_bought(run))}, {rate}", soft_wrap=True)
+            bought = f"by this run {', '.join(_bought(run))}"
+            self._console.print(f"{ended}; {bought}; {rate}", soft_wrap=True)
 
 
 class _Drawing:
@@ -97,7 +98,9 @@ class _Drawing:
         self._live.update(Group(grid, bought, _joined(lists)), refresh=True)
 
     def _rate(self, run: Progress) -> float:
-        """Give the requests a second of late."""
+        """Give the requests a second of late; another run of the ledger begins anew."""
+        if run.elapsed < self._marks[-1][0]:
+            self._marks = deque([(0.0, 0)])
         self._marks.append((run.elapsed, run.requests))
         while self._marks[0][0] < run.elapsed - _RECENT:
             self._marks.popleft()

@@ -12,7 +12,7 @@ from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.terminal import console, counted
 from keyapi_async.errors import InvalidParameterError, printable, shown
 
-_SHOWN = 200
+_SHOWN = 20
 """Bad ids shown one by one."""
 
 _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
@@ -62,7 +62,8 @@ def _cells(source: str, name: str, column: str | None) -> Iterable[tuple[int, st
         data = sys.stdin.buffer.read() if source == "-" else _unless_ledger(Path(source))
         text = None if data is None else data.decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"{name}: {error.strerror or error}") from error
+        way_out = "; it takes a file of ids, a line each" if name.isdecimal() else ""
+        raise InputError(f"--ids {name}: {error.strerror or error}{way_out}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8 text: save it as text or CSV in UTF-8") from error
     if text is not None:
@@ -99,7 +100,7 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
         head = rows.fieldnames or ()
         if column not in head:
             if text.startswith("{"):
-                raise InputError(f"{name} is JSON Lines: make it a CSV, with --format csv")
+                raise InputError(f"{name} is JSON Lines: give a CSV, or the ledger")
             commas = "; its columns have to be separated by commas" if ";" in "".join(head) else ""
             raise InputError(
                 f"{name} has no column {shown(column)};"
@@ -119,4 +120,6 @@ def _way_out(bad: list[str], name: str, column: str | None) -> str:
         )
     if column is None and (name.endswith(".csv") or any(sign in bad[0] for sign in ",;\t")):
         return "; of a CSV, name the column of the ids with --column"
+    if column is None and len(bad) == 1 and bad[0].isidentifier():
+        return "; if that is the name of a column, give it with --column"
     return ""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +10,18 @@ import typer
 from rich.console import Console
 
 from keyapi_async.cli.display import follow, out_of
+from keyapi_async.cli.exits import InputError
 from keyapi_async.cli.terminal import clock, console, counted, pairs
 from keyapi_async.errors import printable
-from keyapi_async.harvest import Exported, Harvest, ListFailure, Progress, Status
+from keyapi_async.harvest import (
+    Exported,
+    ExportError,
+    Harvest,
+    ListFailure,
+    Progress,
+    Status,
+    check_export,
+)
 from keyapi_async.harvest.harvest import Snapshots
 
 _FAILURES = 10
@@ -40,6 +49,7 @@ def export(
     ] = False,
 ) -> None:
     """Write the rows of a ledger to a file, also while a harvest runs. It costs nothing."""
+    check_files([file])
 
     async def written() -> Exported:
         async with Harvest.open(ledger, read_only=True) as harvest:
@@ -51,6 +61,23 @@ def export(
     console(sys.stdout).print(pairs(lines))
 
 
+def check_files(exports: Iterable[Path], page: Path | None = None) -> None:
+    """See that files can be written, as far as one can tell before there is anything to write.
+
+    Raises:
+        InputError: one cannot be.
+    """
+    try:
+        for file in exports:
+            check_export(file)
+        if page is not None:
+            from keyapi_async.report import check_report  # noqa: PLC0415  # it needs an extra
+
+            check_report(page)
+    except ExportError as error:
+        raise InputError(str(error)) from error
+
+
 def report(
     ledger: Ledger,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")],
@@ -59,6 +86,7 @@ def report(
 
     The page asks for nothing from anywhere. It costs nothing, and needs the extra report.
     """
+    check_files([], file)
 
     async def written() -> Path:
         async with Harvest.open(ledger, read_only=True) as harvest:
@@ -101,7 +129,8 @@ def status_lines(held: Status) -> list[tuple[str, str]]:
     if held.first is not None and held.last is not None:
         lines.append(("written", f"{held.first:%Y-%m-%d %H:%M} to {held.last:%Y-%m-%d %H:%M} UTC"))
     if held.run is not None:
-        state = held.run.paused or ("under way" if held.running else "ended")
+        ended = "ended before its time; the same command goes on" if held.left else "ended"
+        state = held.run.paused or ("under way" if held.running else ended)
         lines += [("run", state), *run_lines(held.run)]
     return lines
 
@@ -109,9 +138,10 @@ def status_lines(held: Status) -> list[tuple[str, str]]:
 def count_lines(held: Status | Progress) -> list[tuple[str, str]]:
     """Say how many lists were read, and what came of it."""
     rejects = f", {held.rejects:,} of them invalid" if held.rejects else ""
+    rows = f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"
     return [
         ("lists", f"{held.done:,} done, {held.failed:,} failed, {held.left:,} left"),
-        ("read", f"{counted(held.rows, 'row')} in {counted(held.pages, 'page')}{rejects}"),
+        ("read", f"{rows}, by this run" if isinstance(held, Progress) else rows),
     ]
 
 

@@ -12,27 +12,25 @@ import typer
 from rich.console import Console
 
 from keyapi_async.cli.display import EVERY, display_on
-from keyapi_async.cli.exits import ExitCode, InputError
+from keyapi_async.cli.exits import ExitCode
 from keyapi_async.cli.harvest import HarvestOptions
-from keyapi_async.cli.ledger import count_lines, print_failures, run_lines
+from keyapi_async.cli.ledger import check_files, count_lines, print_failures, run_lines
 from keyapi_async.cli.selection import Selection
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
 from keyapi_async.harvest import (
-    ExportError,
     Harvest,
     HarvestReport,
     HarvestStoppedError,
     Progress,
-    check_export,
 )
 from keyapi_async.limiter import RedisLimiter
 
 
 def run(chosen: Selection, how: HarvestOptions) -> None:
     """Do a harvest, and say how it went."""
-    _check_files(how)
+    check_files(how.export, how.report)
     endpoint = chosen.endpoint
     ledger = how.db or Path(f"{endpoint.resource}-{endpoint.name}.db")
     screen = console(sys.stderr)
@@ -53,19 +51,6 @@ def run(chosen: Selection, how: HarvestOptions) -> None:
         print_failures(report.failures, report.failed, screen)
         screen.print("The same command tries the failed lists again.")
         raise typer.Exit(ExitCode.INCOMPLETE)
-
-
-def _check_files(how: HarvestOptions) -> None:
-    """See that all files can be written, as far as one can tell before a credit is spent."""
-    try:
-        for file in how.export:
-            check_export(file)
-        if how.report is not None:
-            from keyapi_async.report import check_report  # noqa: PLC0415  # it needs an extra
-
-            check_report(how.report)
-    except ExportError as error:
-        raise InputError(str(error)) from error
 
 
 async def _harvest(

@@ -11,7 +11,7 @@ from keyapi_async.version import __version__
 
 _FIRST = (
     ("demo", "see a harvest in half a minute; it needs no key"),
-    ("endpoints", "all lists that you can read, and what each needs"),
+    ("endpoints", "all lists there are, and what each needs"),
     (f"{RESOURCES[0]} --help", "one list: a table here, JSON Lines in a pipe"),
 )
 

@@ -56,7 +56,7 @@ def test_every_endpoint_is_estimated_harvested_and_exported(
     assert invoke(capsys, "export", ledger, "x.csv").code == 0
     status = invoke(capsys, "status", ledger).facts
     assert status["name"] == f"{endpoint.resource} {endpoint.name}"
-    assert status["read"] == result.facts["read"]
+    assert result.facts["read"] == f"{status['read']}, by this run"
     assert result.facts["read"].startswith(f"{len(rows_of('x.csv')):,} row")
 
 
@@ -125,13 +125,15 @@ def _estimate(file: str, *more: str) -> list[str]:
         ("1.7E+18\n", [], "a spreadsheet has rounded ids"),
         ("1,2\n", [], "of a CSV, name the column of the ids with --column"),
         ("x\n" * 300, [], "300 ids of ids.txt are not accepted"),
+        ("product_id\n1\n", [], "if that is the name of a column, give it with --column"),
         ("# nothing\n\n", [], "ids.txt has no ids"),
         ("a;b\n1;2\n", ["--column", "b"], "its columns have to be separated by commas"),
         ("a,b\n1,2\n", ["--column", "c"], "has no column 'c'; it has: 'a', 'b'"),
-        ('{"a":1}\n', ["--column", "a"], "ids.txt is JSON Lines: make it a CSV, with --format csv"),
+        ('{"a":1}\n', ["--column", "a"], "ids.txt is JSON Lines: give a CSV, or the ledger"),
         ('a\n"' + "x" * 200_000, ["--column", "a"], "is not valid CSV after line"),
         ("\udcff", [], "is not UTF-8 text"),
-        ("1\n", ["--ids", "none.txt"], "none.txt: No such file or directory"),
+        ("1\n", ["--ids", "none.txt"], "--ids none.txt: No such file or directory\n"),
+        ("1\n", ["--ids", "123"], "--ids 123: No such file or directory; it takes a file of ids"),
         ("1\n", ["--ids", "bare.db"], "is a ledger: name the column of the ids with --column"),
         ("1\n", ["--ids", "bare.db", "--column", "x"], "is not a ledger"),
         ("1\n", ["--export", "x.xls"], "a name with .parquet, .csv or .jsonl"),
@@ -155,7 +157,7 @@ def test_bad_input_costs_nothing(
     assert told in result.err
     if "not accepted" in told and "x" in text:
         assert result.err.startswith(("ids.txt:2: 'x'\nids.txt:4: '1e18'\n", "ids.txt:1: 'x'\n"))
-    assert result.err.count("\n") <= 203
+    assert result.err.count("\n") <= 23
     assert not box.requests
 
 
@@ -173,6 +175,8 @@ def test_a_report_that_lacks_its_extra_is_refused_before_a_credit_is_spent(
 def test_a_ledger_keeps_to_its_lists(box: Sandbox, ids: list[str], capsys: Capture) -> None:
     assert invoke(capsys, *HARVEST, *FAST).code == 0
     assert "a name with .parquet" in invoke(capsys, "export", "x.db", "x.xls").err
+    assert invoke(capsys, "export", "x.db", "none/x.csv").code == 2
+    assert invoke(capsys, "report", "x.db", "none/x.html").code == 2
     assert "is not a ledger" in invoke(capsys, "status", "ids.txt").err
     result = invoke(capsys, *HARVEST, "--sort-type", "asc")
     assert result.code == 2
@@ -226,7 +230,7 @@ def test_what_is_uncertain_or_invalid_is_told(
         monkeypatch.setenv("KEYAPI_BASE_URL", server.url)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1")))
         told = "2 rows in 1 page, 1 of them invalid"
-        assert invoke(capsys, *one).facts["read"] == told
+        assert invoke(capsys, *one).facts["read"] == f"{told}, by this run"
         result = invoke(capsys, *CREATORS, "1")
     assert result.out == '{"product_id":"1","user_id":"2"}\n'
     assert result.err == "left out, as invalid: 1 row\n"
@@ -310,7 +314,7 @@ def test_a_log_gets_a_line_now_and_then() -> None:
         show(_at(21))
     first, lost, last = log.getvalue().splitlines()
     assert first == (
-        "3 of 10 lists, 1 failed, 400 rows, 40 pages, 41 of 100 credits,"
+        "3 of 10 lists, 1 failed; by this run 400 rows, 40 pages, 41 of 100 credits;"
         " 7.0 of 10 requests/s, 0:00:18 left"
     )
     assert lost == "the connection is lost"
@@ -334,6 +338,10 @@ def test_a_terminal_gets_lines_that_move_and_are_wiped(monkeypatch: pytest.Monke
     for told in some:
         assert told in seen.getvalue()
     assert "0:00:02 gone, 0:00:06 left" in seen.getvalue()
+    with display_on(console(seen)) as show:
+        show(_at(10, requests=460))
+        show(_at(1, requests=47))  # another run of the ledger has begun
+    assert "47.0" in seen.getvalue()
     assert seen.getvalue().rindex("\x1b[?25h") > seen.getvalue().rindex("\x1b[?25l")
 
 
@@ -350,6 +358,9 @@ def test_status_tells_of_a_pause_and_of_nothing() -> None:
     assert lines["size"] == "2.5 MB"
     assert lines["run"] == "no network"
     assert "path" not in lines
+    left = attrs.evolve(held, running=False, run=_at(10))
+    assert dict(status_lines(left))["run"] == "ended before its time; the same command goes on"
+    assert dict(status_lines(attrs.evolve(left, left=0)))["run"] == "ended"
     new = Status(listing={}, keys=(), size=0, first=None, last=None, running=False, run=None,
         **dict.fromkeys(counts, 0))  # fmt: skip
     assert [name for name, _ in status_lines(new)] == ["lists", "read", "size"]
