@@ -32,7 +32,7 @@ def _loopback(_: object, __: object, host: str) -> None:
     raise ValueError(f"the sandbox serves loopback hosts only, not {host!r}")
 
 
-@attrs.define(kw_only=True, eq=False, repr=False, slots=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Sandbox(Service):
     """A KeyAPI of your own, on loopback: `async with Sandbox() as box: box.url, box.api_key`.
 

@@ -71,12 +71,14 @@ class Service:
     It takes what a `Sandbox` takes, without host and port.
     """
 
-    qps: float | None = None
-    window: Window | str = Window.FIXED
+    qps: float | None = attrs.field(default=None, on_setattr=attrs.setters.frozen)
+    window: Window = attrs.field(
+        default=Window.FIXED, converter=Window, on_setattr=attrs.setters.frozen
+    )
     credits: int | None = None
     latency: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
     seed: int = 0
-    faults: Faults = attrs.field(factory=Faults)
+    faults: Faults = attrs.field(factory=Faults, validator=attrs.validators.instance_of(Faults))
     api_key: str = "sandbox-key"
     today: date | None = None
     billed: int = attrs.field(default=0, init=False)

@@ -76,6 +76,15 @@ async def test_its_settings_reach_the_service(http: aiohttp.ClientSession) -> No
         assert [(await ask(http, box))[0] for _ in range(3)] == [200, 402, 429]
 
 
+def test_a_setting_that_would_do_nothing_is_refused() -> None:
+    box = Sandbox(qps=3)
+    for name, value in (("faults", ["429"]), ("fault", "429"), ("qps", 2.0), ("window", "gcra")):
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(box, name, value)
+    with pytest.raises(ValueError, match="rolling"):
+        Sandbox(window="rolling")
+
+
 LOST = {"reset", "close", "truncate", "hang", "drip", "zeros"}
 
 
