@@ -311,7 +311,7 @@ def _checked(options: Options) -> Options:
     seconds("timeout", options.timeout)
     if options.deadline is not None:
         seconds("deadline", options.deadline)
-    if not callable(options.retry):
+    if not callable(options.retry) or isinstance(options.retry, type):
         raise ConfigurationError(f"retry={options.retry!r}: a RetryPolicy, or a function like it")
     return options
 

@@ -70,13 +70,14 @@ async def test_key_and_address_come_from_the_environment(monkeypatch: pytest.Mon
         "http://api.keyapi.ai", "http://127.0.0.1.evil.com", "http://127.0.0.1@evil.com",
         "http://0.0.0.0:80", "http://10.0.0.1", "ftp://localhost", "https://user:pass@host",
         "https://host/?a=1", "https://host/#x", "https://", "nonsense", "//host",
-        "https://host:99999", 7,
+        "https://host:99999", "localhost:80", 7,
     ],
 )  # fmt: skip
 def test_a_base_url_that_would_show_the_key_is_refused(url: Any) -> None:
     with pytest.raises(ConfigurationError, match="base_url") as caught:
         KeyAPI(KEY, base_url=url, proxy="")
     assert not is_shown(KEY, caught.value)
+    assert "pass@" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,9 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
         ({"qps": 0}, "qps"), ({"timeout": 0}, "timeout"), ({"timeout": None}, "timeout"),
         ({"deadline": 0.0}, "deadline"), ({"max_credits": -1}, "max_credits"),
         ({"quota_cooldown": -1}, "quota_cooldown"), ({"max_connections": 0}, "max_connections"),
-        ({"retry": 3}, "retry"), ({"trace_configs": [1], "session": object()}, "trace_configs"),
+        ({"retry": 3}, "retry"), ({"retry": RetryPolicy}, "retry"),
+        ({"trace_configs": 5}, "trace_configs"),
+        ({"trace_configs": [1], "session": object()}, "trace_configs"),
         ({"trace_configs": [1]}, "trace_configs"), ({"session": 3}, "session"),
         ({"limiter": 3}, "limiter"),
         ({"transport": Script(), "base_url": "https://x"}, "transport"),

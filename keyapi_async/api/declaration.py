@@ -117,7 +117,12 @@ def endpoint(
                 try:
                     signature.bind(self, *args, **kwargs)
                 except TypeError as error:
-                    raise TypeError(f"{declared.__name__}(): {error}") from None
+                    from difflib import get_close_matches  # noqa: PLC0415  # errors alone need it
+
+                    unknown = sorted(kwargs.keys() - known)
+                    close = get_close_matches(unknown[0], known, 1) if unknown else []
+                    meant = f"; did you mean {close[0]!r}?" if close else ""
+                    raise TypeError(f"{declared.__name__}(): {error}{meant}") from None
             given.update(kwargs)
             paging = {name: given.pop(name) for name in DEFAULTS if name in given}
             return RecordStream(self._caller, spec.listing(given), **cast("Paging", paging))

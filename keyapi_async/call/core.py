@@ -192,7 +192,9 @@ class Core:
         if self._loop is None:
             self._loop, self._timeouts = loop, Timeouts(loop)
         if self._loop is not loop:
-            raise UsageError("this client belongs to another event loop: make one in each loop")
+            raise UsageError(
+                "this client belongs to another event loop: make one for each asyncio.run()"
+            )
         if self._closed:
             raise UsageError("this client is closed: make another")
         return loop

@@ -129,10 +129,11 @@ class Circuit:
         """Give a fresh error while the circuit is open."""
         if self.error is None:
             return None
-        if self._clock() >= self._until:
+        if (now := self._clock()) >= self._until:
             self.reset()
             return None
         error = self.error.fresh()
+        error.retry_after = self._until - now
         error.message += f"; not sent: the API said so less than {self.cooldown:g} s ago"
         return error
 

@@ -67,7 +67,9 @@ class HttpTransport:
     ) -> None:
         if session is not None and not isinstance(session, ClientSession):
             raise ConfigurationError(f"session={shown(session)}: an aiohttp.ClientSession")
-        if not all(isinstance(config, TraceConfig) for config in trace_configs):
+        if not isinstance(trace_configs, Sequence) or not all(
+            isinstance(config, TraceConfig) for config in trace_configs
+        ):
             raise ConfigurationError("trace_configs: a sequence of aiohttp.TraceConfig")
         base = checked_base_url(base_url)
         self._proxy = checked_proxy(proxy, base)
@@ -156,7 +158,7 @@ class HttpTransport:
     def _reason(self, error: Exception | str) -> str:
         """Give aiohttp's reason without the key, which a server may have quoted."""
         said = self._secret.hide(str(error) or type(error).__name__)
-        return printable(" ".join(said.split()))
+        return printable(" ".join(said.replace(" ssl:default", "").split()))
 
     async def close(self) -> None:
         """Close the session, if it is not the caller's."""
@@ -229,8 +231,11 @@ def checked_base_url(value: str) -> URL:
     except (TypeError, ValueError):
         valid = False
     if not valid or url.user or url.password or url.query_string or url.fragment:
+        # Not shown where it may hold a password.
+        told = "" if "@" in str(value) else f"={shown(value)}"
         raise ConfigurationError(
-            "base_url, or KEYAPI_BASE_URL: an address such as 'https://api.keyapi.ai', no more"
+            f"base_url{told}, or KEYAPI_BASE_URL: an address such as 'https://api.keyapi.ai',"
+            " with http:// or https://, and no more"
         )
     if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host or "")):
         return url

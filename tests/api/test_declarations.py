@@ -273,6 +273,9 @@ def test_positional_arguments_are_checked_as_python_does() -> None:
     for args, options in ((("1", 2), {}), (("1",), {"product_id": "1"}), ((), {})):
         with pytest.raises(TypeError, match=r"^iter_creators\(\): "):
             iter_creators(*args, **options)  # type: ignore[arg-type]
+    for name, meant in (("limt", r"; did you mean 'limit'\?$"), ("nonsense", "'nonsense'$")):
+        with pytest.raises(TypeError, match=meant):
+            iter_creators("1", **{name: 5})  # type: ignore[arg-type]
 
 
 def test_the_product_list_is_sorted_unless_it_is_told_otherwise() -> None:

@@ -268,5 +268,7 @@ async def test_without_a_cooldown_those_who_wait_go_on() -> None:
     circuit = Circuit(cooldown=3.0, clock=lambda: times.pop(0))
     times = [2.0, 4.9, 5.0]
     circuit.open(QuotaExceededError("x"))
-    assert circuit.blocked() is not None
+    blocked = circuit.blocked()
+    assert blocked is not None
+    assert blocked.retry_after == pytest.approx(0.1)
     assert circuit.blocked() is None
