@@ -39,6 +39,14 @@ SOME = ["stream", "prefetch", "fan-out that collects", "harvest"]
 QUICK = RetryPolicy(attempts=3, initial=0.001)
 
 
+class _Box(Sandbox):
+    """A sandbox in which another service answers."""
+
+    def __init__(self, service: FaultyService) -> None:
+        super().__init__()
+        self.answer = service.answer  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize(
     ("fault", "phase", "name"),
     in_pairs(product(WIRE, [Phase.MIDDLE, Phase.CANCELLED, Phase.LEFT], SOME)),
@@ -48,8 +56,7 @@ async def test_a_fault_of_the_wire_leaves_no_socket_and_loses_no_row(
 ) -> None:
     service, outcome = FaultyService(fault, LIST.struck(phase), 1), OUTCOMES[fault]
     timeout = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 10.0
-    async with Sandbox() as box:
-        box.answer = service.answer  # type: ignore[method-assign]
+    async with _Box(service) as box:
         async with KeyAPI(
             box.api_key, base_url=box.url, qps=1e4, retry=QUICK, timeout=timeout, proxy=""
         ) as api:

@@ -81,7 +81,7 @@ async def a_stranger_signed() -> AsyncIterator[str]:
     [
         (nobody_listens, r"Cannot connect to host 127\.0\.0\.1:\d+"),
         (nobody_knows_the_name, r"Cannot connect to host nowhere\.invalid:443 .*not known"),
-        (plain_where_tls_is_due, r"Cannot connect to host 127\.0\.0\.1:\d+ ssl:"),
+        (plain_where_tls_is_due, r"Cannot connect to host 127\.0\.0\.1:\d+ \[\[SSL: "),
         (a_stranger_signed, r"127\.0\.0\.1:\d+ .*[Cc]ertificate.*verify failed"),
     ],
 )
