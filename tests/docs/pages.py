@@ -40,7 +40,7 @@ class Block:
     def kind(self) -> str:
         """Say what it is: a piece stands where ``PREAMBLE`` has run and some names are given."""
         for mark, kind in (
-            ("asyncio.run(main())", "program"),
+            ("\nasyncio.run(main())", "program"),
             ("def test_", "test"),
             ("\napp = ", "app"),
             ("harvest_frame(", "cluster"),

@@ -20,14 +20,20 @@ async def answers(app: Any) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
         return
 
     async def call(path: str) -> bytes:
-        sent: list[dict[str, Any]] = []
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
-        await app(scope, None, send)
-        return b"".join(message.get("body", b"") for message in sent)
+        _, body = await asked(app, path)
+        return body
 
     async with app.router.lifespan_context(app):
         yield call
+
+
+async def asked(app: Any, path: str) -> tuple[dict[str, Any], bytes]:
+    """Get a path of an ASGI application; give the beginning of the answer, and its body."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    await app(scope, None, send)
+    return sent[0], b"".join(message.get("body", b"") for message in sent)

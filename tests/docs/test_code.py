@@ -26,12 +26,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from keyapi_async import KeyAPI
+from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.api.declaration import declared_in
 from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
 from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, README, ROOT, Block, code_of, text_of
-from tests.docs.serving import answers
+from tests.docs.serving import answers, asked
 from tests.redis_server import RedisServer
 from tests.servers import served
 
@@ -161,13 +161,50 @@ async def test_applications_serve(block: Block, box: Sandbox) -> None:
     assert rows[0]["product_id"] == "1729492547846767618"
 
 
+@pytest.mark.parametrize(
+    ("fault", "options", "status", "headers"),
+    [
+        ("402", {}, 402, {}),
+        ("429", {}, 429, {b"retry-after": b"7"}),
+        ("hang", {"timeout": 0.1}, 504, {}),
+        ("hang", {"deadline": 0.1}, 504, {}),
+        (None, {"max_credits": 0}, 402, {}),
+        ("500", {}, 502, {}),
+    ],
+)
+async def test_the_recipe_answers_errors_with_a_status(
+    fault: str | None,
+    options: dict[str, Any],
+    status: int,
+    headers: dict[bytes, bytes],
+    box: Sandbox,
+) -> None:
+    box.faults = Faults(script=[fault], retry_after=7)
+    names: dict[str, Any] = {"__name__": "app"}
+    exec(the("exception_handler").compiled(), names)
+    app = names["app"]
+    async with app.router.lifespan_context(app):
+        whole = app.state.keyapi
+        app.state.keyapi = whole.with_options(retry=RetryPolicy(attempts=1), **options)
+        begun, body = await asked(app, "/creators/1729492547846767618")
+        refused, _ = await asked(app, "/creators/x")
+    assert (begun["status"], refused["status"]) == (status, 400)
+    told = dict(begun["headers"])
+    assert {name: told[name] for name in told if name == b"retry-after"} == headers
+    assert json.loads(body)["detail"]
+
+
 @blocks("test")
 async def test_tests_pass(block: Block, keyapi: KeyAPI, keyapi_sandbox: Sandbox) -> None:
     names: dict[str, Any] = {}
     exec(block.compiled(), names)
     (test,) = (value for name, value in names.items() if name.startswith("test_"))
     fixtures = {"keyapi": keyapi, "keyapi_sandbox": keyapi_sandbox}
-    await test(**{name: fixtures[name] for name in inspect.signature(test).parameters})
+    given = {name: fixtures[name] for name in inspect.signature(test).parameters}
+    if inspect.iscoroutinefunction(test):
+        await test(**given)
+    else:  # it may run a loop of its own
+        await asyncio.to_thread(test, **given)
 
 
 @blocks("declaration")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from keyapi_async.cli.app import run as run_command
+from keyapi_async.sandbox import Fault
 from tests.docs.pages import CHINESE, PAGES, README, ROOT, code_of, prose, text_of
 
 START = ROOT / "docs" / "start.md"
@@ -64,6 +65,13 @@ def test_the_dependencies_are_those_of_the_package() -> None:
     ]
     extras = re.findall(r"^\| `(\w+)` \| ", text_of(START), re.MULTILINE)
     assert sorted(extras) == sorted(project["optional-dependencies"])
+
+
+def test_every_fault_of_the_sandbox_is_listed() -> None:
+    listed = re.findall(
+        r'^\| .* \| (.*`".*) \|$', text_of(ROOT / "docs" / "testing.md"), re.MULTILINE
+    )
+    assert sorted(re.findall(r'`"(\w+)"`', " ".join(listed))) == sorted(Fault)
 
 
 def cited() -> Iterator[tuple[str, str]]:
