@@ -280,9 +280,12 @@ def period(values: Mapping[str, str]) -> None:
 
 
 def trend(values: Mapping[str, str], max_days: int) -> None:
-    """Refuse a range of days that ends before it begins, or is too long."""
-    if "start_date" not in values:
+    """Refuse a range of days of which one end is missing, that is upside down, or too long."""
+    missing = sorted({"start_date", "end_date"} - values.keys())
+    if len(missing) == 2:
         return
+    if missing:
+        raise InvalidParameterError(missing[0], None, "a range of days needs both its ends")
     start, end = (date.fromisoformat(values[name]) for name in ("start_date", "end_date"))
     if start > end:
         raise InvalidParameterError("start_date", str(start), f"at most end_date, {end}")

@@ -202,6 +202,9 @@ def test_a_trend_goes_forward_and_not_too_far(api: KeyAPI) -> None:
         trends("2025-01-01", "2024-12-31")
     with pytest.raises(InvalidParameterError, match=r"^start_date=.* 180 days before end_date"):
         trends("2025-01-01", "2025-07-01")
+    for one, other in (("start_date", "end_date"), ("end_date", "start_date")):
+        with pytest.raises(InvalidParameterError, match=f"^{other}=None .* both its ends"):
+            params.trend({one: "2025-01-01"}, 180)
 
 
 @given(st.dates(min_value=date(1, 3, 1)), st.sampled_from(RankType))
