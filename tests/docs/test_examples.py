@@ -51,4 +51,4 @@ async def test_the_dashboard_follows_its_harvest(
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_each_is_short_and_on_the_site(example: Path) -> None:
     assert len(text_of(example).splitlines()) < MOST_LINES
-    assert f"examples/{example.name}" in text_of(OUTPUTS.parent / "index.md")
+    assert f"examples/{example.name}" in text_of(OUTPUTS.parent / f"{example.stem}.md")
