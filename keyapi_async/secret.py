@@ -31,7 +31,10 @@ class Secret:
                 "the API key goes without 'Bearer': it is added to each request"
             )
         if not self._key.isascii() or not self._key.isprintable():
-            raise ConfigurationError("the API key has a line break, or is no plain text")
+            raise ConfigurationError(
+                "the API key has a line break, or letters, quotes or spaces beyond ASCII:"
+                " copy it again"
+            )
 
     def headers(self) -> dict[str, str]:
         """Write the headers of every request."""

@@ -24,7 +24,7 @@ from tests import virtual
 from tests.call.script import PATH, Script
 
 KEY = "sk-very-secret-0123456789"
-BROKEN = "a line break, or is no plain text"
+BROKEN = "a line break, or letters, quotes or spaces beyond ASCII"
 
 
 def is_shown(key: str, error: BaseException) -> bool:

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -114,6 +115,8 @@ def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:
 
 def _way_out(bad: list[str], name: str, column: str | None) -> str:
     """Say what is probably wrong with a file, where that can be told from its bad ids."""
+    if any(unicodedata.normalize("NFKC", one) != one for one in bad):
+        return "; some have full-width characters: write digits and commas in ASCII"
     if any(map(_ROUNDED.fullmatch, bad)):
         return (
             "; a spreadsheet has rounded ids: format their column as text there, and fill it anew"

@@ -148,9 +148,12 @@ def count_lines(held: Status | Progress) -> list[tuple[str, str]]:
 def run_lines(run: Progress) -> list[tuple[str, str]]:
     """Say what a run has spent, and how fast it was."""
     uncertain = f", {run.uncertain:,} more are uncertain" if run.uncertain else ""
+    rate = f"{run.rate:.1f}{out_of(run.qps)} requests/s for {clock(run.elapsed)}"
+    if run.elapsed < 1:
+        rate = f"{counted(run.requests, 'request')} in less than a second"
     return [
         ("credits", f"{run.spent:,}{out_of(run.budget)} spent by this run{uncertain}"),
-        ("rate", f"{run.rate:.1f}{out_of(run.qps)} requests/s for {clock(run.elapsed)}"),
+        ("rate", rate),
     ]
 
 

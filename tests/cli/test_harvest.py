@@ -123,6 +123,7 @@ def _estimate(file: str, *more: str) -> list[str]:
             "2 ids of ids.txt are not accepted (an id is a string of digits, or",
         ),
         ("1.7E+18\n", [], "a spreadsheet has rounded ids"),
+        ("\uff11\uff12\n", [], "some have full-width characters"),
         ("1,2\n", [], "of a CSV, name the column of the ids with --column"),
         ("x\n" * 300, [], "300 ids of ids.txt are not accepted"),
         ("product_id\n1\n", [], "if that is the name of a column, give it with --column"),
