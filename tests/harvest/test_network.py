@@ -121,12 +121,14 @@ async def test_a_stop_does_not_wait_for_the_network(tmp_path: Path) -> None:
         assert report.elapsed < 40
 
 
-@pytest.mark.parametrize(("lists", "cut_off"), [(30, ["100", "117"]), (2, ["100"])])
+@pytest.mark.parametrize(
+    ("lists", "rows", "cut_off"), [(30, 35, ["100", "117"]), (2, 35, ["100"]), (2, 5, ["100"])]
+)
 @shop.virtually
 async def test_a_list_whose_connection_fails_while_others_come_through_fails_alone(
-    tmp_path: Path, lists: int, cut_off: list[str]
+    tmp_path: Path, lists: int, rows: int, cut_off: list[str]
 ) -> None:
-    server = shop.Shop(shop.products(*[35] * lists))
+    server = shop.Shop(shop.products(*[rows] * lists))
     server.cut_off.update(cut_off)
     async with Harvest.open(tmp_path / "a.db") as harvest:
         read = shop.creators(server.client(retry=ONCE))
