@@ -227,7 +227,7 @@ def test_a_parameter_without_kind_or_description_is_no_declaration() -> None:
     def unknown(self: object, product_id: bytes) -> None: ...
     def neither(self: object, product_id: bytes | None) -> None: ...
 
-    for declared, match in ((undescribed, "mystery: describe it"), (unknown, "annotate"),
+    for declared, match in ((undescribed, "^undescribed: mystery: describe it"), (unknown, "annotate"),
                             (neither, "annotate")):  # fmt: skip
         with pytest.raises(TypeError, match=match):
             declaration.endpoint_of(declared, wire={})  # type: ignore[arg-type]

@@ -96,8 +96,10 @@ def test_every_shape_is_shown_by_its_own_measures(
 @contextmanager
 def figures_of(ledger: Path) -> Iterator[Figures]:
     figures = Figures(ledger)
-    yield figures
-    figures.close()
+    try:
+        yield figures
+    finally:
+        figures.close()
 
 
 def wanted(ledger: Path) -> list[Row]:
