@@ -1,7 +1,7 @@
 """Rows as the API documents them, and as the wild sends them: strategies for both."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import IntEnum
 from pathlib import Path
@@ -37,6 +37,12 @@ _HERE = Path(__file__).parent
 _PATHS = json.loads((_HERE / "openapi.json").read_text(encoding="utf-8"))["paths"]
 OPERATIONS: Mapping[str, Row] = {path: about["get"] for path, about in _PATHS.items()}
 """What the specification says of each path."""
+
+
+def lacks(where: str, declared: Iterable[str], specified: Iterable[str]) -> str:
+    """Say which names one side lacks, for who changes either."""
+    more, missing = sorted({*declared} - {*specified}), sorted({*specified} - {*declared})
+    return f"the specification of {where} lacks {more}; the declaration lacks {missing}"
 
 
 def answer_of(path: str) -> Row:

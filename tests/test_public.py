@@ -24,7 +24,7 @@ from keyapi_async.jsontext import JSON
 from keyapi_async.records import converter as converters
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.streams.stream import PageStream
-from tests.rows import DECLARED, OPERATIONS, RECORDS, answer_of, fields_of
+from tests.rows import DECLARED, OPERATIONS, RECORDS, answer_of, fields_of, lacks
 
 PUBLIC = dir(keyapi_async)
 
@@ -98,8 +98,8 @@ def test_type_checkers_and_programs_find_the_same_public_names() -> None:
 def test_whatever_an_endpoint_takes_or_gives_is_public() -> None:
     public = {getattr(keyapi_async, name) for name in PUBLIC}
     kinds = [parameter.kind for one in endpoints() for parameter in one.parameters]
-    assert {kind.choices for kind in kinds if kind.choices is not None} <= public
-    assert set(RECORDS) <= public
+    for cls in (*(kind.choices for kind in kinds if kind.choices is not None), *RECORDS):
+        assert cls in public, f"add {cls.__name__!r} to __all__ of {cls.__module__}"
 
 
 MISSPELT = """
@@ -173,7 +173,8 @@ def test_a_record_has_exactly_the_specified_fields(cls: type) -> None:
     """Those of all endpoints with its shape; the search lists those of all its kinds of row."""
     specified = {name for one in DECLARED[cls] for name in specified_of(one)}
     wire = set(kinds_of(cls))
-    assert wire <= specified if cls is keyapi_async.FoundInfluencer else wire == specified
+    told = lacks(" and ".join(one.path for one in DECLARED[cls]), wire, specified)
+    assert wire <= specified if cls is keyapi_async.FoundInfluencer else wire == specified, told
     computed = {"rank"} if cls.__name__.startswith("Ranked") else set()
     assert {field.name for field in attrs.fields(cls)} == wire | computed | {"extra"}
 
@@ -186,13 +187,15 @@ def test_identities_are_required_texts_and_all_else_may_be_none(cls: type) -> No
     )
     hints = hints_of(cls)
     for field in attrs.fields(cls):
-        hint = hints[field.name]
+        hint, where = hints[field.name], f"{cls.__name__}.{field.name}"
         if field.name in identities:
-            assert (field.default, hint) == (attrs.NOTHING, str)
+            told = f"{where}: make it an Identity, or take it out of x-identity"
+            assert (field.default, hint) == (attrs.NOTHING, str), told
         elif field.name == "extra":
             assert hint == dict[str, object]
         else:
-            assert field.default is None
+            told = f"{where}: give it doc('...'), or, as an Identity, a place in x-identity"
+            assert field.default is None, told
             assert hint is object or NoneType in get_args(hint)
         assert field.kw_only
 

@@ -195,7 +195,7 @@ def endpoint_of(
     doc, _, listed = described.partition("\n\nArgs:\n")
     listed, _, rest = listed.partition("\n\n")
     docs = by_name(listed)
-    parameters = []
+    method, parameters = declared.__name__, []
     signature = inspect.signature(declared)
     for one in list(signature.parameters.values())[1:]:
         if one.kind is one.VAR_KEYWORD:
@@ -208,10 +208,9 @@ def endpoint_of(
                 _kind_of(one.annotation),
                 required,
                 None if required else one.default,
-                docs.get(one.name) or common_doc(one.name),
+                docs.get(one.name) or common_doc(method, one.name),
             )
         )
-    method = declared.__name__
     (record,) = get_args(signature.return_annotation)
     return Endpoint(
         resource=declared.__qualname__.partition("Resource")[0].lower(),

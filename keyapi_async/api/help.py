@@ -100,8 +100,8 @@ _COMMON_DOCS: Final = {
 }
 
 
-def common_doc(name: str) -> str:
-    """Describe a parameter that means the same wherever it stands."""
+def common_doc(method: str, name: str) -> str:
+    """Describe a parameter of a method that means the same wherever it stands."""
     if name in _COMMON_DOCS:
         return _COMMON_DOCS[name]
     if name.endswith("_sort_field") or name == "influencer_sort_field_v2":
@@ -111,4 +111,4 @@ def common_doc(name: str) -> str:
     bound, _, field = name.partition("_")
     if bound in {"min", "max"}:
         return f"At {'least' if bound == 'min' else 'most'} this {field}."
-    raise TypeError(f"{name}: describe it in the docstring, under Args")
+    raise TypeError(f"{method}: {name}: describe it in the docstring, under Args")

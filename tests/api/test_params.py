@@ -110,6 +110,7 @@ def refused(name: str, value: object, call: Callable[[], object]) -> InvalidPara
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_sends_what_is_meant_and_refuses_the_rest_by_name(name: str) -> None:
     """Never another exception, and never a guess."""
+    assert name in TAKEN, f"add {name!r} to TAKEN, and to REFUSED what it refuses"
     check = KINDS[name].check
     for value, sent in TAKEN[name]:
         assert check("x", value) == sent
@@ -230,8 +231,9 @@ def test_a_parameter_without_kind_or_description_is_no_declaration() -> None:
     def unknown(self: object, product_id: bytes) -> None: ...
     def neither(self: object, product_id: bytes | None) -> None: ...
 
-    for declared, match in ((undescribed, "mystery: describe it"), (unknown, "annotate"),
-                            (neither, "annotate")):  # fmt: skip
+    cases = {undescribed: "^undescribed: mystery: describe it", unknown: "annotate",
+             neither: "annotate"}  # fmt: skip
+    for declared, match in cases.items():
         with pytest.raises(TypeError, match=match):
             declaration.endpoint_of(declared, wire={})  # type: ignore[arg-type]
 

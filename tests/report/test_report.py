@@ -5,8 +5,8 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,12 +73,14 @@ def test_every_shape_is_shown_by_its_own_measures(
     assert told.path in page.texts
     assert "Complete" in page.text
     rows = wanted(reports[record])
-    with figures_of(reports[record]) as figures:
+    with closing(Figures(reports[record])) as figures:
         assert figures.number == len(rows)
         for name, number in figures.filled.items():
             assert number == sum(row[name] not in {None, ""} for row in rows)
         if record is not dict:
-            measures, dimensions = TOLD[record.__name__]
+            name = record.__name__
+            assert name in TOLD, f"add {name!r} to TOLD: what a report measures of it"
+            measures, dimensions = TOLD[name]
             assert ", ".join(one.label for one in figures.measures) == measures
             assert ", ".join(one.name for one in figures.dimensions).startswith(dimensions)
         for one in figures.measures:
@@ -91,13 +93,6 @@ def test_every_shape_is_shown_by_its_own_measures(
             groups = figures.groups(one)
             assert sum(number for _, number, _ in groups) == len(rows)
             assert groups[0][1] == max(Counter(row[one.name] for row in rows).values())
-
-
-@contextmanager
-def figures_of(ledger: Path) -> Iterator[Figures]:
-    figures = Figures(ledger)
-    yield figures
-    figures.close()
 
 
 def wanted(ledger: Path) -> list[Row]:
@@ -239,7 +234,7 @@ def test_snapshots_and_pages_over_time(tmp_path: Path, monkeypatch: pytest.Monke
 
     texts = shop.run(main)
     assert {"Over time", "Pages over time", "Runs"} <= set(texts)
-    with figures_of(tmp_path / "a.db") as figures:
+    with closing(Figures(tmp_path / "a.db")) as figures:
         followers = next(one for one in figures.measures if one.label == "Followers")
         points = figures.snapshots(followers)
         assert [at - 1.8e9 for at, _ in points] == [0, 108_000, 216_000]
@@ -256,7 +251,7 @@ def test_days_add_up(tmp_path: Path) -> None:
         if one + day != 5
     ]  # fmt: skip
     harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
-    with figures_of(tmp_path / "a.db") as figures:
+    with closing(Figures(tmp_path / "a.db")) as figures:
         days = {one.label: figures.days(one) for one in figures.measures}
         assert not figures.moments()[1]
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
@@ -275,7 +270,7 @@ def test_rows_published_are_counted_by_the_month_and_of_a_few_weeks_by_the_day(
     times = [1_767_225_600 + 86_400 * day for day in days]
     rows = [{"video_id": str(n), "product_id": "1", "create_time": t} for n, t in enumerate(times)]
     harvested(tmp_path, rows, into=VideoProduct)
-    with figures_of(tmp_path / "a.db") as figures:
+    with closing(Figures(tmp_path / "a.db")) as figures:
         seconds, points = figures.moments()
     assert (seconds, [number for _, number in points]) == (86_400 * step, counts)
 
@@ -289,7 +284,7 @@ def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
         {**row, "user_id": "9"},
     ]
     harvested(tmp_path, rows, into=ProductCreator)
-    with figures_of(tmp_path / "a.db") as figures:
+    with closing(Figures(tmp_path / "a.db")) as figures:
         measures = {one.label: figures.best(one, 9) for one in figures.measures}
         labels = {name: figures.labels(found) for name, found in measures.items()}
     assert labels["GMV"] == ["Ada · 7", "Ada · 8", "Ada · 7", "9"]

@@ -47,11 +47,18 @@ def required(operation: Operation, number: int = 60) -> dict[str, str]:
     """Give what a call needs, paging left out: the sample id of that number, a past period."""
     known = _known(number)
     names = [name for name, one in operation.parameters.items() if one["required"]]
-    return {
-        name: known[name] if name in known else str(operation.parameters[name]["enum"][0])
-        for name in [*names, *operation.one_of[:1]]
-        if not name.startswith("page_")
-    }
+    given = {}
+    for name in [*names, *operation.one_of[:1]]:
+        if not name.startswith("page_"):
+            codes = operation.parameters[name].get("enum", [])
+            assert codes or name in known, f"add {name!r} to _known: a value that leads to rows"
+            given[name] = known[name] if name in known else str(codes[0])
+    return given
+
+
+def no_rows(path: str, params: Mapping[str, object]) -> str:
+    """Say what to do where a list is empty that should not be."""
+    return f"the sandbox has no rows for {dict(params)} of {path}: see step 4 of CONTRIBUTING.md"
 
 
 def ask(

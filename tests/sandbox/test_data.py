@@ -14,7 +14,17 @@ from keyapi_async.sandbox import lists
 from keyapi_async.sandbox.data import RULES, facts_of
 from keyapi_async.sandbox.lists import list_of
 from keyapi_async.sandbox.specification import examples, singular
-from tests.sandbox.calls import OPERATIONS, TODAY, Row, ask, envelope, path_of, required, service
+from tests.sandbox.calls import (
+    OPERATIONS,
+    TODAY,
+    Row,
+    ask,
+    envelope,
+    no_rows,
+    path_of,
+    required,
+    service,
+)
 from tests.sandbox.calls import rows as rows_of
 
 BOX = service()
@@ -62,7 +72,7 @@ def test_rows_are_what_the_specification_says(path: str) -> None:
     """
     operation = OPERATIONS[path]
     lists = [rows_of(ask(BOX, path, required(operation, number))) for number in (3, 20, 60)]
-    assert lists[0]
+    assert lists[0], no_rows(path, required(operation, 3))
     for row in itertools.chain(*lists):
         for name, value in row.items():
             assert_plausible(name, operation.properties[name], value)
@@ -107,7 +117,7 @@ def test_every_id_of_the_examples_has_a_list(path: str) -> None:
         rows = itertools.chain(*(one["rows"] for one in examples().values()))
         for one in {row[field] for row in rows if row.get(field)}:
             params = required(LISTS[path]) | {name: one}
-            assert rows_of(ask(BOX, path, params)) or field == "video_id"
+            assert rows_of(ask(BOX, path, params)) or field == "video_id", no_rows(path, params)
 
 
 @pytest.mark.parametrize("path", SORTED)
