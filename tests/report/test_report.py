@@ -81,8 +81,10 @@ def test_every_shape_is_shown_by_its_own_measures(
             name = record.__name__
             assert name in TOLD, f"add {name!r} to TOLD: what a report measures of it"
             measures, dimensions = TOLD[name]
-            assert ", ".join(one.label for one in figures.measures) == measures
-            assert ", ".join(one.name for one in figures.dimensions).startswith(dimensions)
+            labels = ", ".join(one.label for one in figures.measures)
+            assert labels == measures, "left is the report, right TOLD"
+            names = ", ".join(one.name for one in figures.dimensions)
+            assert names.startswith(dimensions), "left is the report, right TOLD"
         for one in figures.measures:
             values = [row[one.name] for row in rows if row[one.name] is not None]
             spread = figures.spreads[one.name]
