@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
         assert await shop.rows_in(harvest) == server.records()
         assert server.billed == server.least()
         assert len(server.asked) - server.billed < 50  # one asks, ever more slowly
-        reasons = list(dict.fromkeys(one.paused for one in seen if one.paused))
+        reasons = [reason for reason, _ in groupby(one.paused for one in seen) if reason]
         told = "the connection is lost, waiting for it: cannot connect to the server"
         assert all(reason.startswith(told) for reason in reasons)
         assert [one.message for one in caplog.records] == reasons
