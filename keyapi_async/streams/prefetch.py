@@ -16,7 +16,7 @@ class Prefetch(Generic[T]):
 
     def __init__(self, fetch: Callable[[Place], Awaitable[FetchedPage[T]]], most: int) -> None:
         self._fetch = fetch
-        self._most = most
+        self.most: int = most
         self._opening = 0
         self._tasks: dict[Place, asyncio.Task[FetchedPage[T]]] = {}
 
@@ -38,7 +38,7 @@ class Prefetch(Generic[T]):
 
     async def go_on(self, places: Iterator[Place], pages: int) -> None:
         """Ask for more, at most for ``pages``."""
-        self._opening = min(self._most, self._opening * 2 or 1)
+        self._opening = min(self.most, self._opening * 2 or 1)
         for place in takewhile(lambda _: len(self._tasks) < min(self._opening, pages), places):
             if place not in self._tasks:
                 task = asyncio.ensure_future(self._fetch(place))

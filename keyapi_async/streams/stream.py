@@ -52,7 +52,6 @@ class RecordStream(AsyncIterator[T]):
         self._left = walk.limit
         self._skip_invalid = walk.skip_invalid
         self._fetcher = Fetcher(caller, listing, walk.page_size, walk.until)
-        self._ahead = walk.prefetch > 0
         self._prefetch = Prefetch(self._fetcher.fetch, walk.prefetch)
         self._page: FetchedPage[T] | None = None
         self._offset = walk.start.offset
@@ -148,7 +147,7 @@ class RecordStream(AsyncIterator[T]):
             return False
         self._reading = True
         try:
-            if self._ahead and self._prefetch.holds(place):
+            if self._prefetch.most and self._prefetch.holds(place):
                 new = await self._prefetch.take(place)
             else:
                 self._asking = True
@@ -156,7 +155,7 @@ class RecordStream(AsyncIterator[T]):
             self._check_progress(page, new)
             self._page, self._offset = new, self._offset if page is None else 0
             self._set_run_end(new)
-            if self._ahead and not self._closed:  # it may have been closed meanwhile
+            if self._prefetch.most and not self._closed:  # it may have been closed meanwhile
                 await self._go_on(new)
         except KeyAPIError as error:
             error.bookmark = self.bookmark
