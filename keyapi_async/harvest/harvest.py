@@ -23,7 +23,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 Snapshots = Literal["latest", "all"]
 
-_PAGES = 250
+_PAGES = 400
 """Pages exported at a time."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, BinaryIO, get_args
 
@@ -28,6 +29,9 @@ _GROUP = 40_000
 
 _SCALE = 1e4
 """Of floats as whole numbers; divided by it, they are the same floats again."""
+
+_HALF = 1e15 + 0.5
+"""Added to round a float, of either sign, by cutting it."""
 
 _INEXACT = "inexact"
 """In place of a float that is not."""
@@ -95,11 +99,13 @@ class Parquet:
         ]
         for column in self._columns:
             values = None if column.wire == "any" else next(found)
-            if values is not None and column.kind in REAL and _INEXACT not in values:
-                whole = pa.array(values, pa.int64())
-                arrays.append(pc.divide(whole.cast(pa.float64()), _SCALE))
-                continue
-            if values is None or column.kind in REAL:
+            if values is not None and column.kind in REAL:
+                with suppress(pa.ArrowInvalid):  # one of them is inexact
+                    whole = pa.array(values, pa.int64()).cast(pa.float64(), safe=False)
+                    arrays.append(pc.divide(whole, _SCALE))
+                    continue
+                values = None
+            if values is None:
                 values = [value for (value,) in reading.rows([plain(column)], pages)]
             arrays.append(_array(column, values, extras))
         arrays.append(pa.array(extras, pa.string()))
@@ -132,11 +138,10 @@ def _in_json(column: Column) -> str:
     value = plain(column)
     if column.kind not in REAL:
         return value
-    scaled = f"round({value} * {_SCALE})"
-    exact = f"abs({value}) < 1e11 AND {scaled} / {_SCALE} = {value}"
+    scaled = f"CAST({value} * {_SCALE} + {_HALF} AS INTEGER) - {int(_HALF)}"
     return (
-        f"CASE WHEN {value} IS NULL THEN NULL WHEN {exact} THEN CAST({scaled} AS INTEGER)"
-        f" ELSE {_INEXACT!r} END"
+        f"CASE ({scaled}) / {_SCALE} WHEN {value} THEN {scaled}"
+        f" ELSE iif({value} IS NULL, NULL, {_INEXACT!r}) END"
     )
 
 
