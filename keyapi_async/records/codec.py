@@ -6,8 +6,9 @@ it is still of a mutable class with the same slots, and frozen by changing its c
 frozen ``__init__`` costs three times as much, and a record's share of a page is most of the page.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain, count
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -21,10 +22,14 @@ T = TypeVar("T")
 ReadRow = Callable[[object, int | None], T]
 ReadRows = Callable[[Sequence[object], int], list[T]]
 
+_Placed = tuple[object, int | None]  # a row, and its position in the list
+_ReadSome = Callable[[Iterator[_Placed], list[T]], _Placed | None]
+
 KIND = "keyapi_async.kind"
 DOC = "keyapi_async.doc"
 _LENIENT = "keyapi_async.lenient"
 _REMEMBERED = 1024  # values of a field
+_GENERATED = 8  # functions of a class, each for rows that miss more than the ones before
 
 EXTRA_DOC = "Fields that the specification lacks, as they came."
 
@@ -88,7 +93,7 @@ def is_record(cls: object) -> bool:
 
 
 def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
-    """Generate the functions that make a record of a row, and records of a page's rows.
+    """Make the functions that make a record of a row, and records of a page's rows.
 
     The first takes (row, position in the list), the second (rows, position of the first).
 
@@ -97,66 +102,29 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
             shape, a field cannot be read.
     """
     kinds = kinds_of(cls)
-    fields = attrs.fields(cast("type[attrs.AttrsInstance]", cls))
-    lenient = any(field.metadata[_LENIENT] for field in fields)
-    positions = [f.name for f in fields if KIND in f.metadata and f.name not in kinds]
-    slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
-    names: dict[str, object] = {
-        "mutable": type(cls.__name__, (), {"__slots__": slots}),
-        "cls": cls,
-        "known": frozenset(kinds),
-    }
-    fill = []
-    # A key is found sooner by the very object that orjson gives to every row.
-    keys = orjson.loads(orjson.dumps(dict.fromkeys(kinds)))
-    for (name, kind), key in zip(kinds.items(), keys, strict=True):
-        names[f"key_{name}"], names[f"read_{name}"] = key, kind.read
-        names[f"passes_{name}"] = kind.passes
-        value = f"read_{name}(v)"
-        if kind.repeats:
-            names[f"known_{name}"] = _Remembered(kind.read)
-            easy = "v.__class__ is int or v is None or v.__class__ is str"
-            value = f"known_{name}[v] if {easy} else {value}"
-        if kind.passes is float:
-            value = f"v + 0.0 if v.__class__ is int else {value}"
-        if kind.passes is not None:
-            ready = "and v" if kind.required else "or v is None"
-            value = f"v if v.__class__ is passes_{name} {ready} else {value}"
-        fill += [f"v = row[key_{name}]", f"r.{name} = {value}"]
-    fill += [f"r.{name} = position" for name in positions]
-    lines = [
-        "def read_all(rows, positions):",
-        "    records, missing = [], ()",
-        "    for row, position in zip(rows, positions):",
-        "        sent = row",
-        "        try:",
-        f"            if missing or len(row) < {len(kinds)}:",
-        "                row = row.copy()",
-        "                for name in missing:",  # most rows miss what the one before missed
-        "                    row.setdefault(name)",
-        f"                if len(row) != {len(kinds)}:",
-        "                    missing = known.difference(sent)",
-        "                    for name in missing:",
-        "                        row.setdefault(name)",
-        "            r = mutable()",
-        *("            " + line for line in fill),
-        "            r.extra = {}",
-        f"            if len(row) != {len(kinds)}:",
-        "                r.extra = {k: x for k, x in row.items() if k not in known}",
-        "            r.__class__ = cls",
-        "            records.append(r)",
-        "            continue",
-        "        except LookupError:",
-        "            missing = known.difference(sent)",
-        "        except (AttributeError, TypeError, ValueError, OverflowError):",
-        "            pass",
-        "        records.append(mended(sent, position))",
-        "    return records",
-    ]
-    _compile(cls, lines, names)
-    read_all = cast(
-        "Callable[[Iterable[object], Iterable[int | None]], list[T]]", names["read_all"]
-    )
+    lenient = any(field.metadata[_LENIENT] for field in attrs.fields(cast("type[Any]", cls)))
+    names = _names_in_code(cls, kinds)
+    optional: set[str] = set()
+    generated = 0
+    read_some: _ReadSome[T] = _hand_back
+
+    def learn(row: object) -> None:
+        """Generate the function anew, for rows that miss what this one does, too."""
+        nonlocal generated, read_some
+        generated += 1
+        if generated > _GENERATED:
+            optional.update(kinds)
+        elif isinstance(row, dict):
+            optional.update(kinds.keys() - row.keys())
+        read_some = _generate(cls, kinds, optional, names)
+
+    def read_all(rows: Iterable[object], positions: Iterable[int | None]) -> list[T]:
+        records: list[T] = []
+        placed: Iterator[_Placed] = zip(rows, positions)  # noqa: B905  # positions may be endless
+        while (unlike := read_some(placed, records)) is not None:
+            learn(unlike[0])
+            placed = chain((unlike,), placed)
+        return records
 
     def mended(row: object, position: int | None) -> T:
         row, kept = _mended(row, kinds, lenient=lenient)
@@ -169,6 +137,79 @@ def readers(cls: type[T]) -> tuple[ReadRow[T], ReadRows[T]]:
         lambda row, position: read_all((row,), (position,))[0],
         lambda rows, first: read_all(rows, count(first)),
     )
+
+
+def _hand_back(placed: Iterator[_Placed], _: object) -> _Placed | None:
+    """Read no row: stand in for a function that is not generated yet."""
+    return next(placed, None)
+
+
+def _names_in_code(cls: type, kinds: Mapping[str, Kind]) -> dict[str, object]:
+    """Give what the generated functions of a class refer to."""
+    slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]  # attrs made it
+    names: dict[str, object] = {
+        "mutable": type(cls.__name__, (), {"__slots__": slots}),
+        "cls": cls,
+        "kinds": kinds,
+        "absent": object(),
+    }
+    # A key is found sooner by the very object that orjson gives to every row.
+    keys = orjson.loads(orjson.dumps(dict.fromkeys(kinds)))
+    for (name, kind), key in zip(kinds.items(), keys, strict=True):
+        names[f"key_{name}"], names[f"read_{name}"] = key, kind.read
+        names[f"passes_{name}"] = kind.passes
+        if kind.repeats:
+            names[f"known_{name}"] = _Remembered(kind.read)
+    return names
+
+
+def _generate(
+    cls: type[T], kinds: Mapping[str, Kind], optional: AbstractSet[str], names: dict[str, object]
+) -> "_ReadSome[T]":
+    """Generate the function that reads rows, up to one that misses more than some fields."""
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", cls))
+    positions = [f.name for f in fields if KIND in f.metadata and f.name not in kinds]
+    fill = []
+    for name, kind in kinds.items():
+        if name in optional:
+            fill += [f"v = row.get(key_{name}, absent)"]
+            fill += ["if v is absent:", "    v = None", "    length += 1"]
+        else:
+            fill += [f"v = row[key_{name}]"]
+        fill += [f"r.{name} = {_value(name, kind)}"]
+    fill += [f"r.{name} = position" for name in positions]
+    lines = [
+        "def read_some(placed, records):",
+        "    for row, position in placed:",
+        "        try:",
+        "            r = mutable()",
+        "            length = len(row)",
+        *("            " + line for line in fill),
+        "            r.extra = {}",
+        f"            if length != {len(kinds)}:",
+        "                r.extra = {k: x for k, x in row.items() if k not in kinds}",
+        "            r.__class__ = cls",
+        "            records.append(r)",
+        *(["        except KeyError: return row, position"] if len(optional) < len(kinds) else []),
+        "        except (AttributeError, TypeError, ValueError, OverflowError):",
+        "            records.append(mended(row, position))",
+    ]
+    _compile(cls, lines, names)
+    return cast("_ReadSome[T]", names["read_some"])
+
+
+def _value(name: str, kind: Kind) -> str:
+    """Write the expression that reads a value ``v``, with what needs no call first."""
+    value = f"read_{name}(v)"
+    if kind.repeats:
+        easy = "v.__class__ is int or v is None or v.__class__ is str"
+        value = f"known_{name}[v] if {easy} else {value}"
+    if kind.passes is float:
+        value = f"v + 0.0 if v.__class__ is int else {value}"
+    if kind.passes is not None:
+        ready = "and v" if kind.required else "or v is None"
+        value = f"v if v.__class__ is passes_{name} {ready} else {value}"
+    return value
 
 
 class _Remembered(dict[object, object]):

@@ -26,7 +26,7 @@ from keyapi_async import (
     converter,
     unstructure,
 )
-from keyapi_async.records.codec import kinds_of
+from keyapi_async.records.codec import kinds_of, readers
 from keyapi_async.records.converter import page_reader_of, reader_of
 from tests.rows import (
     DOCUMENTED,
@@ -179,14 +179,25 @@ def test_json_in_texts_says_what_it_says() -> None:
 def test_the_rows_of_a_page_are_read_as_each_of_them_is(data: st.DataObject, cls: type) -> None:
     rows = [data.draw(arbitrary_rows(cls)) for _ in range(data.draw(st.integers(0, 4)))]
     before = copy.deepcopy(rows)
+    _, read_page = readers(cls)  # which has read no row yet
     try:
         expected = [read(row, cls, place) for place, row in enumerate(rows, 7)]
     except DecodeError as error:
         with pytest.raises(DecodeError, match=re.escape(str(error))):
-            page_reader_of(cls)(rows, 7)
+            read_page(rows, 7)
     else:
-        assert page_reader_of(cls)(rows, 7) == expected
+        assert read_page(rows, 7) == expected
     assert rows == before
+
+
+def test_rows_that_each_miss_another_field_are_read() -> None:
+    row = without_none(DOCUMENTED[Product])
+    whole = read(row, Product)
+    missing = [name for name in row if name not in required_of(Product)]
+    rows = [{key: row[key] for key in row if key != name} for name in missing]
+    expected = [attrs.evolve(whole, **{name: None}) for name in missing]
+    _, read_page = readers(Product)
+    assert read_page(rows, 1) == expected
 
 
 def test_a_value_that_came_before_is_not_taken_for_one_of_another_type() -> None:
