@@ -197,6 +197,8 @@ def test_rows_that_each_miss_another_field_are_read() -> None:
     rows = [{key: row[key] for key in row if key != name} for name in missing]
     expected = [attrs.evolve(whole, **{name: None}) for name in missing]
     _, read_page = readers(Product)
+    with pytest.raises(DecodeError, match="is not an object"):
+        read_page([[]], 1)
     assert read_page(rows, 1) == expected
 
 
