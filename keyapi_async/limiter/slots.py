@@ -21,12 +21,13 @@ class Slots:
 
     Attributes:
         shortest: seconds of the shortest round trip; 0 until there were enough of them.
+        taken: places that are taken, and those of them that were given back since the last look.
     """
 
     def __init__(self) -> None:
         self._flying: deque[Permit] = deque()
         self._leaving: deque[float] = deque()
-        self._size = 0
+        self.taken: int = 0
         self._trips = 0
         self._shortest = math.inf
         self.shortest: float = 0.0
@@ -34,7 +35,7 @@ class Slots:
     def grant(self, now: float) -> Permit:
         """Make a permit, and take note of it."""
         self._flying.append(permit := Permit(now))
-        self._size += 1
+        self.taken += 1
         return permit
 
     def leave(self, permit: Permit, now: float) -> None:
@@ -60,8 +61,8 @@ class Slots:
             self.leave(flying.popleft(), now)
         while leaving and leaving[0] <= now:
             leaving.popleft()
-            self._size -= 1
-        if self._size < places:
+            self.taken -= 1
+        if self.taken < places:
             return now
         # A place that is not leaving yet is not given back before that.
         soonest = now + 1.0 - min(self._shortest, FLIGHT) / 2
