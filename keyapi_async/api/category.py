@@ -5,8 +5,8 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
-from keyapi_async.api.params import Id, Language
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import Identity, OtherId, Text, choice, doc
 from keyapi_async.streams.paging import Paging
@@ -45,15 +45,9 @@ class CategoryResource(Resource):
         "/v1/tiktok/category/primary/analytics", key="language", evidence="inferred", pages=None
     )
     def iter_primary(
-        self,
-        *,
-        language: Language,
-        **paging: Unpack[Paging],
+        self, *, language: params.Language, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
-        """Stream the first-level categories.
-
-        One answer holds all rows.
-        """
+        """Stream the first-level categories; one answer holds them all."""
         raise NotImplementedError
 
     primary: Final = page_of(iter_primary)
@@ -67,14 +61,11 @@ class CategoryResource(Resource):
     def iter_secondary(
         self,
         *,
-        language: Language,
-        parent_id: Id | None = None,
+        language: params.Language,
+        parent_id: params.Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Category]:
-        """Stream second-level categories.
-
-        One answer holds all rows.
-        """
+        """Stream second-level categories; one answer holds them all."""
         raise NotImplementedError
 
     secondary: Final = page_of(iter_secondary)
@@ -88,8 +79,8 @@ class CategoryResource(Resource):
     def iter_tertiary(
         self,
         *,
-        language: Language,
-        parent_id: Id | None = None,
+        language: params.Language,
+        parent_id: params.Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Category]:
         """Stream third-level categories.

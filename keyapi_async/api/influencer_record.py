@@ -22,6 +22,8 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 
 __all__ = ["Influencer", "InfluencerTrend", "RankedInfluencer"]
@@ -77,23 +79,17 @@ class Influencer:
     total_followers_cnt: Count = doc("Followers.")
     total_following_cnt: Count = doc("Accounts that this one follows.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_live_sale_gmv_30d_amt: Amount = doc(
-        "GMV from livestreams in the last 30 days, estimated; currency unstated."
-    )
+    total_live_sale_gmv_30d_amt: Amount = gmv("from livestreams in the last 30 days")
     total_post_video_cnt: Count = doc("Videos published; all-time.")
     total_product_30d_cnt: Count = doc("Products promoted in the last 30 days.")
     total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_30d_amt: Amount = doc("GMV of the last 30 days, estimated; currency unstated.")
+    total_sale_gmv_30d_amt: Amount = gmv("of the last 30 days")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_shares_cnt: Count = doc("Shares; all-time.")
     total_video_product_30d_cnt: Count = doc("Products promoted by video in the last 30 days.")
-    total_video_sale_30d_cnt: Count = doc(
-        "Units sold through video in the last 30 days, estimated."
-    )
-    total_video_sale_gmv_30d_amt: Amount = doc(
-        "GMV through video in the last 30 days, estimated; currency unstated."
-    )
+    total_video_sale_30d_cnt: Count = sold("through video in the last 30 days")
+    total_video_sale_gmv_30d_amt: Amount = gmv("through video in the last 30 days")
     total_views_cnt: Count = doc("Views; all-time.")
     unique_id: OtherId = doc("Public handle without @; it can change.")
     total_likes_cnt: Count = doc("Likes as well; why it differs from total_digg_cnt is unstated.")
@@ -129,8 +125,8 @@ class RankedInfluencer:
         "Products shown, promoted or ever listed, by kind of row within the period."
     )
     total_product_history_cnt: Count = doc("Products promoted; all-time.")
-    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
-    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_sale_cnt: Count = sold("within the period")
+    total_sale_gmv_amt: Amount = gmv("within the period")
     total_sale_gmv_history_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_sale_history_cnt: Count = doc("Units sold, estimated; all-time.")
     unique_id: OtherId = doc("Public handle without @; it can change.")
@@ -154,8 +150,8 @@ class InfluencerTrend:
     total_followers_cnt: Count = doc("Followers.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
     total_post_video_cnt: Count = doc("Videos published; all-time.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_1d_cnt: Count = sold("in the last day")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
     total_shares_cnt: Count = doc("Shares; all-time.")
     total_views_cnt: Count = doc("Views; all-time.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

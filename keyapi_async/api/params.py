@@ -128,14 +128,6 @@ def text(name: str, value: object) -> str:
     raise InvalidParameterError(name, value, "a text of one line that is not blank")
 
 
-def count(name: str, value: object) -> str:
-    """Check a whole number, 0 or more."""
-    number = whole(value)
-    if number is None or not 0 <= number <= _MOST_ID:
-        raise InvalidParameterError(name, value, "a whole number, 0 or more")
-    return str(number)
-
-
 def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
     """Join ids with commas, as many as one call takes."""
     rest = iter(values)
@@ -143,16 +135,21 @@ def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
         yield ",".join(group)
 
 
-def at_most(most: int, least: int = 0) -> Callable[[str, object], str]:
+def between(least: int, most: int, allowed: str | None = None) -> Callable[[str, object], str]:
     """Make the check of a whole number between two bounds."""
 
     def check(name: str, value: object) -> str:
         number = whole(value)
         if number is None or not least <= number <= most:
-            raise InvalidParameterError(name, value, f"a whole number, {least} to {most}")
+            told = allowed or f"a whole number, {least} to {most}"
+            raise InvalidParameterError(name, value, told)
         return str(number)
 
     return check
+
+
+count = between(0, _MOST_ID, "a whole number, 0 or more")
+_seconds = between(0, _LAST_MOMENT, "an aware datetime, or Unix seconds")
 
 
 def amount(name: str, value: object) -> str:
@@ -213,10 +210,7 @@ def moment(name: str, value: object) -> str:
         if value.tzinfo is None:
             raise InvalidParameterError(name, value, "a datetime with a time zone")
         value = math.floor(value.timestamp())
-    number = whole(value)
-    if number is None or not 0 <= number <= _LAST_MOMENT:
-        raise InvalidParameterError(name, value, "an aware datetime, or Unix seconds")
-    return str(number)
+    return _seconds(name, value)
 
 
 def choice(choices: type[IntEnum]) -> ParamKind:
@@ -241,8 +235,8 @@ Region = Annotated[str, ParamKind("text", "REGION", region)]
 Language = Annotated[str, ParamKind("text", "LANGUAGE", language)]
 Text = Annotated[str, ParamKind("text", "TEXT", text)]
 Count = Annotated[int, ParamKind("count", "NUMBER", count)]
-Stars = Annotated[int, ParamKind("rate", "0-5", at_most(5))]
-SearchSize = Annotated[int, ParamKind("count", "1-30", at_most(30, 1))]
+Stars = Annotated[int, ParamKind("rate", "0-5", between(0, 5))]
+SearchSize = Annotated[int, ParamKind("count", "1-30", between(1, 30))]
 Code = Annotated[int, ParamKind("choice", "CODE", count)]
 Amount = Annotated[float, ParamKind("amount", "NUMBER", amount)]
 Rate = Annotated[float, ParamKind("rate", "NUMBER", amount)]
@@ -298,9 +292,8 @@ def one_of(names: tuple[str, ...], given: Mapping[str, object]) -> None:
     """Refuse all but exactly one of some parameters."""
     if names and sum(given.get(name) is not None for name in names) != 1:
         values = {name: given.get(name) for name in names}
-        raise InvalidParameterError(
-            ", ".join(names), values, f"exactly one of {' and '.join(names)}"
-        )
+        allowed = f"exactly one of {' and '.join(names)}"
+        raise InvalidParameterError(", ".join(names), values, allowed)
 
 
 def path(value: str) -> str:

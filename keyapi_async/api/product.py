@@ -6,15 +6,8 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
-from keyapi_async.api.params import Amount as AmountParam
-from keyapi_async.api.params import Code as CodeParam
-from keyapi_async.api.params import CompactDay, Id, Ids, RankType, Region, SortType, Stars
-from keyapi_async.api.params import Count as CountParam
-from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import Flag as FlagParam
-from keyapi_async.api.params import Moment as MomentParam
-from keyapi_async.api.params import Rate as RateParam
 from keyapi_async.api.product_record import Product, ProductReview, ProductTrend, RankedProduct
 from keyapi_async.api.shared import (
     FromFlag,
@@ -34,6 +27,7 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
@@ -105,9 +99,7 @@ class ProductCreator:
     avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
     category: Text = doc("Field of the creator, such as Beauty.")
     nick_name: Text = doc("Display name of the account.")
-    per_product_ifl_gmv_amt: Amount = doc(
-        "GMV of this product through this creator, estimated; currency unstated."
-    )
+    per_product_ifl_gmv_amt: Amount = gmv("of this product through this creator")
     per_product_ifl_sale_cnt: Count = doc("Units of this product sold by this creator, estimated.")
     region: Text = doc("Market as a two-letter code.")
     total_digg_cnt: Count = doc("Likes; all-time.")
@@ -147,44 +139,44 @@ class ProductResource(Resource):
     def iter_list(
         self,
         *,
-        region: Region,
-        category_id: Id | None = None,
-        category_l2_id: Id | None = None,
-        category_l3_id: Id | None = None,
+        region: params.Region,
+        category_id: params.Id | None = None,
+        category_l2_id: params.Id | None = None,
+        category_l3_id: params.Id | None = None,
         sales_trend_flag: SalesTrendFlag | int | None = None,
-        min_total_sale_cnt: CountParam | None = None,
-        max_total_sale_cnt: CountParam | None = None,
-        min_total_sale_30d_cnt: CountParam | None = None,
-        max_total_sale_30d_cnt: CountParam | None = None,
-        min_spu_avg_price: AmountParam | None = None,
-        max_spu_avg_price: AmountParam | None = None,
-        min_product_commission_rate: RateParam | None = None,
-        max_product_commission_rate: RateParam | None = None,
-        min_total_ifl_cnt: CountParam | None = None,
-        max_total_ifl_cnt: CountParam | None = None,
-        min_total_video_cnt: CountParam | None = None,
-        max_total_video_cnt: CountParam | None = None,
-        min_total_views_cnt: CountParam | None = None,
-        max_total_views_cnt: CountParam | None = None,
-        min_product_rating: RateParam | None = None,
-        max_product_rating: RateParam | None = None,
-        min_review_count: CountParam | None = None,
-        max_review_count: CountParam | None = None,
-        is_s_shop: FlagParam | None = None,
-        free_shipping: FlagParam | None = None,
-        min_total_sale_gmv_amt: AmountParam | None = None,
-        max_total_sale_gmv_amt: AmountParam | None = None,
-        min_total_sale_gmv_30d_amt: AmountParam | None = None,
-        max_total_sale_gmv_30d_amt: AmountParam | None = None,
-        min_first_crawl_dt: CompactDay | None = None,
-        max_first_crawl_dt: CompactDay | None = None,
+        min_total_sale_cnt: params.Count | None = None,
+        max_total_sale_cnt: params.Count | None = None,
+        min_total_sale_30d_cnt: params.Count | None = None,
+        max_total_sale_30d_cnt: params.Count | None = None,
+        min_spu_avg_price: params.Amount | None = None,
+        max_spu_avg_price: params.Amount | None = None,
+        min_product_commission_rate: params.Rate | None = None,
+        max_product_commission_rate: params.Rate | None = None,
+        min_total_ifl_cnt: params.Count | None = None,
+        max_total_ifl_cnt: params.Count | None = None,
+        min_total_video_cnt: params.Count | None = None,
+        max_total_video_cnt: params.Count | None = None,
+        min_total_views_cnt: params.Count | None = None,
+        max_total_views_cnt: params.Count | None = None,
+        min_product_rating: params.Rate | None = None,
+        max_product_rating: params.Rate | None = None,
+        min_review_count: params.Count | None = None,
+        max_review_count: params.Count | None = None,
+        is_s_shop: params.Flag | None = None,
+        free_shipping: params.Flag | None = None,
+        min_total_sale_gmv_amt: params.Amount | None = None,
+        max_total_sale_gmv_amt: params.Amount | None = None,
+        min_total_sale_gmv_30d_amt: params.Amount | None = None,
+        max_total_sale_gmv_30d_amt: params.Amount | None = None,
+        min_first_crawl_dt: params.CompactDay | None = None,
+        max_first_crawl_dt: params.CompactDay | None = None,
         sales_flag: ProductSalesFlag | int | None = None,
         product_sort_field: ProductSortField | int | None = ProductSortField.TOTAL_SALE_CNT,
-        sort_type: SortType | int | None = SortType.DESC,
-        off_mark: CodeParam | None = None,
+        sort_type: params.SortType | int | None = params.SortType.DESC,
+        off_mark: params.Code | None = None,
         from_flag: FromFlag | int | None = None,
-        is_hot: FlagParam | None = None,
-        shop_type: FlagParam | None = None,
+        is_hot: params.Flag | None = None,
+        shop_type: params.Flag | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Product]:
         """Stream the products of a market that pass filters, best sellers first.
@@ -208,9 +200,7 @@ class ProductResource(Resource):
         "/v1/tiktok/product/detail/analytics", key="product_ids", evidence="inferred", pages=None
     )
     def iter_detail(
-        self,
-        product_ids: Ids,
-        **paging: Unpack[Paging],
+        self, product_ids: params.Ids, **paging: Unpack[Paging]
     ) -> RecordStream[Product]:
         """Stream what is known of products; ids that the API has not collected are absent."""
         raise NotImplementedError
@@ -220,16 +210,15 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/trends/analytics", key="product_id", evidence="example")
     def iter_trends(
         self,
-        product_id: Id,
+        product_id: params.Id,
         *,
-        start_date: DayParam,
-        end_date: DayParam,
+        start_date: params.Day,
+        end_date: params.Day,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductTrend]:
         """Stream the days of a product.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
         """
         raise NotImplementedError
 
@@ -238,10 +227,10 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id", evidence="inferred")
     def iter_reviews(
         self,
-        product_id: Id,
+        product_id: params.Id,
         *,
-        min_rating: Stars | None = None,
-        max_rating: Stars | None = None,
+        min_rating: params.Stars | None = None,
+        max_rating: params.Stars | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductReview]:
         """Stream the reviews of a product.
@@ -255,10 +244,10 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/creators/analytics", key="product_id", evidence="documented")
     def iter_creators(
         self,
-        product_id: Id,
+        product_id: params.Id,
         *,
         product_influencer_sort_field: ProductInfluencerSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductCreator]:
         """Stream the influencers who promoted a product.
@@ -272,13 +261,13 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/videos/analytics", key="product_id", evidence="inferred")
     def iter_videos(
         self,
-        product_id: Id,
+        product_id: params.Id,
         *,
-        user_id: Id | None = None,
-        min_create_time: MomentParam | None = None,
-        max_create_time: MomentParam | None = None,
+        user_id: params.Id | None = None,
+        min_create_time: params.Moment | None = None,
+        max_create_time: params.Moment | None = None,
         product_video_sort_field: ProductVideoSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[VideoProduct]:
         """Stream the videos that show a product.
@@ -295,12 +284,12 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id", evidence="inferred")
     def iter_livestreams(
         self,
-        product_id: Id,
+        product_id: params.Id,
         *,
-        min_create_time: MomentParam | None = None,
-        max_create_time: MomentParam | None = None,
+        min_create_time: params.Moment | None = None,
+        max_create_time: params.Moment | None = None,
         product_live_sort_field: ProductLiveSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductLivestream]:
         """Stream the live streams that showed a product.
@@ -319,19 +308,18 @@ class ProductResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: DayParam,
-        region: Region,
+        date: params.Day,
+        region: params.Region,
         product_rank_field: ProductRankField | int,
-        rank_type: RankType | int,
-        category_id: Id | None = None,
-        category_l2_id: Id | None = None,
-        category_l3_id: Id | None = None,
+        rank_type: params.RankType | int,
+        category_id: params.Id | None = None,
+        category_l2_id: params.Id | None = None,
+        category_l3_id: params.Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedProduct]:
         """Stream a ranking of products, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list.
+        Figures are what the period added; the order of the rows is the ranking.
         Rows carry neither picture nor shop.
         """
         raise NotImplementedError
@@ -339,7 +327,11 @@ class ProductResource(Resource):
     ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
-        self, *, region: str, rank_type: RankType | int, product_rank_field: ProductRankField | int
+        self,
+        *,
+        region: str,
+        rank_type: params.RankType | int,
+        product_rank_field: ProductRankField | int,
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.
 
@@ -351,12 +343,5 @@ class ProductResource(Resource):
             KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                product_rank_field=product_rank_field,
-                page_size=1,
-            ),
+            self.ranking, rank_type, region=region, product_rank_field=product_rank_field
         )

@@ -1,14 +1,13 @@
 """The search: one answer of up to thirty rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Final, Unpack
 
 import attrs
 
-from keyapi_async.api.declaration import Resource, Rows, endpoint, page_of
-from keyapi_async.api.params import Region, SearchSize
-from keyapi_async.api.params import Text as TextParam
+from keyapi_async.api import params
+from keyapi_async.api.declaration import Declared, P, Resource, Rows, S, T, endpoint, page_of
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import Amount, Count, OtherId, Text, Url, doc
 from keyapi_async.streams.paging import Paging
@@ -37,7 +36,16 @@ class SearchSortType(IntEnum):
     TOTAL_VIDEO_CNT = 7
 
 
-_WIRE: Final[Mapping[str, str]] = {"search_type": "searchType", "sort_type": "sortType"}
+def _searched(kind: int) -> Callable[[Declared[S, P, T]], Declared[S, P, T]]:
+    """Make the method that opens the stream of a search; the API numbers what is searched for."""
+    return endpoint(
+        "/v1/tiktok/search/analytics",
+        key="sk",
+        evidence="inferred",
+        pages=None,
+        wire={"search_type": "searchType", "sort_type": "sortType"},
+        fixed={"type": str(kind)},
+    )
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
@@ -68,171 +76,96 @@ class FoundInfluencer:
 class SearchResource(Resource):
     """Endpoints of ``/v1/tiktok/search``."""
 
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "1"},
-    )
+    @_searched(1)
     def iter_influencers(
         self,
-        sk: TextParam,
+        sk: params.Text,
         *,
-        size: SearchSize = 30,
-        region: Region | None = None,
+        size: params.SearchSize = 30,
+        region: params.Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[FoundInfluencer]:
         """Stream the influencers that a search finds.
 
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
+        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
         """
         raise NotImplementedError
 
     influencers: Final = page_of(iter_influencers)
 
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "2"},
-    )
+    @_searched(2)
     def iter_products(
         self,
-        sk: TextParam,
+        sk: params.Text,
         *,
-        size: SearchSize = 30,
-        region: Region | None = None,
+        size: params.SearchSize = 30,
+        region: params.Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Rows]:
         """Stream the products that a search finds, as dicts.
 
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
+        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
         """
         raise NotImplementedError
 
     products: Final = page_of(iter_products)
 
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "3"},
-    )
+    @_searched(3)
     def iter_shops(
         self,
-        sk: TextParam,
+        sk: params.Text,
         *,
-        size: SearchSize = 30,
-        region: Region | None = None,
+        size: params.SearchSize = 30,
+        region: params.Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Rows]:
         """Stream the shops that a search finds, as dicts.
 
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
+        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
         """
         raise NotImplementedError
 
     shops: Final = page_of(iter_shops)
 
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "4"},
-    )
+    @_searched(4)
     def iter_videos(
         self,
-        sk: TextParam,
+        sk: params.Text,
         *,
-        size: SearchSize = 30,
-        region: Region | None = None,
+        size: params.SearchSize = 30,
+        region: params.Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Rows]:
         """Stream the videos that a search finds, as dicts.
 
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
+        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
         """
         raise NotImplementedError
 
     videos: Final = page_of(iter_videos)
 
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "5"},
-    )
+    @_searched(5)
     def iter_livestreams(
         self,
-        sk: TextParam,
+        sk: params.Text,
         *,
-        size: SearchSize = 30,
-        region: Region | None = None,
+        size: params.SearchSize = 30,
+        region: params.Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Rows]:
         """Stream the live streams that a search finds, as dicts.
 
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
+        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
         """
         raise NotImplementedError
 

@@ -21,6 +21,8 @@ from keyapi_async.records.fields import (
     Url,
     choice,
     doc,
+    gmv,
+    sold,
 )
 from keyapi_async.streams.page import Page
 
@@ -61,13 +63,13 @@ From = Annotated[FromFlag | int | None, choice(FromFlag)]
 
 
 async def latest_date(
-    rank_type: RankType | int, ranking: Callable[[Date], Awaitable[Page[Any]]]
+    ranking: Callable[..., Awaitable[Page[Any]]], rank_type: RankType | int, **key: Any
 ) -> Date | None:
     """Find the latest period whose ranking has rows; None where the last three have none."""
     period = RankType(int(params.choice(RankType).check("rank_type", rank_type)))
     day = period.latest()
     for _ in range(3):
-        page = await ranking(day)
+        page = await ranking(date=day, rank_type=period, page_size=1, **key)
         if page.records or page.rejects:
             return day
         day = period.latest(day)
@@ -93,10 +95,8 @@ class VideoProduct:
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_favorites_cnt: Count = doc("Times saved; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_cnt: Count = doc("Views; all-time.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
     video_desc: Text = doc("Caption of the video.")

@@ -6,9 +6,8 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
-from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import Id, RankType, Region, SortType
 from keyapi_async.api.product_record import Product
 from keyapi_async.api.shared import (
     FromFlag,
@@ -29,6 +28,8 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
@@ -122,10 +123,8 @@ class ShopVideo:
     total_comments_cnt: Count = doc("Comments; all-time.")
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_cnt: Count = doc("Views; all-time.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
     video_desc: Text = doc("Caption of the video.")
@@ -162,15 +161,15 @@ class ShopResource(Resource):
     def iter_list(
         self,
         *,
-        region: Region,
-        category_id: Id | None = None,
-        category_l2_id: Id | None = None,
-        category_l3_id: Id | None = None,
+        region: params.Region,
+        category_id: params.Id | None = None,
+        category_l2_id: params.Id | None = None,
+        category_l3_id: params.Id | None = None,
         from_flag: FromFlag | int | None = None,
         sales_flag: ProductSalesFlag | int | None = None,
         sales_trend_flag: SalesTrendFlag | int | None = None,
         seller_sort_field: SellerSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Shop]:
         """Stream the shops of a market that pass filters."""
@@ -179,15 +178,11 @@ class ShopResource(Resource):
     list: Final = page_of(iter_list)
 
     @endpoint("/v1/tiktok/shop/detail/analytics", key="seller_id", evidence="inferred", pages=None)
-    def iter_detail(
-        self,
-        seller_id: Id,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Shop]:
+    def iter_detail(self, seller_id: params.Id, **paging: Unpack[Paging]) -> RecordStream[Shop]:
         """Stream what is known of a shop, one record at most.
 
-        data is a list of one row; an empty one means that the vendor has not collected
-        the shop, not that it does not exist.
+        data is a list of one row; an empty one means that the vendor has not collected the shop,
+        not that it does not exist.
         """
         raise NotImplementedError
 
@@ -196,16 +191,15 @@ class ShopResource(Resource):
     @endpoint("/v1/tiktok/shop/trends/analytics", key="seller_id", evidence="inferred")
     def iter_trends(
         self,
-        seller_id: Id,
+        seller_id: params.Id,
         *,
-        start_date: DayParam,
-        end_date: DayParam,
+        start_date: params.Day,
+        end_date: params.Day,
         **paging: Unpack[Paging],
     ) -> RecordStream[ShopTrend]:
         """Stream the days of a shop.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
         """
         raise NotImplementedError
 
@@ -214,16 +208,13 @@ class ShopResource(Resource):
     @endpoint("/v1/tiktok/shop/products/analytics", key="seller_id", evidence="example")
     def iter_products(
         self,
-        seller_id: Id,
+        seller_id: params.Id,
         *,
         seller_product_sort_field: SellerProductSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Product]:
-        """Stream the products of a shop, those taken down included.
-
-        Products that were taken down stay in the list.
-        """
+        """Stream the products of a shop, those taken down included."""
         raise NotImplementedError
 
     products: Final = page_of(iter_products)
@@ -231,10 +222,10 @@ class ShopResource(Resource):
     @endpoint("/v1/tiktok/shop/creators/analytics", key="seller_id", evidence="inferred")
     def iter_creators(
         self,
-        seller_id: Id,
+        seller_id: params.Id,
         *,
         seller_influencer_sort_field: SellerInfluencerSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ShopCreator]:
         """Stream the influencers who promoted products of a shop.
@@ -248,16 +239,13 @@ class ShopResource(Resource):
     @endpoint("/v1/tiktok/shop/videos/analytics", key="seller_id", evidence="inferred")
     def iter_videos(
         self,
-        seller_id: Id,
+        seller_id: params.Id,
         *,
         seller_video_sort_field: SellerVideoSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ShopVideo]:
-        """Stream the videos that show products of a shop.
-
-        Rows carry no handle.
-        """
+        """Stream the videos that show products of a shop; rows carry no handle."""
         raise NotImplementedError
 
     videos: Final = page_of(iter_videos)
@@ -265,16 +253,13 @@ class ShopResource(Resource):
     @endpoint("/v1/tiktok/shop/livestreams/analytics", key="seller_id", evidence="documented")
     def iter_livestreams(
         self,
-        seller_id: Id,
+        seller_id: params.Id,
         *,
         seller_live_sort_field: SellerLiveSortField | int | None = None,
-        sort_type: SortType | int | None = None,
+        sort_type: params.SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ShopLivestream]:
-        """Stream the live streams that showed products of a shop.
-
-        Rows carry no handle.
-        """
+        """Stream the live streams that showed products of a shop; rows carry no handle."""
         raise NotImplementedError
 
     livestreams: Final = page_of(iter_livestreams)
@@ -287,27 +272,30 @@ class ShopResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: DayParam,
-        region: Region,
+        date: params.Day,
+        region: params.Region,
         seller_rank_field: SellerRankField | int,
-        rank_type: RankType | int,
-        category_id: Id | None = None,
-        category_l2_id: Id | None = None,
-        category_l3_id: Id | None = None,
+        rank_type: params.RankType | int,
+        category_id: params.Id | None = None,
+        category_l2_id: params.Id | None = None,
+        category_l3_id: params.Id | None = None,
         from_flag: FromFlag | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedShop]:
         """Stream a ranking of shops, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list.
+        Figures are what the period added; the order of the rows is the ranking.
         """
         raise NotImplementedError
 
     ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
-        self, *, region: str, rank_type: RankType | int, seller_rank_field: SellerRankField | int
+        self,
+        *,
+        region: str,
+        rank_type: params.RankType | int,
+        seller_rank_field: SellerRankField | int,
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.
 
@@ -319,12 +307,5 @@ class ShopResource(Resource):
             KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                seller_rank_field=seller_rank_field,
-                page_size=1,
-            ),
+            self.ranking, rank_type, region=region, seller_rank_field=seller_rank_field
         )

@@ -20,6 +20,8 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 
 __all__ = ["RankedShop", "Shop", "ShopTrend"]
@@ -49,15 +51,15 @@ class Shop:
     total_ifl_cnt: Count = doc("Creators who promoted it.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
     total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
-    total_sale_30d_cnt: Count = doc("Units sold in the last 30 days, estimated.")
-    total_sale_7d_cnt: Count = doc("Units sold in the last 7 days, estimated.")
-    total_sale_90d_cnt: Count = doc("Units sold in the last 90 days, estimated.")
+    total_sale_1d_cnt: Count = sold("in the last day")
+    total_sale_30d_cnt: Count = sold("in the last 30 days")
+    total_sale_7d_cnt: Count = sold("in the last 7 days")
+    total_sale_90d_cnt: Count = sold("in the last 90 days")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
-    total_sale_gmv_30d_amt: Amount = doc("GMV of the last 30 days, estimated; currency unstated.")
-    total_sale_gmv_7d_amt: Amount = doc("GMV of the last 7 days, estimated; currency unstated.")
-    total_sale_gmv_90d_amt: Amount = doc("GMV of the last 90 days, estimated; currency unstated.")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
+    total_sale_gmv_30d_amt: Amount = gmv("of the last 30 days")
+    total_sale_gmv_7d_amt: Amount = gmv("of the last 7 days")
+    total_sale_gmv_90d_amt: Amount = gmv("of the last 90 days")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_cnt: Count = doc("Videos that promote it.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
@@ -83,8 +85,8 @@ class RankedShop:
     total_product_cnt: Count = doc(
         "Products shown, promoted or ever listed, by kind of row within the period."
     )
-    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
-    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_sale_cnt: Count = sold("within the period")
+    total_sale_gmv_amt: Amount = gmv("within the period")
     total_video_cnt: Count = doc("Videos that promote it; those of the period.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
     from_flag: From = doc("Where the shop sells from.")
@@ -101,9 +103,9 @@ class ShopTrend:
     total_live_cnt: Count = doc("Livestreams; all-time.")
     total_live_ifl_cnt: Count = doc("Creators who sold for the shop in livestreams.")
     total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_1d_cnt: Count = sold("in the last day")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_cnt: Count = doc("Videos that promote it.")
     total_video_ifl_cnt: Count = doc("Creators who sold for the shop through videos.")

@@ -6,13 +6,8 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
-from keyapi_async.api.params import Count as CountParam
-from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import Flag as FlagParam
-from keyapi_async.api.params import FlagText as FlagTextParam
-from keyapi_async.api.params import Id, Ids, RankType, Region, SortType
-from keyapi_async.api.params import Moment as MomentParam
 from keyapi_async.api.shared import VideoProduct, latest_date
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
@@ -33,6 +28,8 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
@@ -90,10 +87,8 @@ class Video:
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_favorites_cnt: Count = doc("Times saved; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_1d_cnt: Count = doc("Views gained in the last day.")
     total_views_30d_cnt: Count = doc("Views gained in the last 30 days.")
     total_views_7d_cnt: Count = doc("Views gained in the last 7 days.")
@@ -128,10 +123,8 @@ class RankedVideo:
     total_digg_cnt: Count = doc("Likes within the period.")
     total_favorites_cnt: Count = doc("Times saved within the period.")
     total_shares_cnt: Count = doc("Shares within the period.")
-    total_video_sale_cnt: Count = doc("Units sold through video within the period, estimated.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video within the period, estimated; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video within the period")
+    total_video_sale_gmv_amt: Amount = gmv("through video within the period")
     total_views_cnt: Count = doc("Views within the period.")
     unique_id: OtherId = doc("Public handle without @; it can change.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
@@ -143,10 +136,8 @@ class RankedVideo:
     total_comments_history_cnt: Count = doc("Comments; all-time.")
     total_favorites_history_cnt: Count = doc("Times saved; all-time.")
     total_shares_history_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_history_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_history_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_history_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_history_amt: Amount = gmv("through video, all-time")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
@@ -160,10 +151,8 @@ class VideoTrend:
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_favorites_cnt: Count = doc("Times saved; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: CountDecimals = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: AmountDecimals = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: CountDecimals = sold("through video, all-time")
+    total_video_sale_gmv_amt: AmountDecimals = gmv("through video, all-time")
     total_views_cnt: Count = doc("Views; all-time.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
@@ -175,21 +164,21 @@ class VideoResource(Resource):
     def iter_list(
         self,
         *,
-        region: Region,
-        user_id: Id | None = None,
+        region: params.Region,
+        user_id: params.Id | None = None,
         sales_flag: VideoSalesFlag | int | None = None,
-        created_by_ai: FlagTextParam | None = None,
-        min_create_time: MomentParam | None = None,
-        max_create_time: MomentParam | None = None,
-        min_duration: CountParam | None = None,
-        max_duration: CountParam | None = None,
-        min_total_views_cnt: CountParam | None = None,
-        max_total_views_cnt: CountParam | None = None,
+        created_by_ai: params.FlagText | None = None,
+        min_create_time: params.Moment | None = None,
+        max_create_time: params.Moment | None = None,
+        min_duration: params.Count | None = None,
+        max_duration: params.Count | None = None,
+        min_total_views_cnt: params.Count | None = None,
+        max_total_views_cnt: params.Count | None = None,
         video_sort_field: VideoSortField | int | None = None,
-        sort_type: SortType | int | None = None,
-        product_category_id: Id | None = None,
-        is_ad: FlagParam | None = None,
-        product_id: Id | None = None,
+        sort_type: params.SortType | int | None = None,
+        product_category_id: params.Id | None = None,
+        is_ad: params.Flag | None = None,
+        product_id: params.Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Video]:
         """Stream the videos of a market that pass filters.
@@ -207,15 +196,10 @@ class VideoResource(Resource):
     list: Final = page_of(iter_list)
 
     @endpoint("/v1/tiktok/video/detail/analytics", key="video_ids", evidence="example", pages=None)
-    def iter_detail(
-        self,
-        video_ids: Ids,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Video]:
+    def iter_detail(self, video_ids: params.Ids, **paging: Unpack[Paging]) -> RecordStream[Video]:
         """Stream what is known of videos; ids that the API has not collected are absent.
 
-        A video that the vendor has not collected is absent from data; a single row can
-        come as an object.
+        A single row can come as an object.
         """
         raise NotImplementedError
 
@@ -224,16 +208,15 @@ class VideoResource(Resource):
     @endpoint("/v1/tiktok/video/trends/analytics", key="video_id", evidence="inferred")
     def iter_trends(
         self,
-        video_id: Id,
+        video_id: params.Id,
         *,
-        start_date: DayParam,
-        end_date: DayParam,
+        start_date: params.Day,
+        end_date: params.Day,
         **paging: Unpack[Paging],
     ) -> RecordStream[VideoTrend]:
         """Stream the days of a video.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most. Figures are totals up to the day, not the day's own.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most. Figures are totals up to the day, not the day's own.
         """
         raise NotImplementedError
 
@@ -241,14 +224,9 @@ class VideoResource(Resource):
 
     @endpoint("/v1/tiktok/video/products/analytics", key="video_ids", evidence="documented")
     def iter_products(
-        self,
-        video_ids: Ids,
-        **paging: Unpack[Paging],
+        self, video_ids: params.Ids, **paging: Unpack[Paging]
     ) -> RecordStream[VideoProduct]:
-        """Stream the products that videos show, one record for each video and product.
-
-        A video with three products is three rows.
-        """
+        """Stream the products that videos show, one record for each video and product."""
         raise NotImplementedError
 
     products: Final = page_of(iter_products)
@@ -261,26 +239,29 @@ class VideoResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: DayParam,
-        region: Region,
+        date: params.Day,
+        region: params.Region,
         video_rank_field: VideoRankField | int,
-        rank_type: RankType | int,
-        product_category_id: Id | None = None,
-        created_by_ai: FlagTextParam | None = None,
+        rank_type: params.RankType | int,
+        product_category_id: params.Id | None = None,
+        created_by_ai: params.FlagText | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedVideo]:
         """Stream a ranking of videos, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list. In
-        the sales ranking, views and likes of the period can be zero.
+        Figures are what the period added; the order of the rows is the ranking.
+        In the sales ranking, views and likes of the period can be zero.
         """
         raise NotImplementedError
 
     ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
-        self, *, region: str, rank_type: RankType | int, video_rank_field: VideoRankField | int
+        self,
+        *,
+        region: str,
+        rank_type: params.RankType | int,
+        video_rank_field: VideoRankField | int,
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.
 
@@ -292,12 +273,5 @@ class VideoResource(Resource):
             KeyAPIError: a page could not be fetched.
         """
         return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                video_rank_field=video_rank_field,
-                page_size=1,
-            ),
+            self.ranking, rank_type, region=region, video_rank_field=video_rank_field
         )
