@@ -5,8 +5,8 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
-from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
+from keyapi_async.api.params import Id, Language
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import Identity, OtherId, Text, choice, doc
 from keyapi_async.streams.paging import Paging
@@ -45,7 +45,7 @@ class CategoryResource(Resource):
         "/v1/tiktok/category/primary/analytics", key="language", evidence="inferred", pages=None
     )
     def iter_primary(
-        self, *, language: params.Language, **paging: Unpack[Paging]
+        self, *, language: Language, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
         """Stream the first-level categories; one answer holds them all."""
         raise NotImplementedError
@@ -59,11 +59,7 @@ class CategoryResource(Resource):
         pages=None,
     )
     def iter_secondary(
-        self,
-        *,
-        language: params.Language,
-        parent_id: params.Id | None = None,
-        **paging: Unpack[Paging],
+        self, *, language: Language, parent_id: Id | None = None, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
         """Stream second-level categories; one answer holds them all."""
         raise NotImplementedError
@@ -77,11 +73,7 @@ class CategoryResource(Resource):
         pages=None,
     )
     def iter_tertiary(
-        self,
-        *,
-        language: params.Language,
-        parent_id: params.Id | None = None,
-        **paging: Unpack[Paging],
+        self, *, language: Language, parent_id: Id | None = None, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
         """Stream third-level categories.
 

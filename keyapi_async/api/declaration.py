@@ -10,7 +10,6 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from enum import IntEnum
 from typing import (
-    Annotated,
     Any,
     Concatenate,
     Final,
@@ -39,7 +38,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S", bound="Resource")
 
-_REQUIRED: Final = inspect.Parameter.empty
 _PAGING_DOC: Final = inspect.getdoc(Paging) or ""
 
 
@@ -165,17 +163,12 @@ def endpoint_of(
     for one in list(signature.parameters.values())[1:]:
         if one.kind is one.VAR_KEYWORD:
             continue
-        required = one.default is _REQUIRED
-        parameters.append(
-            Parameter(
-                one.name,
-                wire.get(one.name, one.name),
-                _kind_of(one.annotation),
-                required,
-                None if required else one.default,
-                docs.get(one.name) or common_doc(method, wire.get(one.name, one.name)),
-            )
-        )
+        if (kind := _kind_of(one.annotation)) is None:
+            raise TypeError(f"{one}: annotate it with a kind of keyapi_async.api.params")
+        required, sent = one.default is one.empty, wire.get(one.name, one.name)
+        default = None if required else one.default
+        about = docs.get(one.name) or common_doc(method, sent)
+        parameters.append(Parameter(one.name, sent, kind, required, default, about))
     (record,) = get_args(signature.return_annotation)
     return Endpoint(
         resource=declared.__qualname__.partition("Resource")[0].lower(),
@@ -188,16 +181,13 @@ def endpoint_of(
     )
 
 
-def _kind_of(annotation: object) -> ParamKind:
+def _kind_of(annotation: object) -> ParamKind | None:
     """Find what a parameter may be in its annotation."""
-    if get_origin(annotation) is Annotated:
-        return next(word for word in get_args(annotation)[1:] if isinstance(word, ParamKind))
+    if isinstance(annotation, ParamKind):
+        return annotation
     if isinstance(annotation, type) and issubclass(annotation, IntEnum):
         return params.choice(annotation)
-    for one in get_args(annotation):
-        if get_origin(one) is Annotated or (isinstance(one, type) and issubclass(one, IntEnum)):
-            return _kind_of(one)
-    raise TypeError(f"{annotation}: annotate a parameter with a kind of keyapi_async.api.params")
+    return next(filter(None, map(_kind_of, get_args(annotation))), None)
 
 
 Rows = dict[str, JSON]

@@ -9,6 +9,7 @@ import attrs
 from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
 from keyapi_async.api.influencer_record import Influencer, InfluencerTrend, RankedInfluencer
+from keyapi_async.api.params import Day, Handle, Handles, Id, Ids, RankType, Region, SortType
 from keyapi_async.api.shared import latest_date
 from keyapi_async.api.video import Video
 from keyapi_async.records.codec import documented, inferred
@@ -143,12 +144,12 @@ class InfluencerResource(Resource):
     def iter_list(
         self,
         *,
-        region: params.Region,
-        product_category_id: params.Id | None = None,
+        region: Region,
+        product_category_id: Id | None = None,
         influencer_category_name: params.Text | None = None,
         influencer_sort_field_v2: InfluencerSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
-        seller_id: params.Id | None = None,
+        sort_type: SortType | int | None = None,
+        seller_id: Id | None = None,
         min_total_followers_cnt: params.Count | None = None,
         max_total_followers_cnt: params.Count | None = None,
         min_total_digg_cnt: params.Count | None = None,
@@ -193,8 +194,8 @@ class InfluencerResource(Resource):
     def iter_detail(
         self,
         *,
-        user_ids: params.Ids | None = None,
-        unique_ids: params.Handles | None = None,
+        user_ids: Ids | None = None,
+        unique_ids: Handles | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Influencer]:
         """Stream what is known of influencers; ids that the API has not collected are absent.
@@ -208,16 +209,12 @@ class InfluencerResource(Resource):
 
     @endpoint("/v1/tiktok/influencer/trends/analytics", key="user_id", evidence="example")
     def iter_trends(
-        self,
-        user_id: params.Id,
-        *,
-        start_date: params.Day,
-        end_date: params.Day,
-        **paging: Unpack[Paging],
+        self, user_id: Id, *, start_date: Day, end_date: Day, **paging: Unpack[Paging]
     ) -> RecordStream[InfluencerTrend]:
         """Stream the days of an influencer.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days at most. GMV of zero can mean that the market is not covered.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
+        GMV of zero can mean that the market is not covered.
         """
         raise NotImplementedError
 
@@ -232,10 +229,10 @@ class InfluencerResource(Resource):
     def iter_videos(
         self,
         *,
-        user_id: params.Id | None = None,
-        unique_id: params.Handle | None = None,
+        user_id: Id | None = None,
+        unique_id: Handle | None = None,
         influencer_video_sort_field: InfluencerVideoSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
+        sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Video]:
         """Stream the videos of an influencer."""
@@ -246,11 +243,11 @@ class InfluencerResource(Resource):
     @endpoint("/v1/tiktok/influencer/products/analytics", key="user_id", evidence="example")
     def iter_products(
         self,
-        user_id: params.Id,
+        user_id: Id,
         *,
-        category_id: params.Id | None = None,
+        category_id: Id | None = None,
         influencer_product_sort_field: InfluencerProductSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
+        sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[InfluencerProduct]:
         """Stream the products that an influencer promoted.
@@ -264,7 +261,7 @@ class InfluencerResource(Resource):
 
     @endpoint("/v1/tiktok/influencer/livestreams/analytics", key="user_id", evidence="documented")
     def iter_livestreams(
-        self, user_id: params.Id, **paging: Unpack[Paging]
+        self, user_id: Id, **paging: Unpack[Paging]
     ) -> RecordStream[InfluencerLivestream]:
         """Stream the past live streams of an influencer."""
         raise NotImplementedError
@@ -279,12 +276,12 @@ class InfluencerResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: params.Day,
-        region: params.Region,
-        rank_type: params.RankType | int,
+        date: Day,
+        region: Region,
+        rank_type: RankType | int,
         influencer_rank_field: InfluencerRankField | int,
         influencer_category_name: params.Text | None = None,
-        product_category_id: params.Id | None = None,
+        product_category_id: Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedInfluencer]:
         """Stream a ranking of influencers, first place first.
@@ -300,7 +297,7 @@ class InfluencerResource(Resource):
         self,
         *,
         region: str,
-        rank_type: params.RankType | int,
+        rank_type: RankType | int,
         influencer_rank_field: InfluencerRankField | int,
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.

@@ -8,6 +8,7 @@ import attrs
 
 from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
+from keyapi_async.api.params import Day, Id, Ids, RankType, Region, SortType
 from keyapi_async.api.product_record import Product, ProductReview, ProductTrend, RankedProduct
 from keyapi_async.api.shared import (
     FromFlag,
@@ -139,10 +140,10 @@ class ProductResource(Resource):
     def iter_list(
         self,
         *,
-        region: params.Region,
-        category_id: params.Id | None = None,
-        category_l2_id: params.Id | None = None,
-        category_l3_id: params.Id | None = None,
+        region: Region,
+        category_id: Id | None = None,
+        category_l2_id: Id | None = None,
+        category_l3_id: Id | None = None,
         sales_trend_flag: SalesTrendFlag | int | None = None,
         min_total_sale_cnt: params.Count | None = None,
         max_total_sale_cnt: params.Count | None = None,
@@ -172,7 +173,7 @@ class ProductResource(Resource):
         max_first_crawl_dt: params.CompactDay | None = None,
         sales_flag: ProductSalesFlag | int | None = None,
         product_sort_field: ProductSortField | int | None = ProductSortField.TOTAL_SALE_CNT,
-        sort_type: params.SortType | int | None = params.SortType.DESC,
+        sort_type: SortType | int | None = SortType.DESC,
         off_mark: params.Code | None = None,
         from_flag: FromFlag | int | None = None,
         is_hot: params.Flag | None = None,
@@ -199,9 +200,7 @@ class ProductResource(Resource):
     @endpoint(
         "/v1/tiktok/product/detail/analytics", key="product_ids", evidence="inferred", pages=None
     )
-    def iter_detail(
-        self, product_ids: params.Ids, **paging: Unpack[Paging]
-    ) -> RecordStream[Product]:
+    def iter_detail(self, product_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[Product]:
         """Stream what is known of products; ids that the API has not collected are absent."""
         raise NotImplementedError
 
@@ -209,12 +208,7 @@ class ProductResource(Resource):
 
     @endpoint("/v1/tiktok/product/trends/analytics", key="product_id", evidence="example")
     def iter_trends(
-        self,
-        product_id: params.Id,
-        *,
-        start_date: params.Day,
-        end_date: params.Day,
-        **paging: Unpack[Paging],
+        self, product_id: Id, *, start_date: Day, end_date: Day, **paging: Unpack[Paging]
     ) -> RecordStream[ProductTrend]:
         """Stream the days of a product.
 
@@ -227,7 +221,7 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id", evidence="inferred")
     def iter_reviews(
         self,
-        product_id: params.Id,
+        product_id: Id,
         *,
         min_rating: params.Stars | None = None,
         max_rating: params.Stars | None = None,
@@ -244,10 +238,10 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/creators/analytics", key="product_id", evidence="documented")
     def iter_creators(
         self,
-        product_id: params.Id,
+        product_id: Id,
         *,
         product_influencer_sort_field: ProductInfluencerSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
+        sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductCreator]:
         """Stream the influencers who promoted a product.
@@ -261,13 +255,13 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/videos/analytics", key="product_id", evidence="inferred")
     def iter_videos(
         self,
-        product_id: params.Id,
+        product_id: Id,
         *,
-        user_id: params.Id | None = None,
+        user_id: Id | None = None,
         min_create_time: params.Moment | None = None,
         max_create_time: params.Moment | None = None,
         product_video_sort_field: ProductVideoSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
+        sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[VideoProduct]:
         """Stream the videos that show a product.
@@ -284,12 +278,12 @@ class ProductResource(Resource):
     @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id", evidence="inferred")
     def iter_livestreams(
         self,
-        product_id: params.Id,
+        product_id: Id,
         *,
         min_create_time: params.Moment | None = None,
         max_create_time: params.Moment | None = None,
         product_live_sort_field: ProductLiveSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
+        sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductLivestream]:
         """Stream the live streams that showed a product.
@@ -308,13 +302,13 @@ class ProductResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: params.Day,
-        region: params.Region,
+        date: Day,
+        region: Region,
         product_rank_field: ProductRankField | int,
-        rank_type: params.RankType | int,
-        category_id: params.Id | None = None,
-        category_l2_id: params.Id | None = None,
-        category_l3_id: params.Id | None = None,
+        rank_type: RankType | int,
+        category_id: Id | None = None,
+        category_l2_id: Id | None = None,
+        category_l3_id: Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedProduct]:
         """Stream a ranking of products, first place first.
@@ -327,11 +321,7 @@ class ProductResource(Resource):
     ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
-        self,
-        *,
-        region: str,
-        rank_type: params.RankType | int,
-        product_rank_field: ProductRankField | int,
+        self, *, region: str, rank_type: RankType | int, product_rank_field: ProductRankField | int
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.
 

@@ -8,6 +8,7 @@ import attrs
 
 from keyapi_async.api import params
 from keyapi_async.api.declaration import Declared, P, Resource, Rows, S, T, endpoint, page_of
+from keyapi_async.api.params import Region
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import Amount, Count, OtherId, Text, Url, doc
 from keyapi_async.streams.paging import Paging
@@ -82,7 +83,7 @@ class SearchResource(Resource):
         sk: params.Text,
         *,
         size: params.SearchSize = 30,
-        region: params.Region | None = None,
+        region: Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
@@ -101,7 +102,7 @@ class SearchResource(Resource):
         sk: params.Text,
         *,
         size: params.SearchSize = 30,
-        region: params.Region | None = None,
+        region: Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
@@ -120,7 +121,7 @@ class SearchResource(Resource):
         sk: params.Text,
         *,
         size: params.SearchSize = 30,
-        region: params.Region | None = None,
+        region: Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
@@ -139,7 +140,7 @@ class SearchResource(Resource):
         sk: params.Text,
         *,
         size: params.SearchSize = 30,
-        region: params.Region | None = None,
+        region: Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],
@@ -158,7 +159,7 @@ class SearchResource(Resource):
         sk: params.Text,
         *,
         size: params.SearchSize = 30,
-        region: params.Region | None = None,
+        region: Region | None = None,
         search_type: SearchType | int | None = None,
         sort_type: SearchSortType | int | None = None,
         **paging: Unpack[Paging],

@@ -8,6 +8,7 @@ import attrs
 
 from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
+from keyapi_async.api.params import Id, Ids, RankType, Region, SortType
 from keyapi_async.api.shared import VideoProduct, latest_date
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
@@ -164,8 +165,8 @@ class VideoResource(Resource):
     def iter_list(
         self,
         *,
-        region: params.Region,
-        user_id: params.Id | None = None,
+        region: Region,
+        user_id: Id | None = None,
         sales_flag: VideoSalesFlag | int | None = None,
         created_by_ai: params.FlagText | None = None,
         min_create_time: params.Moment | None = None,
@@ -175,10 +176,10 @@ class VideoResource(Resource):
         min_total_views_cnt: params.Count | None = None,
         max_total_views_cnt: params.Count | None = None,
         video_sort_field: VideoSortField | int | None = None,
-        sort_type: params.SortType | int | None = None,
-        product_category_id: params.Id | None = None,
+        sort_type: SortType | int | None = None,
+        product_category_id: Id | None = None,
         is_ad: params.Flag | None = None,
-        product_id: params.Id | None = None,
+        product_id: Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Video]:
         """Stream the videos of a market that pass filters.
@@ -196,7 +197,7 @@ class VideoResource(Resource):
     list: Final = page_of(iter_list)
 
     @endpoint("/v1/tiktok/video/detail/analytics", key="video_ids", evidence="example", pages=None)
-    def iter_detail(self, video_ids: params.Ids, **paging: Unpack[Paging]) -> RecordStream[Video]:
+    def iter_detail(self, video_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[Video]:
         """Stream what is known of videos; ids that the API has not collected are absent.
 
         A single row can come as an object.
@@ -208,7 +209,7 @@ class VideoResource(Resource):
     @endpoint("/v1/tiktok/video/trends/analytics", key="video_id", evidence="inferred")
     def iter_trends(
         self,
-        video_id: params.Id,
+        video_id: Id,
         *,
         start_date: params.Day,
         end_date: params.Day,
@@ -216,16 +217,15 @@ class VideoResource(Resource):
     ) -> RecordStream[VideoTrend]:
         """Stream the days of a video.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days at most. Figures are totals up to the day, not the day's own.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
+        Figures are totals up to the day, not the day's own.
         """
         raise NotImplementedError
 
     trends: Final = page_of(iter_trends)
 
     @endpoint("/v1/tiktok/video/products/analytics", key="video_ids", evidence="documented")
-    def iter_products(
-        self, video_ids: params.Ids, **paging: Unpack[Paging]
-    ) -> RecordStream[VideoProduct]:
+    def iter_products(self, video_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[VideoProduct]:
         """Stream the products that videos show, one record for each video and product."""
         raise NotImplementedError
 
@@ -240,10 +240,10 @@ class VideoResource(Resource):
         self,
         *,
         date: params.Day,
-        region: params.Region,
+        region: Region,
         video_rank_field: VideoRankField | int,
-        rank_type: params.RankType | int,
-        product_category_id: params.Id | None = None,
+        rank_type: RankType | int,
+        product_category_id: Id | None = None,
         created_by_ai: params.FlagText | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedVideo]:
@@ -257,11 +257,7 @@ class VideoResource(Resource):
     ranking: Final = page_of(iter_ranking)
 
     async def latest_ranking_date(
-        self,
-        *,
-        region: str,
-        rank_type: params.RankType | int,
-        video_rank_field: VideoRankField | int,
+        self, *, region: str, rank_type: RankType | int, video_rank_field: VideoRankField | int
     ) -> Date | None:
         """Find the latest period whose ranking has rows; None where the last three have none.
 
