@@ -102,9 +102,28 @@ def _main(
         typer.echo(f"keyapi-async {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        from keyapi_async.cli.welcome import welcome  # noqa: PLC0415  # rarely shown
+        _welcome()
 
-        welcome(has_key=bool(os.environ.get("KEYAPI_TOKEN", "").strip()))
+
+_WELCOME = f"""\
+keyapi-async {__version__}: KeyAPI's TikTok analytics on the command line.
+
+  keyapi-async demo              see a harvest in half a minute; it needs no key
+  keyapi-async endpoints         all lists there are, and what each needs
+  keyapi-async product --help    one list: a table here, JSON Lines in a pipe
+"""
+
+
+def _welcome() -> None:
+    """Say what this is, how to begin, and whether there is a key."""
+    from keyapi_async.cli.exits import KEYS  # noqa: PLC0415  # rarely needed
+
+    typer.echo(_WELCOME)
+    if os.environ.get("KEYAPI_TOKEN", "").strip():
+        typer.echo("KEYAPI_TOKEN is set. ", nl=False)
+    else:
+        typer.echo(f"KEYAPI_TOKEN is not set: get a key at {KEYS}, then\n  export KEYAPI_TOKEN=...")
+    typer.echo("All commands: keyapi-async --help")
 
 
 def run(args: Sequence[str] | None = None) -> int:

@@ -33,9 +33,6 @@ _MEASURES: Final = {
     "likes": re.compile("digg"),
 }
 """The figures that matter most, in their order, by what is in their fields' names."""
-_FIRST: Final = 5
-"""The place of the figures in what matters: after position, day, ids, names and region."""
-_LAST: Final = _FIRST + len(_MEASURES)
 _NUMBERS: Final = {"count", "amount", "rate", "position"}
 _HIDDEN: Final = {"url", "json", "categories"}
 _WORDS: Final = {
@@ -108,43 +105,31 @@ def important(record: type, fields: Mapping[str, str], known: Collection[str]) -
     if record is not dict:
         sure = {one.name for one in _declared(record) if one.metadata[KIND].required}
     by_day = "dt" in fields  # there, what the day has added says more than the total up to it
-    ranks = {
-        name: (
-            _rank(name, kind, sure, windows=by_day),
-            by_day and "_1d_" not in name,
-            name.count("_"),
-        )
-        for name, kind in fields.items()
-        if name not in known and kind not in _HIDDEN
-    }
-    heads, labels = {}, dict(enumerate(_MEASURES, _FIRST))
-    for name in sorted(ranks, key=ranks.__getitem__):
-        rank, later, words = ranks[name]
-        heads[name] = head_of(name)
-        if _FIRST <= rank < _LAST and rank not in labels:
-            ranks[name] = (_LAST + 1, later, words)  # of each measure the main figure comes first
-        elif (label := labels.pop(rank, None)) and not _WINDOW.search(name):
-            heads[name] = label
-    return {name: heads[name] for name in sorted(ranks, key=ranks.__getitem__)}
-
-
-def _rank(name: str, kind: str, sure: Collection[str], *, windows: bool) -> int:
-    """Say how much a field matters: the less, the more."""
-    whole = windows or not _WINDOW.search(name)
-    number = whole and kind in _NUMBERS
-    rules = (
-        kind == "position",
-        name == "dt",
-        name in sure,
-        kind == "text" and _TITLE.search(name),
-        name == "region",
-        *(number and one.search(name) for one in _MEASURES.values()),
-        whole and kind in {"moment", "moment_ms"},
-        number,
-        whole and kind in {"flag", "choice"},
-        whole,
+    shown = sorted(
+        (name for name, kind in fields.items() if name not in known and kind not in _HIDDEN),
+        key=lambda name: (by_day and "_1d_" not in name, name.count("_")),
     )
-    return next((n for n, holds in enumerate(rules) if holds), len(rules))
+    plainly = [name for name in shown if by_day or not _WINDOW.search(name)]
+    numbers = [name for name in plainly if fields[name] in _NUMBERS]
+
+    def of(*kinds: str) -> list[str]:
+        return [name for name in plainly if fields[name] in kinds]
+
+    heads: dict[str, str] = {}
+
+    def take(group: Iterable[str], label: str | None = None) -> None:
+        some = {*group} - heads.keys()
+        for name in [name for name in shown if name in some][: 1 if label else None]:
+            heads[name] = label if label and not _WINDOW.search(name) else head_of(name)
+
+    titles = [name for name in of("text") if _TITLE.search(name)]
+    for group in (of("position"), ["dt"], sure, titles, ["region"]):
+        take(group)
+    for label, called in _MEASURES.items():  # of each the main figure comes first
+        take(filter(called.search, numbers), label)
+    for group in (of("moment", "moment_ms"), numbers, of("flag", "choice"), plainly, shown):
+        take(group)
+    return heads
 
 
 def head_of(name: str) -> str:

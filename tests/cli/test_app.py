@@ -311,7 +311,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
         if name.startswith(("keyapi_async.cli.", missing + ".")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.setattr(sys, "argv", ["keyapi-async"])
+    monkeypatch.setattr(sys, "argv", ["keyapi-async", "endpoints"])
     assert main() == 2
     result = capsys.readouterr()
     assert (result.out, result.err.count("\n")) == ("", 1)
