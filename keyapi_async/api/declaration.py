@@ -167,7 +167,7 @@ def endpoint_of(
             raise TypeError(f"{one}: annotate it with a kind of keyapi_async.api.params")
         required, sent = one.default is one.empty, wire.get(one.name, one.name)
         default = None if required else one.default
-        about = docs.get(one.name) or common_doc(method, sent)
+        about = docs.get(one.name) or common_doc(method, one.name)
         parameters.append(Parameter(one.name, sent, kind, required, default, about))
     (record,) = get_args(signature.return_annotation)
     return Endpoint(

@@ -92,10 +92,6 @@ _COMMON_DOCS: Final = {
     "language": "Language of the names, such as en-US.",
     "parent_id": "Only what lies below this category.",
     "influencer_category_name": "Only influencers of this field, by its English name.",
-    "sk": "Words to search for.",
-    "size": "Rows wanted, thirty at most.",
-    "searchType": "How words must match: two or more of them, or all; fuzzy by default.",
-    "sortType": "Sorting of products, for type 2 alone.",
     "created_by_ai": "Only videos made with AI, or only the others.",
 }
 

@@ -1,8 +1,9 @@
 """The search: one answer of up to thirty rows."""
 
-from collections.abc import Callable
+import functools
+import inspect
 from enum import IntEnum
-from typing import Final, Unpack
+from typing import Any, Final, Unpack, cast
 
 import attrs
 
@@ -37,18 +38,6 @@ class SearchSortType(IntEnum):
     TOTAL_VIDEO_CNT = 7
 
 
-def _searched(kind: int) -> Callable[[Declared[S, P, T]], Declared[S, P, T]]:
-    """Make the method that opens the stream of a search; the API numbers what is searched for."""
-    return endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire={"search_type": "searchType", "sort_type": "sortType"},
-        fixed={"type": str(kind)},
-    )
-
-
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
 class FoundInfluencer:
     """An influencer that a search found."""
@@ -74,100 +63,64 @@ class FoundInfluencer:
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
+def _search(
+    self: Resource,
+    sk: params.Text,
+    *,
+    size: params.SearchSize = 30,
+    region: Region | None = None,
+    search_type: SearchType | int | None = None,
+    sort_type: SearchSortType | int | None = None,
+    **paging: Unpack[Paging],
+) -> RecordStream[Any]:
+    """At most thirty rows, in one answer, with few fields; details endpoints have the rest.
+
+    Args:
+        sk: Words to search for.
+        size: Rows wanted, thirty at most.
+        search_type: How words must match: two or more of them, or all; fuzzy by default.
+        sort_type: Sorting of products, which no other search knows.
+    """
+    raise NotImplementedError
+
+
+def _searched(
+    search: Declared[S, P, Any], number: int, what: str, record: type[T]
+) -> Declared[S, P, T]:
+    """Declare the search for one kind of things, to which the API gives a number."""
+
+    @functools.wraps(search)
+    def declared(self: S, *args: P.args, **kwargs: P.kwargs) -> RecordStream[T]:
+        raise NotImplementedError
+
+    made = cast("Any", declared)
+    made.__name__ = f"iter_{what.replace(' ', '')}"
+    made.__qualname__ = f"SearchResource.{made.__name__}"
+    found: Any = RecordStream[record]  # type: ignore[valid-type]  # made at run time
+    made.__signature__ = inspect.signature(search).replace(return_annotation=found)
+    made.__annotations__ = {**search.__annotations__, "return": found}
+    dicts = ", as dicts" if record is Rows else ""
+    made.__doc__ = f"Stream the {what} that a search finds{dicts}.\n\n{inspect.getdoc(search)}"
+    return endpoint(
+        "/v1/tiktok/search/analytics",
+        key="sk",
+        evidence="inferred",
+        pages=None,
+        wire={"search_type": "searchType", "sort_type": "sortType"},
+        fixed={"type": str(number)},
+    )(made)
+
+
 class SearchResource(Resource):
     """Endpoints of ``/v1/tiktok/search``."""
 
-    @_searched(1)
-    def iter_influencers(
-        self,
-        sk: params.Text,
-        *,
-        size: params.SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[FoundInfluencer]:
-        """Stream the influencers that a search finds.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
-        """
-        raise NotImplementedError
-
+    iter_influencers: Final = _searched(_search, 1, "influencers", FoundInfluencer)
     influencers: Final = page_of(iter_influencers)
-
-    @_searched(2)
-    def iter_products(
-        self,
-        sk: params.Text,
-        *,
-        size: params.SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the products that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
-        """
-        raise NotImplementedError
-
+    iter_products: Final = _searched(_search, 2, "products", Rows)
     products: Final = page_of(iter_products)
-
-    @_searched(3)
-    def iter_shops(
-        self,
-        sk: params.Text,
-        *,
-        size: params.SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the shops that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
-        """
-        raise NotImplementedError
-
+    iter_shops: Final = _searched(_search, 3, "shops", Rows)
     shops: Final = page_of(iter_shops)
-
-    @_searched(4)
-    def iter_videos(
-        self,
-        sk: params.Text,
-        *,
-        size: params.SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the videos that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
-        """
-        raise NotImplementedError
-
+    iter_videos: Final = _searched(_search, 4, "videos", Rows)
     videos: Final = page_of(iter_videos)
-
-    @_searched(5)
-    def iter_livestreams(
-        self,
-        sk: params.Text,
-        *,
-        size: params.SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the live streams that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the rest.
-        """
-        raise NotImplementedError
-
+    iter_livestreams: Final = _searched(_search, 5, "live streams", Rows)
     livestreams: Final = page_of(iter_livestreams)
