@@ -10,7 +10,7 @@ from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
 from keyapi_async.api.influencer_record import Influencer, InfluencerTrend, RankedInfluencer
 from keyapi_async.api.params import Day, Handle, Handles, Id, Ids, RankType, Region, SortType
-from keyapi_async.api.shared import latest_date
+from keyapi_async.api.shared import finds_latest
 from keyapi_async.api.video import Video
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
@@ -293,6 +293,7 @@ class InfluencerResource(Resource):
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self,
         *,
@@ -300,15 +301,5 @@ class InfluencerResource(Resource):
         rank_type: RankType | int,
         influencer_rank_field: InfluencerRankField | int,
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            self.ranking, rank_type, region=region, influencer_rank_field=influencer_rank_field
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError

@@ -17,7 +17,7 @@ from keyapi_async.api.shared import (
     SalesRankField,
     SalesTrend,
     SalesTrendFlag,
-    latest_date,
+    finds_latest,
 )
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
@@ -382,18 +382,9 @@ class ShopResource(Resource):
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, seller_rank_field: SellerRankField | int
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            self.ranking, rank_type, region=region, seller_rank_field=seller_rank_field
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError

@@ -9,7 +9,7 @@ import attrs
 from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
 from keyapi_async.api.params import Id, Ids, RankType, Region, SortType
-from keyapi_async.api.shared import VideoProduct, latest_date
+from keyapi_async.api.shared import VideoProduct, finds_latest
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,
@@ -256,18 +256,9 @@ class VideoResource(Resource):
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, video_rank_field: VideoRankField | int
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            self.ranking, rank_type, region=region, video_rank_field=video_rank_field
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError
