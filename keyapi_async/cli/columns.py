@@ -82,11 +82,7 @@ def _declared(record: type) -> list[Any]:
 
 
 def named(fields: Collection[str], wanted: str) -> list[str]:
-    """Take apart what ``--columns`` was given.
-
-    Raises:
-        InputError: there is no such field, or none is named.
-    """
+    """Take apart what ``--columns`` was given; refuse it where there is no such field, or none."""
     names = [name.strip().replace("-", "_") for name in wanted.split(",") if name.strip()]
     if not names:
         raise InputError("--columns: name one field at least")

@@ -16,13 +16,7 @@ Command = Any
 
 @attrs.frozen
 class Entry:
-    """A command before it is made.
-
-    Attributes:
-        summary: one line for the list of commands.
-        make: makes the command.
-        panel: the group of commands in which it is listed.
-    """
+    """A command before it is made: its line in the list of commands, and what makes it."""
 
     summary: str
     make: Callable[[], Command]

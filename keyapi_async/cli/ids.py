@@ -23,15 +23,8 @@ _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
 def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) -> list[str]:
     """Read and check ids; blank lines and comments are passed over, equal ids count once.
 
-    Args:
-        source: a file, a ledger, or ``-`` for standard input.
-        column: the column that has the ids, where it is a CSV with a head, or a ledger.
-        check: takes a name and an id, and gives the id as the API has it.
-
-    Raises:
-        InputError: it cannot be read, has no ids, or some are bad; the bad ones are written to
-            standard error, each with its line.
-        LedgerError: it is a ledger, and cannot be read.
+    They come from a file, from standard input for ``-``, or from a column of a CSV or a ledger.
+    Bad ones are written to standard error, each with its line, before an ``InputError`` ends it.
     """
     name = "standard input" if source == "-" else source
     good: dict[str, None] = {}

@@ -36,12 +36,7 @@ _DAY = 86400.0
 
 @attrs.frozen
 class Spread:
-    """How numbers are spread, to two digits, which is all that a picture shows.
-
-    Attributes:
-        total: their sum.
-        counts: the numbers in order, and how often each is there.
-    """
+    """How numbers are spread: their sum, and how often each is there, in order, to two digits."""
 
     total: float = 0.0
     counts: list[tuple[float, int]] = attrs.field(factory=list)
