@@ -35,23 +35,15 @@ class Influencer:
 
     user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
     avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
-    avg_30d_price: Amount = doc(
-        "Mean price of products sold in the last 30 days; currency unstated."
-    )
+    avg_30d_price: Amount = doc("Mean price of sales of the last 30 days; currency unstated.")
     category: Text = doc("Field of the creator, such as Beauty.")
     contact_email: Text = doc("Address shown on the profile; personal data.")
     ec_score: Rate = doc("The vendor's own score of an influencer; scale unstated.")
     first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
     gender: Text = doc("Guessed from picture and videos; only for the US market.")
-    influencer_video_duration_level: JSONText = doc(
-        "Number of videos by length class, as JSON object."
-    )
-    influencer_video_publish_hour: JSONText = doc(
-        "Number of videos by hour of day, as JSON object."
-    )
-    influencer_video_publish_week: JSONText = doc(
-        "Number of videos by weekday 1 to 7, as JSON object."
-    )
+    influencer_video_duration_level: JSONText = doc("Videos by length class, as JSON object.")
+    influencer_video_publish_hour: JSONText = doc("Videos by hour of day, as JSON object.")
+    influencer_video_publish_week: JSONText = doc("Videos by weekday 1 to 7, as JSON object.")
     interaction_rate: Rate = doc("How much viewers react; its formula and unit are unstated.")
     language: Text = doc("Language code, such as en or en-US.")
     most_category_product: JSONText = doc("Category that sells best, as JSON list.")
@@ -121,9 +113,7 @@ class RankedInfluencer:
     total_live_history_cnt: Count = doc("Livestreams; all-time.")
     total_post_video_cnt: Count = doc("Videos published within the period.")
     total_post_video_history_cnt: Count = doc("Videos published; all-time.")
-    total_product_cnt: Count = doc(
-        "Products shown, promoted or ever listed, by kind of row within the period."
-    )
+    total_product_cnt: Count = doc("Products shown, promoted or listed within the period.")
     total_product_history_cnt: Count = doc("Products promoted; all-time.")
     total_sale_cnt: Count = sold("within the period")
     total_sale_gmv_amt: Amount = gmv("within the period")

@@ -39,9 +39,7 @@ class Product:
     category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
     category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
     cover_url: JSONText = doc("Cover: one address, or for products a JSON list of them.")
-    desc_detail: JSONText = doc(
-        "Description as JSON blocks; control characters can stand raw in it."
-    )
+    desc_detail: JSONText = doc("Description as JSON blocks; it can hold raw control characters.")
     discount: Text = doc("Such as '48%'; '-' or null where there is none.")
     first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
     free_shipping: Flag = doc("Whether shipping is free.")

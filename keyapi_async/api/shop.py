@@ -157,9 +157,7 @@ class RankedShop:
     seller_name: Text = doc("Seller name.")
     total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
     total_live_cnt: Count = doc("Livestreams within the period.")
-    total_product_cnt: Count = doc(
-        "Products shown, promoted or ever listed, by kind of row within the period."
-    )
+    total_product_cnt: Count = doc("Products shown, promoted or listed within the period.")
     total_sale_cnt: Count = sold("within the period")
     total_sale_gmv_amt: Amount = gmv("within the period")
     total_video_cnt: Count = doc("Videos that promote it; those of the period.")

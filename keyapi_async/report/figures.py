@@ -31,7 +31,6 @@ Points = list[tuple[float, float]]
 _CANDIDATES = 1000
 """Best rows looked at: one thing may be in many of them, and is shown once."""
 _MOST_NAMES, _MOST_GROUPS, _MOST_STEPS = 200, 8, 60
-_DAY = 86400.0
 
 
 @attrs.frozen
@@ -245,20 +244,6 @@ class Figures(Reading):
         least = share * len(newest)
         return [(at, whole) for at, (whole, known) in points.items() if known >= least]
 
-    def moments(self) -> tuple[float, Points]:
-        """Count rows by the month of what they are about; by the day, where there are few.
-
-        Gives the seconds of such a step, and when each begins.
-        """
-        name = quoted(self.moment.name) if self.moment else "NULL"
-        sql = f"count(*) FROM records WHERE {name} NOT NULL GROUP BY 1 ORDER BY 1 DESC"
-        found = self._all(f"SELECT substr({name}, 1, 7), {sql} LIMIT {_MOST_STEPS}")
-        days = 28
-        if found and _seconds(found[0][0]) - _seconds(found[-1][0]) < 62 * _DAY:
-            found = self._all(f"SELECT substr({name}, 1, 10), {sql} LIMIT {_MOST_STEPS}")
-            days = 1
-        return days * _DAY, [(_seconds(at), rows) for at, rows in reversed(found)]
-
     def arrivals(self) -> tuple[float, Points]:
         """Count the pages as they came in: the seconds of a step, and when each begins."""
         ((span,),) = self._all("SELECT max(fetched_at) - min(fetched_at) FROM page")
@@ -295,8 +280,8 @@ def _number(measure: Field) -> str:
 
 
 def _seconds(day: str) -> float:
-    """Read a day, or a month such as 2026-01, as Unix seconds."""
-    return datetime.fromisoformat(f"{day}-01"[:10]).replace(tzinfo=UTC).timestamp()
+    """Read a day as Unix seconds."""
+    return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
 
 
 _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|\d+")
