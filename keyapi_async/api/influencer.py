@@ -31,14 +31,10 @@ from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "InfluencerLivestream",
-    "InfluencerProduct",
-    "InfluencerProductSortField",
-    "InfluencerRankField",
-    "InfluencerSalesFlag",
-    "InfluencerSortField",
+    "InfluencerLivestream", "InfluencerProduct", "InfluencerProductSortField",
+    "InfluencerRankField", "InfluencerSalesFlag", "InfluencerSortField",
     "InfluencerVideoSortField",
-]
+]  # fmt: skip
 
 
 class InfluencerSortField(IntEnum):

@@ -34,14 +34,9 @@ from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "ProductCreator",
-    "ProductInfluencerSortField",
-    "ProductLiveSortField",
-    "ProductLivestream",
-    "ProductRankField",
-    "ProductSortField",
-    "ProductVideoSortField",
-]
+    "ProductCreator", "ProductInfluencerSortField", "ProductLiveSortField", "ProductLivestream",
+    "ProductRankField", "ProductSortField", "ProductVideoSortField",
+]  # fmt: skip
 
 ProductRankField = SalesRankField
 

@@ -43,19 +43,10 @@ from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "RankedShop",
-    "SellerInfluencerSortField",
-    "SellerLiveSortField",
-    "SellerProductSortField",
-    "SellerRankField",
-    "SellerSortField",
-    "SellerVideoSortField",
-    "Shop",
-    "ShopCreator",
-    "ShopLivestream",
-    "ShopTrend",
-    "ShopVideo",
-]
+    "RankedShop", "SellerInfluencerSortField", "SellerLiveSortField", "SellerProductSortField",
+    "SellerRankField", "SellerSortField", "SellerVideoSortField", "Shop", "ShopCreator",
+    "ShopLivestream", "ShopTrend", "ShopVideo",
+]  # fmt: skip
 
 SellerRankField = SalesRankField
 

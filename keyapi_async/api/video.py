@@ -36,13 +36,8 @@ from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "RankedVideo",
-    "Video",
-    "VideoRankField",
-    "VideoSalesFlag",
-    "VideoSortField",
-    "VideoTrend",
-]
+    "RankedVideo", "Video", "VideoRankField", "VideoSalesFlag", "VideoSortField", "VideoTrend",
+]  # fmt: skip
 
 
 class VideoSortField(IntEnum):
