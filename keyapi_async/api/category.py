@@ -41,9 +41,7 @@ class Category:
 class CategoryResource(Resource):
     """Endpoints below ``/v1/tiktok/category``."""
 
-    @endpoint(
-        "/v1/tiktok/category/primary/analytics", key="language", evidence="inferred", pages=None
-    )
+    @endpoint("/v1/tiktok/category/primary/analytics", key="language", pages=None)
     def iter_primary(
         self, *, language: Language, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
@@ -52,12 +50,7 @@ class CategoryResource(Resource):
 
     primary: Final = page_of(iter_primary)
 
-    @endpoint(
-        "/v1/tiktok/category/secondary/analytics",
-        key=("language", "parent_id"),
-        evidence="inferred",
-        pages=None,
-    )
+    @endpoint("/v1/tiktok/category/secondary/analytics", key=("language", "parent_id"), pages=None)
     def iter_secondary(
         self, *, language: Language, parent_id: Id | None = None, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
@@ -66,12 +59,7 @@ class CategoryResource(Resource):
 
     secondary: Final = page_of(iter_secondary)
 
-    @endpoint(
-        "/v1/tiktok/category/tertiary/analytics",
-        key=("language", "parent_id"),
-        evidence="inferred",
-        pages=None,
-    )
+    @endpoint("/v1/tiktok/category/tertiary/analytics", key=("language", "parent_id"), pages=None)
     def iter_tertiary(
         self, *, language: Language, parent_id: Id | None = None, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:

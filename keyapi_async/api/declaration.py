@@ -9,17 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from enum import IntEnum
-from typing import (
-    Any,
-    Concatenate,
-    Final,
-    ParamSpec,
-    TypeVar,
-    Unpack,
-    cast,
-    get_args,
-    get_origin,
-)
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, Unpack, cast, get_args, get_origin
 
 import attrs
 
@@ -56,7 +46,7 @@ def endpoint(
     path: str,
     *,
     key: str | tuple[str, ...],
-    evidence: Evidence,
+    evidence: Evidence = "inferred",
     wire: Mapping[str, str] = {},
     **details: Unpack[Details],
 ) -> Callable[[Declared[S, P, T]], Declared[S, P, T]]:

@@ -131,12 +131,7 @@ class InfluencerLivestream:
 class InfluencerResource(Resource):
     """Endpoints below ``/v1/tiktok/influencer``."""
 
-    @endpoint(
-        "/v1/tiktok/influencer/list/analytics",
-        key="region",
-        evidence="inferred",
-        pages=PageNum(10_000),
-    )
+    @endpoint("/v1/tiktok/influencer/list/analytics", key="region", pages=PageNum(10_000))
     def iter_list(
         self,
         *,
@@ -183,7 +178,6 @@ class InfluencerResource(Resource):
     @endpoint(
         "/v1/tiktok/influencer/detail/analytics",
         key=("user_ids", "unique_ids"),
-        evidence="inferred",
         pages=None,
         one_of=("user_ids", "unique_ids"),
     )

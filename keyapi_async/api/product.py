@@ -192,9 +192,7 @@ class ProductResource(Resource):
 
     list: Final = page_of(iter_list)
 
-    @endpoint(
-        "/v1/tiktok/product/detail/analytics", key="product_ids", evidence="inferred", pages=None
-    )
+    @endpoint("/v1/tiktok/product/detail/analytics", key="product_ids", pages=None)
     def iter_detail(self, product_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[Product]:
         """Stream what is known of products; ids that the API has not collected are absent."""
         raise NotImplementedError
@@ -213,7 +211,7 @@ class ProductResource(Resource):
 
     trends: Final = page_of(iter_trends)
 
-    @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id", evidence="inferred")
+    @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id")
     def iter_reviews(
         self,
         product_id: Id,
@@ -247,7 +245,7 @@ class ProductResource(Resource):
 
     creators: Final = page_of(iter_creators)
 
-    @endpoint("/v1/tiktok/product/videos/analytics", key="product_id", evidence="inferred")
+    @endpoint("/v1/tiktok/product/videos/analytics", key="product_id")
     def iter_videos(
         self,
         product_id: Id,
@@ -270,7 +268,7 @@ class ProductResource(Resource):
 
     videos: Final = page_of(iter_videos)
 
-    @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id", evidence="inferred")
+    @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id")
     def iter_livestreams(
         self,
         product_id: Id,

@@ -104,7 +104,6 @@ def _searched(
     return endpoint(
         "/v1/tiktok/search/analytics",
         key="sk",
-        evidence="inferred",
         pages=None,
         wire={"search_type": "searchType", "sort_type": "sortType"},
         fixed={"type": str(number)},

@@ -243,7 +243,7 @@ class ShopLivestream:
 class ShopResource(Resource):
     """Endpoints below ``/v1/tiktok/shop``."""
 
-    @endpoint("/v1/tiktok/shop/list/analytics", key="region", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/list/analytics", key="region")
     def iter_list(
         self,
         *,
@@ -263,7 +263,7 @@ class ShopResource(Resource):
 
     list: Final = page_of(iter_list)
 
-    @endpoint("/v1/tiktok/shop/detail/analytics", key="seller_id", evidence="inferred", pages=None)
+    @endpoint("/v1/tiktok/shop/detail/analytics", key="seller_id", pages=None)
     def iter_detail(self, seller_id: Id, **paging: Unpack[Paging]) -> RecordStream[Shop]:
         """Stream what is known of a shop, one record at most.
 
@@ -274,7 +274,7 @@ class ShopResource(Resource):
 
     detail: Final = page_of(iter_detail)
 
-    @endpoint("/v1/tiktok/shop/trends/analytics", key="seller_id", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/trends/analytics", key="seller_id")
     def iter_trends(
         self, seller_id: Id, *, start_date: DayParam, end_date: DayParam, **paging: Unpack[Paging]
     ) -> RecordStream[ShopTrend]:
@@ -300,7 +300,7 @@ class ShopResource(Resource):
 
     products: Final = page_of(iter_products)
 
-    @endpoint("/v1/tiktok/shop/creators/analytics", key="seller_id", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/creators/analytics", key="seller_id")
     def iter_creators(
         self,
         seller_id: Id,
@@ -317,7 +317,7 @@ class ShopResource(Resource):
 
     creators: Final = page_of(iter_creators)
 
-    @endpoint("/v1/tiktok/shop/videos/analytics", key="seller_id", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/videos/analytics", key="seller_id")
     def iter_videos(
         self,
         seller_id: Id,
@@ -348,7 +348,6 @@ class ShopResource(Resource):
     @endpoint(
         "/v1/tiktok/shop/ranking/analytics",
         key=("date", "region", "rank_type", "seller_rank_field"),
-        evidence="inferred",
     )
     def iter_ranking(
         self,

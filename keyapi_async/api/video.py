@@ -156,7 +156,7 @@ class VideoTrend:
 class VideoResource(Resource):
     """Endpoints below ``/v1/tiktok/video``."""
 
-    @endpoint("/v1/tiktok/video/list/analytics", key="region", evidence="inferred")
+    @endpoint("/v1/tiktok/video/list/analytics", key="region")
     def iter_list(
         self,
         *,
@@ -201,7 +201,7 @@ class VideoResource(Resource):
 
     detail: Final = page_of(iter_detail)
 
-    @endpoint("/v1/tiktok/video/trends/analytics", key="video_id", evidence="inferred")
+    @endpoint("/v1/tiktok/video/trends/analytics", key="video_id")
     def iter_trends(
         self,
         video_id: Id,
@@ -229,7 +229,6 @@ class VideoResource(Resource):
     @endpoint(
         "/v1/tiktok/video/ranking/analytics",
         key=("date", "region", "rank_type", "video_rank_field"),
-        evidence="inferred",
     )
     def iter_ranking(
         self,
