@@ -17,12 +17,9 @@ __all__ = ["RankType", "SortType"]
 
 _DIGITS = re.compile(r"\d{1,32}", re.ASCII)
 _MOST_ID = 10**32 - 1
-_HANDLE = re.compile(r"[\w.-]{1,64}")
-_REGION = re.compile(r"[A-Za-z]{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _COMPACT_DATE = re.compile(r"\d{8}", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-_BREAKS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PATH = re.compile(r"(/[A-Za-z0-9_~.-]+)+")
 _LAST_MOMENT = 253_402_300_799  # the year 9999
 _LAST_DAY = 9999_12_31
@@ -99,33 +96,31 @@ def several(name: str, values: object, check: Callable[[str, Any], str]) -> list
     return list(dict.fromkeys(check(name, value) for value in values))
 
 
-def handle(name: str, value: object) -> str:
-    """Check a public handle; one leading ``@`` is dropped."""
-    if isinstance(value, str) and _HANDLE.fullmatch(bare := value.removeprefix("@")):
-        return bare
-    allowed = "a handle as in its profile's address, such as 'tiktok'"
-    raise InvalidParameterError(name, value, allowed)
+def matching(
+    pattern: str, allowed: str, written: Callable[[str], str] = str.__str__
+) -> Callable[[str, object], str]:
+    """Make the check of a text; it is sent as ``written`` gives it."""
+    compiled = re.compile(pattern)
+
+    def check(name: str, value: object) -> str:
+        if isinstance(value, str) and compiled.fullmatch(value):
+            return written(value)
+        raise InvalidParameterError(name, value, allowed)
+
+    return check
 
 
-def region(name: str, value: object) -> str:
-    """Check a region code; it is sent in upper case."""
-    if isinstance(value, str) and _REGION.fullmatch(value):
-        return value.upper()
-    raise InvalidParameterError(name, value, "two letters, such as 'US'")
-
-
-def language(name: str, value: object) -> str:
-    """Check the language of names."""
-    if isinstance(value, str) and value in _LANGUAGES:
-        return str.__str__(value)
-    raise InvalidParameterError(name, value, f"one of {', '.join(_LANGUAGES)}")
-
-
-def text(name: str, value: object) -> str:
-    """Check a free text."""
-    if isinstance(value, str) and value.strip() and not _BREAKS.search(value):
-        return str.__str__(value)
-    raise InvalidParameterError(name, value, "a text of one line that is not blank")
+handle = matching(
+    r"@?[\w.-]{1,64}",
+    "a handle as in its profile's address, such as 'tiktok'",
+    lambda value: value.removeprefix("@"),
+)
+region = matching("[A-Za-z]{2}", "two letters, such as 'US'", str.upper)
+language = matching("|".join(_LANGUAGES), f"one of {', '.join(_LANGUAGES)}")
+text = matching(
+    r"(?=.*\S)[^\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+",
+    "a text of one line that is not blank",
+)
 
 
 def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
