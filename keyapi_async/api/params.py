@@ -58,6 +58,10 @@ class RankType(IntEnum):
             raise InvalidParameterError("today", today, "a day after the first period") from None
 
 
+Check = Callable[[str, Any], str]
+"""Takes a parameter's name and value, and gives the text that is sent."""
+
+
 @attrs.frozen
 class ParamKind:
     """A kind of parameter.
@@ -72,7 +76,7 @@ class ParamKind:
 
     name: str
     metavar: str
-    check: Callable[[str, Any], str]
+    check: Check
     choices: type[IntEnum] | None = None
     many: bool = False
 
@@ -87,7 +91,7 @@ def identifier(name: str, value: object) -> str:
     raise InvalidParameterError(name, value, "an id is a string of digits, or an int")
 
 
-def several(name: str, values: object, check: Callable[[str, Any], str]) -> list[str]:
+def several(name: str, values: object, check: Check) -> list[str]:
     """Check one id or many; the first of equal ones stays."""
     if isinstance(values, (Mapping, bytes, bytearray, memoryview, type)):
         raise InvalidParameterError(name, values, "one id, or an iterable of ids")
@@ -96,9 +100,7 @@ def several(name: str, values: object, check: Callable[[str, Any], str]) -> list
     return list(dict.fromkeys(check(name, value) for value in values))
 
 
-def matching(
-    pattern: str, allowed: str, written: Callable[[str], str] = str.__str__
-) -> Callable[[str, object], str]:
+def matching(pattern: str, allowed: str, written: Callable[[str], str] = str.__str__) -> Check:
     """Make the check of a text; it is sent as ``written`` gives it."""
     compiled = re.compile(pattern)
 
@@ -110,16 +112,15 @@ def matching(
     return check
 
 
-handle = matching(
+handle: Check = matching(
     r"@?[\w.-]{1,64}",
     "a handle as in its profile's address, such as 'tiktok'",
     lambda value: value.removeprefix("@"),
 )
-region = matching("[A-Za-z]{2}", "two letters, such as 'US'", str.upper)
-language = matching("|".join(_LANGUAGES), f"one of {', '.join(_LANGUAGES)}")
-text = matching(
-    r"(?=.*\S)[^\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+",
-    "a text of one line that is not blank",
+region: Check = matching("[A-Za-z]{2}", "two letters, such as 'US'", str.upper)
+language: Check = matching("|".join(_LANGUAGES), f"one of {', '.join(_LANGUAGES)}")
+text: Check = matching(
+    r"(?=.*\S)[^\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", "a text of one line that is not blank"
 )
 
 
@@ -130,7 +131,7 @@ def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
         yield ",".join(group)
 
 
-def between(least: int, most: int, allowed: str | None = None) -> Callable[[str, object], str]:
+def between(least: int, most: int, allowed: str | None = None) -> Check:
     """Make the check of a whole number between two bounds."""
 
     def check(name: str, value: object) -> str:
@@ -143,8 +144,8 @@ def between(least: int, most: int, allowed: str | None = None) -> Callable[[str,
     return check
 
 
-count = between(0, _MOST_ID, "a whole number, 0 or more")
-_seconds = between(0, _LAST_MOMENT, "an aware datetime, or Unix seconds")
+count: Check = between(0, _MOST_ID, "a whole number, 0 or more")
+_seconds: Check = between(0, _LAST_MOMENT, "an aware datetime, or Unix seconds")
 
 
 def amount(name: str, value: object) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -81,7 +81,7 @@ def _demo(_: object, how: DemoOptions) -> None:
     raise typer.Exit(ExitCode.DONE if whole else ExitCode.INCOMPLETE)
 
 
-demo = with_options(DemoOptions, _demo)
+demo: Callable[..., None] = with_options(DemoOptions, _demo)
 
 
 async def _shown(products: int, qps: float, seed: int, ledger: Path) -> bool:

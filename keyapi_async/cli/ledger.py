@@ -75,8 +75,7 @@ def check_files(exports: Iterable[Path], page: Path | None = None) -> None:
 
 
 def report(
-    ledger: Ledger,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")],
+    ledger: Ledger, file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")]
 ) -> None:
     """Write what a ledger holds as one page to look at, also while a harvest runs.
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 
 import attrs
 
@@ -40,7 +41,7 @@ def _sandbox(_: object, how: SandboxOptions) -> None:
     asyncio.run(_serve(box, f"port {how.port} of {how.host}"))
 
 
-sandbox = with_options(SandboxOptions, _sandbox)
+sandbox: Callable[..., None] = with_options(SandboxOptions, _sandbox)
 
 
 async def _serve(box: Sandbox, where: str) -> None:
