@@ -49,14 +49,15 @@ _GUESSES: Final = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", 
 """What fields probably are where they are not documented, by the last word of their names."""
 
 
-@attrs.frozen
+@attrs.define
 class TableColumn:
-    """A column of a table: its field, what kind of field it is, its head, and its width."""
+    """A column of a table: its field, of what kind that is, its head, its width, the best one."""
 
     field: str
     kind: str
     head: str
     width: int = 0
+    wants: int = 0
 
     @property
     def is_number(self) -> bool:
@@ -140,23 +141,22 @@ def fitting(
 ) -> list[TableColumn]:
     """Make columns for as many fields as so many cells hold; long texts share what is left."""
     chosen: list[TableColumn] = []
-    wanted: list[int] = []
     left = width
     for name, head in heads.items():
         column = TableColumn(name, fields[name], head)
-        longest = max((cell_len(cell(column, row)) for row in rows), default=0)
-        wants = min(max(longest, cell_len(plain(head))), _WIDE)
-        least = min(wants, max(_NARROW, cell_len(plain(head)))) if column.kind == "text" else wants
-        needs = least + (GAP if chosen else 0)
+        longest, title = max((cell_len(cell(column, row)) for row in rows), default=0), plain(head)
+        column.wants = min(max(longest, cell_len(title)), _WIDE)
+        least = max(_NARROW, cell_len(title)) if column.kind == "text" else _WIDE
+        column.width = min(column.wants, least)
+        needs = column.width + (GAP if chosen else 0)
         if needs > left and chosen:
             break
         left -= needs
-        chosen.append(attrs.evolve(column, width=least))
-        wanted.append(wants - least)
-    for place, more in enumerate(wanted):
-        extra = max(0, min(more, left))
-        left -= extra
-        chosen[place] = attrs.evolve(chosen[place], width=chosen[place].width + extra)
+        chosen.append(column)
+    for column in chosen:
+        more = max(0, min(column.wants - column.width, left))
+        left -= more
+        column.width += more
     return chosen
 
 
