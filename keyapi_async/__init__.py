@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from keyapi_async.api.search import *
     from keyapi_async.api.shared import *
     from keyapi_async.api.shop import *
-    from keyapi_async.api.shop_record import *
     from keyapi_async.api.video import *
     from keyapi_async.bookmark import *
     from keyapi_async.call.core import *
@@ -44,7 +43,7 @@ _FILES = (
     "client errors bookmark call.core call.credits call.retry call.transport call.wire limiter "
     "streams.fanout streams.listing streams.page streams.paging streams.stream records.fields "
     "api.params api.shared api.endpoint api.category api.product_record api.product "
-    "api.video api.influencer_record api.influencer api.shop_record api.shop api.search "
+    "api.video api.influencer_record api.influencer api.shop api.search "
     "records.converter"
 )
 

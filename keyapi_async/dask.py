@@ -1,16 +1,4 @@
-"""The harvest on many machines: a Dask DataFrame whose partitions the workers buy.
-
-::
-
-    def client() -> KeyAPI:
-        return KeyAPI(limiter=RedisLimiter("redis://gate", qps=50))
-
-
-    frame = harvest_frame(
-        product_ids, lambda api, p: api.tiktok.product.iter_creators(p), client=client
-    )
-    frame.to_parquet("s3://bucket/creators", write_index=False)
-"""
+"""The harvest on many machines: a Dask DataFrame whose partitions the workers buy."""
 
 import asyncio
 import logging
@@ -131,8 +119,7 @@ def harvest_frame(
         LedgerError: a ledger cannot be used, or its partition is being harvested elsewhere.
         ConfigurationError: the client has no key, or an impossible setting.
     """
-    if not callable(client):
-        # A text in this place may well be the key.
+    if not callable(client):  # a text in this place may well be the key
         raise InvalidParameterError("client", type(client), "a function that makes a KeyAPI")
     if on_error not in ("raise", "log"):
         raise InvalidParameterError("on_error", on_error, "'raise' or 'log'")

@@ -1,6 +1,7 @@
 """What the API is: one file a resource, with its enums, records and declarations side by side."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -23,42 +24,36 @@ class TikTok:
 
     def __init__(self, caller: "Caller") -> None:
         self._caller = caller
-        self._made: dict[str, Resource] = {}
 
-    def _resource(self, name: str) -> "Resource":
-        if name not in self._made:
-            self._made[name] = resource_class(name)(self._caller)
-        return self._made[name]
-
-    @property
+    @cached_property
     def product(self) -> "ProductResource":
         """Products: what sells, who promotes it, and how it goes."""
-        return cast("ProductResource", self._resource("product"))
+        return cast("ProductResource", resource_class("product")(self._caller))
 
-    @property
+    @cached_property
     def influencer(self) -> "InfluencerResource":
         """Influencers: who they are, what they publish and what they sell."""
-        return cast("InfluencerResource", self._resource("influencer"))
+        return cast("InfluencerResource", resource_class("influencer")(self._caller))
 
-    @property
+    @cached_property
     def video(self) -> "VideoResource":
         """Videos: what they show, and how they go."""
-        return cast("VideoResource", self._resource("video"))
+        return cast("VideoResource", resource_class("video")(self._caller))
 
-    @property
+    @cached_property
     def shop(self) -> "ShopResource":
         """Shops: what they sell, and who sells for them."""
-        return cast("ShopResource", self._resource("shop"))
+        return cast("ShopResource", resource_class("shop")(self._caller))
 
-    @property
+    @cached_property
     def category(self) -> "CategoryResource":
         """Product categories, three levels of them."""
-        return cast("CategoryResource", self._resource("category"))
+        return cast("CategoryResource", resource_class("category")(self._caller))
 
-    @property
+    @cached_property
     def search(self) -> "SearchResource":
         """The search: one answer of up to thirty rows."""
-        return cast("SearchResource", self._resource("search"))
+        return cast("SearchResource", resource_class("search")(self._caller))
 
     @staticmethod
     def endpoints() -> "tuple[Endpoint, ...]":

@@ -41,56 +41,27 @@ class Category:
 class CategoryResource(Resource):
     """Endpoints below ``/v1/tiktok/category``."""
 
-    @endpoint(
-        "/v1/tiktok/category/primary/analytics", key="language", evidence="inferred", pages=None
-    )
+    @endpoint("/v1/tiktok/category/primary/analytics", key="language", pages=None)
     def iter_primary(
-        self,
-        *,
-        language: Language,
-        **paging: Unpack[Paging],
+        self, *, language: Language, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
-        """Stream the first-level categories.
-
-        One answer holds all rows.
-        """
+        """Stream the first-level categories; one answer holds them all."""
         raise NotImplementedError
 
     primary: Final = page_of(iter_primary)
 
-    @endpoint(
-        "/v1/tiktok/category/secondary/analytics",
-        key=("language", "parent_id"),
-        evidence="inferred",
-        pages=None,
-    )
+    @endpoint("/v1/tiktok/category/secondary/analytics", key=("language", "parent_id"), pages=None)
     def iter_secondary(
-        self,
-        *,
-        language: Language,
-        parent_id: Id | None = None,
-        **paging: Unpack[Paging],
+        self, *, language: Language, parent_id: Id | None = None, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
-        """Stream second-level categories.
-
-        One answer holds all rows.
-        """
+        """Stream second-level categories; one answer holds them all."""
         raise NotImplementedError
 
     secondary: Final = page_of(iter_secondary)
 
-    @endpoint(
-        "/v1/tiktok/category/tertiary/analytics",
-        key=("language", "parent_id"),
-        evidence="inferred",
-        pages=None,
-    )
+    @endpoint("/v1/tiktok/category/tertiary/analytics", key=("language", "parent_id"), pages=None)
     def iter_tertiary(
-        self,
-        *,
-        language: Language,
-        parent_id: Id | None = None,
-        **paging: Unpack[Paging],
+        self, *, language: Language, parent_id: Id | None = None, **paging: Unpack[Paging]
     ) -> RecordStream[Category]:
         """Stream third-level categories.
 

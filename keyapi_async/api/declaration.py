@@ -9,28 +9,17 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from enum import IntEnum
-from typing import (
-    Annotated,
-    Any,
-    Concatenate,
-    Final,
-    ParamSpec,
-    TypeVar,
-    cast,
-    get_args,
-    get_origin,
-)
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, Unpack, cast, get_args, get_origin
 
 import attrs
 
 from keyapi_async.api import params
-from keyapi_async.api.endpoint import Endpoint, Evidence, Parameter
+from keyapi_async.api.endpoint import Details, Endpoint, Evidence, Parameter
 from keyapi_async.api.help import by_name, common_doc, full_doc, full_signature
 from keyapi_async.api.params import ParamKind
 from keyapi_async.call.core import Caller
 from keyapi_async.errors import InvalidParameterError
 from keyapi_async.jsontext import JSON
-from keyapi_async.streams.listing import PageNum
 from keyapi_async.streams.page import Page
 from keyapi_async.streams.paging import DEFAULTS, Paging
 from keyapi_async.streams.stream import RecordStream
@@ -39,7 +28,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S", bound="Resource")
 
-_REQUIRED: Final = inspect.Parameter.empty
 _PAGING_DOC: Final = inspect.getdoc(Paging) or ""
 
 
@@ -58,14 +46,9 @@ def endpoint(
     path: str,
     *,
     key: str | tuple[str, ...],
-    evidence: Evidence,
-    pages: PageNum | None = PageNum(),  # noqa: B008  # it is frozen
-    one_of: tuple[str, ...] = (),
-    credits: int = 1,  # noqa: A002
-    ids_per_call: int = 10,
-    max_days: int = 180,
+    evidence: Evidence = "inferred",
     wire: Mapping[str, str] = {},
-    fixed: Mapping[str, str] = {},
+    **details: Unpack[Details],
 ) -> Callable[[Declared[S, P, T]], Declared[S, P, T]]:
     """Make the method that opens the stream of a declared signature.
 
@@ -73,57 +56,27 @@ def endpoint(
         path: the documented endpoint.
         key: the parameters that tell one list from another; filters and sorting are not.
         evidence: how sure parameters and fields are.
-        pages: how it is paged; None where every part is one call.
-        one_of: parameters of which exactly one is given.
-        credits: what one call costs.
-        ids_per_call: how many ids go in one call, where a parameter takes several.
-        max_days: how long a range of days may be.
         wire: what the API calls parameters that are called otherwise here.
-        fixed: what is always sent.
+        details: what else ``Endpoint`` says, where it is not as usual.
     """
 
     def declare(declared: Declared[S, P, T]) -> Declared[S, P, T]:
         signature = full_signature(declared)
-        spec = endpoint_of(
-            declared,
-            path=path,
-            key=(key,) if isinstance(key, str) else key,
-            evidence=evidence,
-            pages=pages,
-            one_of=one_of,
-            credits=credits,
-            ids_per_call=ids_per_call,
-            max_days=max_days,
-            wire=wire,
-            fixed=fixed,
-        )
-        positional = tuple(
-            one.name
-            for one in signature.parameters.values()
-            if one.kind is one.POSITIONAL_OR_KEYWORD
-        )[1:]
-        known = signature.parameters.keys() - {"self"}
-        required = {one.name for one in spec.parameters if one.required}
+        keys = (key,) if isinstance(key, str) else key
+        spec = endpoint_of(declared, wire, path=path, key=keys, evidence=evidence, **details)
 
         @functools.wraps(declared)
         def opened(self: S, *args: P.args, **kwargs: P.kwargs) -> RecordStream[T]:
-            given = dict(zip(positional, args, strict=False))
-            if (
-                len(args) > len(positional)
-                or given.keys() & kwargs.keys()
-                or not known >= kwargs.keys()
-                or not required <= given.keys() | kwargs.keys()
-            ):
-                try:
-                    signature.bind(self, *args, **kwargs)
-                except TypeError as error:
-                    from difflib import get_close_matches  # noqa: PLC0415  # errors alone need it
+            try:
+                given = signature.bind(self, *args, **kwargs).arguments
+            except TypeError as error:
+                from difflib import get_close_matches  # noqa: PLC0415  # errors alone need it
 
-                    unknown = sorted(kwargs.keys() - known)
-                    close = get_close_matches(unknown[0], known, 1) if unknown else []
-                    meant = f"; did you mean {close[0]!r}?" if close else ""
-                    raise TypeError(f"{declared.__name__}(): {error}{meant}") from None
-            given.update(kwargs)
+                unknown = sorted(kwargs.keys() - signature.parameters)
+                close = get_close_matches(unknown[0], signature.parameters, 1) if unknown else []
+                meant = f"; did you mean {close[0]!r}?" if close else ""
+                raise TypeError(f"{declared.__name__}(): {error}{meant}") from None
+            del given["self"]
             paging = {name: given.pop(name) for name in DEFAULTS if name in given}
             return RecordStream(self._caller, spec.listing(given), **cast("Paging", paging))
 
@@ -188,7 +141,7 @@ def declared_in(resource: type[Resource]) -> Iterator[Endpoint]:
 
 
 def endpoint_of(
-    declared: Callable[..., RecordStream[Any]], *, wire: Mapping[str, str], **more: Any
+    declared: Callable[..., RecordStream[Any]], wire: Mapping[str, str], **more: Any
 ) -> Endpoint:
     """Read a declared signature."""
     described = inspect.getdoc(declared) or ""
@@ -200,17 +153,12 @@ def endpoint_of(
     for one in list(signature.parameters.values())[1:]:
         if one.kind is one.VAR_KEYWORD:
             continue
-        required = one.default is _REQUIRED
-        parameters.append(
-            Parameter(
-                one.name,
-                wire.get(one.name, one.name),
-                _kind_of(one.annotation),
-                required,
-                None if required else one.default,
-                docs.get(one.name) or common_doc(method, one.name),
-            )
-        )
+        if (kind := _kind_of(one.annotation)) is None:
+            raise TypeError(f"{one}: annotate it with a kind of keyapi_async.api.params")
+        required, sent = one.default is one.empty, wire.get(one.name, one.name)
+        default = None if required else one.default
+        about = docs.get(one.name) or common_doc(method, one.name)
+        parameters.append(Parameter(one.name, sent, kind, required, default, about))
     (record,) = get_args(signature.return_annotation)
     return Endpoint(
         resource=declared.__qualname__.partition("Resource")[0].lower(),
@@ -223,16 +171,13 @@ def endpoint_of(
     )
 
 
-def _kind_of(annotation: object) -> ParamKind:
+def _kind_of(annotation: object) -> ParamKind | None:
     """Find what a parameter may be in its annotation."""
-    if get_origin(annotation) is Annotated:
-        return next(word for word in get_args(annotation)[1:] if isinstance(word, ParamKind))
+    if isinstance(annotation, ParamKind):
+        return annotation
     if isinstance(annotation, type) and issubclass(annotation, IntEnum):
         return params.choice(annotation)
-    for one in get_args(annotation):
-        if get_origin(one) is Annotated or (isinstance(one, type) and issubclass(one, IntEnum)):
-            return _kind_of(one)
-    raise TypeError(f"{annotation}: annotate a parameter with a kind of keyapi_async.api.params")
+    return next(filter(None, map(_kind_of, get_args(annotation))), None)
 
 
 Rows = dict[str, JSON]

@@ -1,7 +1,7 @@
 """An endpoint as it is declared, and the list that it opens."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import attrs
 
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "Parameter"]
 
 Evidence = Literal["documented", "example", "inferred"]
+
+
+class Details(TypedDict, total=False):
+    """What a declaration says of an endpoint that is not as usual."""
+
+    credits: int
+    pages: PageNum | None
+    one_of: tuple[str, ...]
+    ids_per_call: int
+    max_days: int
+    fixed: Mapping[str, str]
 
 
 @attrs.frozen
@@ -53,14 +64,14 @@ class Endpoint:
         record: what a row becomes.
         key: the parameters that tell one list from another.
         parameters: all of them, paging left out.
-        credits: what one call costs.
+        doc: its docstring, without the parameters.
         evidence: how sure its parameters and fields are.
+        credits: what one call costs.
         pages: how it is paged, or None.
         one_of: parameters of which exactly one is given.
         ids_per_call: how many ids go in one call, where it takes several.
         max_days: how long a range of days may be.
         fixed: what is always sent.
-        doc: its docstring, without the parameters.
     """
 
     resource: str
@@ -70,14 +81,14 @@ class Endpoint:
     record: type
     key: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    credits: int
-    evidence: Evidence
-    pages: PageNum | None
-    one_of: tuple[str, ...]
-    ids_per_call: int
-    max_days: int
-    fixed: Mapping[str, str]
     doc: str
+    evidence: Evidence
+    credits: int = 1
+    pages: PageNum | None = PageNum()
+    one_of: tuple[str, ...] = ()
+    ids_per_call: int = 10
+    max_days: int = 180
+    fixed: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def cost(self) -> str:
@@ -115,7 +126,7 @@ class Endpoint:
         """
         params.one_of(self.one_of, given)
         sent: dict[str, str] = {}
-        groups: list[str] | None = None
+        ids: list[str] = []
         grouped = None
         for one in self.parameters:
             value = given.get(one.name, one.default)
@@ -123,7 +134,6 @@ class Endpoint:
                 continue
             if one.kind.many:
                 ids = params.several(one.name, value, one.kind.check)
-                groups = list(params.in_groups(ids, self.ids_per_call))
                 grouped = one.wire
                 sent[one.name] = ",".join(ids)
             else:
@@ -133,21 +143,16 @@ class Endpoint:
         params.trend(sent, self.max_days)
         wire = {one.wire: sent[one.name] for one in self.parameters if one.name in sent}
         wire.update(self.fixed)
-        if grouped is None:
-            queries: tuple[str, ...] = (query_of(wire),)
-        else:
-            queries = tuple(query_of({**wire, grouped: group}) for group in groups or ())
+        asked = [wire]
+        if grouped is not None:
+            asked = [{**wire, grouped: some} for some in params.in_groups(ids, self.ids_per_call)]
         return Listing(
             name=f"{self.resource} {self.name}",
             path=self.path,
             into=self.record,
-            queries=queries,
+            queries=tuple(map(query_of, asked)),
             key={name: sent[name] for name in self.key if name in sent},
-            shared={
-                name: value
-                for name, value in {**sent, **self.fixed}.items()
-                if name not in self.key
-            },
+            shared={n: v for n, v in {**sent, **self.fixed}.items() if n not in self.key},
             ids=grouped,
             ids_per_call=self.ids_per_call,
             pages=self.pages,

@@ -27,35 +27,31 @@ def full_signature(declared: Callable[..., Any]) -> inspect.Signature:
         for one in signature.parameters.values()
         if one.kind is not one.VAR_KEYWORD
     ]
-    paging = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=Paging.__annotations__[name],
-        )
+    kind, hints = inspect.Parameter.KEYWORD_ONLY, Paging.__annotations__
+    own += [
+        inspect.Parameter(name, kind, default=default, annotation=hints[name])
         for name, default in DEFAULTS.items()
     ]
-    return signature.replace(parameters=own + paging)
+    return signature.replace(parameters=own)
 
 
 def full_doc(endpoint: Endpoint, paging: str) -> str:
     """Write the docstring with every parameter, the price and the source."""
-    lines = [endpoint.doc, "", "Args:"]
-    lines += [f"    {one.name}: {one.doc}" for one in endpoint.parameters]
-    lines.append(paging.strip("\n"))
-    lines += [
-        "",
-        "Cost:",
-        f"    {endpoint.cost}",
-        "",
-        "Raises:",
-        "    InvalidParameterError: at once, before anything is sent.",
-        "    KeyAPIError: a page could not be fetched.",
-        "",
-        f"Source: ``GET {endpoint.path}`` ({endpoint.evidence}).",
-    ]
-    return "\n".join(lines)
+    listed = "\n".join(f"    {one.name}: {one.doc}" for one in endpoint.parameters)
+    return f"""{endpoint.doc}
+
+Args:
+{listed}
+{paging.strip(chr(10))}
+
+Cost:
+    {endpoint.cost}
+
+Raises:
+    InvalidParameterError: at once, before anything is sent.
+    KeyAPIError: a page could not be fetched.
+
+Source: ``GET {endpoint.path}`` ({endpoint.evidence})."""
 
 
 def by_name(listed: str) -> dict[str, str]:

@@ -6,15 +6,11 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
 from keyapi_async.api.influencer_record import Influencer, InfluencerTrend, RankedInfluencer
-from keyapi_async.api.params import Count as CountParam
-from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import Flag as FlagParam
-from keyapi_async.api.params import Handle, Handles, Id, Ids, RankType, Region, SortType
-from keyapi_async.api.params import Rate as RateParam
-from keyapi_async.api.params import Text as TextParam
-from keyapi_async.api.shared import latest_date
+from keyapi_async.api.params import Day, Handle, Handles, Id, Ids, RankType, Region, SortType
+from keyapi_async.api.shared import finds_latest
 from keyapi_async.api.video import Video
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
@@ -27,20 +23,18 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 from keyapi_async.streams.listing import PageNum
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "InfluencerLivestream",
-    "InfluencerProduct",
-    "InfluencerProductSortField",
-    "InfluencerRankField",
-    "InfluencerSalesFlag",
-    "InfluencerSortField",
+    "InfluencerLivestream", "InfluencerProduct", "InfluencerProductSortField",
+    "InfluencerRankField", "InfluencerSalesFlag", "InfluencerSortField",
     "InfluencerVideoSortField",
-]
+]  # fmt: skip
 
 
 class InfluencerSortField(IntEnum):
@@ -100,17 +94,13 @@ class InfluencerProduct:
     product_name: Text = doc("Name of the product.")
     spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_live_sale_cnt: Count = doc("Units sold in livestreams, estimated; all-time.")
-    total_live_sale_gmv_amt: Amount = doc(
-        "GMV from livestreams, estimated; all-time; currency unstated."
-    )
+    total_live_sale_cnt: Count = sold("in livestreams, all-time")
+    total_live_sale_gmv_amt: Amount = gmv("from livestreams, all-time")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_cnt: Count = doc("Videos that promote it.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
@@ -141,38 +131,33 @@ class InfluencerLivestream:
 class InfluencerResource(Resource):
     """Endpoints below ``/v1/tiktok/influencer``."""
 
-    @endpoint(
-        "/v1/tiktok/influencer/list/analytics",
-        key="region",
-        evidence="inferred",
-        pages=PageNum(10_000),
-    )
+    @endpoint("/v1/tiktok/influencer/list/analytics", key="region", pages=PageNum(10_000))
     def iter_list(
         self,
         *,
         region: Region,
         product_category_id: Id | None = None,
-        influencer_category_name: TextParam | None = None,
+        influencer_category_name: params.Text | None = None,
         influencer_sort_field_v2: InfluencerSortField | int | None = None,
         sort_type: SortType | int | None = None,
         seller_id: Id | None = None,
-        min_total_followers_cnt: CountParam | None = None,
-        max_total_followers_cnt: CountParam | None = None,
-        min_total_digg_cnt: CountParam | None = None,
-        max_total_digg_cnt: CountParam | None = None,
-        min_interaction_rate: RateParam | None = None,
-        max_interaction_rate: RateParam | None = None,
-        min_total_views_cnt: CountParam | None = None,
-        max_total_views_cnt: CountParam | None = None,
-        min_total_views_7d_cnt: CountParam | None = None,
-        max_total_views_7d_cnt: CountParam | None = None,
-        min_per_video_product_views_avg_cnt: CountParam | None = None,
-        max_per_video_product_views_avg_cnt: CountParam | None = None,
-        min_per_video_product_views_avg_7d_cnt: CountParam | None = None,
-        max_per_video_product_views_avg_7d_cnt: CountParam | None = None,
-        gender: TextParam | None = None,
-        influencer_language: TextParam | None = None,
-        show_case_flag: FlagParam | None = None,
+        min_total_followers_cnt: params.Count | None = None,
+        max_total_followers_cnt: params.Count | None = None,
+        min_total_digg_cnt: params.Count | None = None,
+        max_total_digg_cnt: params.Count | None = None,
+        min_interaction_rate: params.Rate | None = None,
+        max_interaction_rate: params.Rate | None = None,
+        min_total_views_cnt: params.Count | None = None,
+        max_total_views_cnt: params.Count | None = None,
+        min_total_views_7d_cnt: params.Count | None = None,
+        max_total_views_7d_cnt: params.Count | None = None,
+        min_per_video_product_views_avg_cnt: params.Count | None = None,
+        max_per_video_product_views_avg_cnt: params.Count | None = None,
+        min_per_video_product_views_avg_7d_cnt: params.Count | None = None,
+        max_per_video_product_views_avg_7d_cnt: params.Count | None = None,
+        gender: params.Text | None = None,
+        influencer_language: params.Text | None = None,
+        show_case_flag: params.Flag | None = None,
         sales_flag: InfluencerSalesFlag | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Influencer]:
@@ -193,7 +178,6 @@ class InfluencerResource(Resource):
     @endpoint(
         "/v1/tiktok/influencer/detail/analytics",
         key=("user_ids", "unique_ids"),
-        evidence="inferred",
         pages=None,
         one_of=("user_ids", "unique_ids"),
     )
@@ -215,17 +199,12 @@ class InfluencerResource(Resource):
 
     @endpoint("/v1/tiktok/influencer/trends/analytics", key="user_id", evidence="example")
     def iter_trends(
-        self,
-        user_id: Id,
-        *,
-        start_date: DayParam,
-        end_date: DayParam,
-        **paging: Unpack[Paging],
+        self, user_id: Id, *, start_date: Day, end_date: Day, **paging: Unpack[Paging]
     ) -> RecordStream[InfluencerTrend]:
         """Stream the days of an influencer.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most. GMV of zero can mean that the market is not covered.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
+        GMV of zero can mean that the market is not covered.
         """
         raise NotImplementedError
 
@@ -272,9 +251,7 @@ class InfluencerResource(Resource):
 
     @endpoint("/v1/tiktok/influencer/livestreams/analytics", key="user_id", evidence="documented")
     def iter_livestreams(
-        self,
-        user_id: Id,
-        **paging: Unpack[Paging],
+        self, user_id: Id, **paging: Unpack[Paging]
     ) -> RecordStream[InfluencerLivestream]:
         """Stream the past live streams of an influencer."""
         raise NotImplementedError
@@ -289,24 +266,24 @@ class InfluencerResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: DayParam,
+        date: Day,
         region: Region,
         rank_type: RankType | int,
         influencer_rank_field: InfluencerRankField | int,
-        influencer_category_name: TextParam | None = None,
+        influencer_category_name: params.Text | None = None,
         product_category_id: Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedInfluencer]:
         """Stream a ranking of influencers, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list.
+        Figures are what the period added; the order of the rows is the ranking.
         Fields with history in their name are all-time.
         """
         raise NotImplementedError
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self,
         *,
@@ -314,22 +291,5 @@ class InfluencerResource(Resource):
         rank_type: RankType | int,
         influencer_rank_field: InfluencerRankField | int,
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                influencer_rank_field=influencer_rank_field,
-                page_size=1,
-            ),
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError

@@ -22,6 +22,8 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 
 __all__ = ["Influencer", "InfluencerTrend", "RankedInfluencer"]
@@ -33,23 +35,15 @@ class Influencer:
 
     user_id: Annotated[Identity, "Permanent numeric id of the TikTok account."]
     avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
-    avg_30d_price: Amount = doc(
-        "Mean price of products sold in the last 30 days; currency unstated."
-    )
+    avg_30d_price: Amount = doc("Mean price of sales of the last 30 days; currency unstated.")
     category: Text = doc("Field of the creator, such as Beauty.")
     contact_email: Text = doc("Address shown on the profile; personal data.")
     ec_score: Rate = doc("The vendor's own score of an influencer; scale unstated.")
     first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
     gender: Text = doc("Guessed from picture and videos; only for the US market.")
-    influencer_video_duration_level: JSONText = doc(
-        "Number of videos by length class, as JSON object."
-    )
-    influencer_video_publish_hour: JSONText = doc(
-        "Number of videos by hour of day, as JSON object."
-    )
-    influencer_video_publish_week: JSONText = doc(
-        "Number of videos by weekday 1 to 7, as JSON object."
-    )
+    influencer_video_duration_level: JSONText = doc("Videos by length class, as JSON object.")
+    influencer_video_publish_hour: JSONText = doc("Videos by hour of day, as JSON object.")
+    influencer_video_publish_week: JSONText = doc("Videos by weekday 1 to 7, as JSON object.")
     interaction_rate: Rate = doc("How much viewers react; its formula and unit are unstated.")
     language: Text = doc("Language code, such as en or en-US.")
     most_category_product: JSONText = doc("Category that sells best, as JSON list.")
@@ -77,23 +71,17 @@ class Influencer:
     total_followers_cnt: Count = doc("Followers.")
     total_following_cnt: Count = doc("Accounts that this one follows.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_live_sale_gmv_30d_amt: Amount = doc(
-        "GMV from livestreams in the last 30 days, estimated; currency unstated."
-    )
+    total_live_sale_gmv_30d_amt: Amount = gmv("from livestreams in the last 30 days")
     total_post_video_cnt: Count = doc("Videos published; all-time.")
     total_product_30d_cnt: Count = doc("Products promoted in the last 30 days.")
     total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_30d_amt: Amount = doc("GMV of the last 30 days, estimated; currency unstated.")
+    total_sale_gmv_30d_amt: Amount = gmv("of the last 30 days")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_shares_cnt: Count = doc("Shares; all-time.")
     total_video_product_30d_cnt: Count = doc("Products promoted by video in the last 30 days.")
-    total_video_sale_30d_cnt: Count = doc(
-        "Units sold through video in the last 30 days, estimated."
-    )
-    total_video_sale_gmv_30d_amt: Amount = doc(
-        "GMV through video in the last 30 days, estimated; currency unstated."
-    )
+    total_video_sale_30d_cnt: Count = sold("through video in the last 30 days")
+    total_video_sale_gmv_30d_amt: Amount = gmv("through video in the last 30 days")
     total_views_cnt: Count = doc("Views; all-time.")
     unique_id: OtherId = doc("Public handle without @; it can change.")
     total_likes_cnt: Count = doc("Likes as well; why it differs from total_digg_cnt is unstated.")
@@ -125,12 +113,10 @@ class RankedInfluencer:
     total_live_history_cnt: Count = doc("Livestreams; all-time.")
     total_post_video_cnt: Count = doc("Videos published within the period.")
     total_post_video_history_cnt: Count = doc("Videos published; all-time.")
-    total_product_cnt: Count = doc(
-        "Products shown, promoted or ever listed, by kind of row within the period."
-    )
+    total_product_cnt: Count = doc("Products shown, promoted or listed within the period.")
     total_product_history_cnt: Count = doc("Products promoted; all-time.")
-    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
-    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_sale_cnt: Count = sold("within the period")
+    total_sale_gmv_amt: Amount = gmv("within the period")
     total_sale_gmv_history_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_sale_history_cnt: Count = doc("Units sold, estimated; all-time.")
     unique_id: OtherId = doc("Public handle without @; it can change.")
@@ -154,8 +140,8 @@ class InfluencerTrend:
     total_followers_cnt: Count = doc("Followers.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
     total_post_video_cnt: Count = doc("Videos published; all-time.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_1d_cnt: Count = sold("in the last day")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
     total_shares_cnt: Count = doc("Shares; all-time.")
     total_views_cnt: Count = doc("Views; all-time.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

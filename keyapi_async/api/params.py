@@ -17,12 +17,9 @@ __all__ = ["RankType", "SortType"]
 
 _DIGITS = re.compile(r"\d{1,32}", re.ASCII)
 _MOST_ID = 10**32 - 1
-_HANDLE = re.compile(r"[\w.-]{1,64}")
-_REGION = re.compile(r"[A-Za-z]{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _COMPACT_DATE = re.compile(r"\d{8}", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-_BREAKS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PATH = re.compile(r"(/[A-Za-z0-9_~.-]+)+")
 _LAST_MOMENT = 253_402_300_799  # the year 9999
 _LAST_DAY = 9999_12_31
@@ -61,6 +58,10 @@ class RankType(IntEnum):
             raise InvalidParameterError("today", today, "a day after the first period") from None
 
 
+Check = Callable[[str, Any], str]
+"""Takes a parameter's name and value, and gives the text that is sent."""
+
+
 @attrs.frozen
 class ParamKind:
     """A kind of parameter.
@@ -75,7 +76,7 @@ class ParamKind:
 
     name: str
     metavar: str
-    check: Callable[[str, Any], str]
+    check: Check
     choices: type[IntEnum] | None = None
     many: bool = False
 
@@ -90,7 +91,7 @@ def identifier(name: str, value: object) -> str:
     raise InvalidParameterError(name, value, "an id is a string of digits, or an int")
 
 
-def several(name: str, values: object, check: Callable[[str, Any], str]) -> list[str]:
+def several(name: str, values: object, check: Check) -> list[str]:
     """Check one id or many; the first of equal ones stays."""
     if isinstance(values, (Mapping, bytes, bytearray, memoryview, type)):
         raise InvalidParameterError(name, values, "one id, or an iterable of ids")
@@ -99,41 +100,28 @@ def several(name: str, values: object, check: Callable[[str, Any], str]) -> list
     return list(dict.fromkeys(check(name, value) for value in values))
 
 
-def handle(name: str, value: object) -> str:
-    """Check a public handle; one leading ``@`` is dropped."""
-    if isinstance(value, str) and _HANDLE.fullmatch(bare := value.removeprefix("@")):
-        return bare
-    allowed = "a handle as in its profile's address, such as 'tiktok'"
-    raise InvalidParameterError(name, value, allowed)
+def matching(pattern: str, allowed: str, written: Callable[[str], str] = str.__str__) -> Check:
+    """Make the check of a text; it is sent as ``written`` gives it."""
+    compiled = re.compile(pattern)
+
+    def check(name: str, value: object) -> str:
+        if isinstance(value, str) and compiled.fullmatch(value):
+            return written(value)
+        raise InvalidParameterError(name, value, allowed)
+
+    return check
 
 
-def region(name: str, value: object) -> str:
-    """Check a region code; it is sent in upper case."""
-    if isinstance(value, str) and _REGION.fullmatch(value):
-        return value.upper()
-    raise InvalidParameterError(name, value, "two letters, such as 'US'")
-
-
-def language(name: str, value: object) -> str:
-    """Check the language of names."""
-    if isinstance(value, str) and value in _LANGUAGES:
-        return str.__str__(value)
-    raise InvalidParameterError(name, value, f"one of {', '.join(_LANGUAGES)}")
-
-
-def text(name: str, value: object) -> str:
-    """Check a free text."""
-    if isinstance(value, str) and value.strip() and not _BREAKS.search(value):
-        return str.__str__(value)
-    raise InvalidParameterError(name, value, "a text of one line that is not blank")
-
-
-def count(name: str, value: object) -> str:
-    """Check a whole number, 0 or more."""
-    number = whole(value)
-    if number is None or not 0 <= number <= _MOST_ID:
-        raise InvalidParameterError(name, value, "a whole number, 0 or more")
-    return str(number)
+handle: Check = matching(
+    r"@?[\w.-]{1,64}",
+    "a handle as in its profile's address, such as 'tiktok'",
+    lambda value: value.removeprefix("@"),
+)
+region: Check = matching("[A-Za-z]{2}", "two letters, such as 'US'", str.upper)
+language: Check = matching("|".join(_LANGUAGES), f"one of {', '.join(_LANGUAGES)}")
+text: Check = matching(
+    r"(?=.*\S)[^\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", "a text of one line that is not blank"
+)
 
 
 def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
@@ -143,16 +131,21 @@ def in_groups(values: Iterable[str], size: int) -> Iterator[str]:
         yield ",".join(group)
 
 
-def at_most(most: int, least: int = 0) -> Callable[[str, object], str]:
+def between(least: int, most: int, allowed: str | None = None) -> Check:
     """Make the check of a whole number between two bounds."""
 
     def check(name: str, value: object) -> str:
         number = whole(value)
         if number is None or not least <= number <= most:
-            raise InvalidParameterError(name, value, f"a whole number, {least} to {most}")
+            told = allowed or f"a whole number, {least} to {most}"
+            raise InvalidParameterError(name, value, told)
         return str(number)
 
     return check
+
+
+count: Check = between(0, _MOST_ID, "a whole number, 0 or more")
+_seconds: Check = between(0, _LAST_MOMENT, "an aware datetime, or Unix seconds")
 
 
 def amount(name: str, value: object) -> str:
@@ -213,10 +206,7 @@ def moment(name: str, value: object) -> str:
         if value.tzinfo is None:
             raise InvalidParameterError(name, value, "a datetime with a time zone")
         value = math.floor(value.timestamp())
-    number = whole(value)
-    if number is None or not 0 <= number <= _LAST_MOMENT:
-        raise InvalidParameterError(name, value, "an aware datetime, or Unix seconds")
-    return str(number)
+    return _seconds(name, value)
 
 
 def choice(choices: type[IntEnum]) -> ParamKind:
@@ -241,8 +231,8 @@ Region = Annotated[str, ParamKind("text", "REGION", region)]
 Language = Annotated[str, ParamKind("text", "LANGUAGE", language)]
 Text = Annotated[str, ParamKind("text", "TEXT", text)]
 Count = Annotated[int, ParamKind("count", "NUMBER", count)]
-Stars = Annotated[int, ParamKind("rate", "0-5", at_most(5))]
-SearchSize = Annotated[int, ParamKind("count", "1-30", at_most(30, 1))]
+Stars = Annotated[int, ParamKind("rate", "0-5", between(0, 5))]
+SearchSize = Annotated[int, ParamKind("count", "1-30", between(1, 30))]
 Code = Annotated[int, ParamKind("choice", "CODE", count)]
 Amount = Annotated[float, ParamKind("amount", "NUMBER", amount)]
 Rate = Annotated[float, ParamKind("rate", "NUMBER", amount)]
@@ -298,9 +288,8 @@ def one_of(names: tuple[str, ...], given: Mapping[str, object]) -> None:
     """Refuse all but exactly one of some parameters."""
     if names and sum(given.get(name) is not None for name in names) != 1:
         values = {name: given.get(name) for name in names}
-        raise InvalidParameterError(
-            ", ".join(names), values, f"exactly one of {' and '.join(names)}"
-        )
+        allowed = f"exactly one of {' and '.join(names)}"
+        raise InvalidParameterError(", ".join(names), values, allowed)
 
 
 def path(value: str) -> str:

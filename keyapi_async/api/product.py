@@ -6,15 +6,9 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
-from keyapi_async.api.params import Amount as AmountParam
-from keyapi_async.api.params import Code as CodeParam
-from keyapi_async.api.params import CompactDay, Id, Ids, RankType, Region, SortType, Stars
-from keyapi_async.api.params import Count as CountParam
-from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import Flag as FlagParam
-from keyapi_async.api.params import Moment as MomentParam
-from keyapi_async.api.params import Rate as RateParam
+from keyapi_async.api.params import Day, Id, Ids, RankType, Region, SortType
 from keyapi_async.api.product_record import Product, ProductReview, ProductTrend, RankedProduct
 from keyapi_async.api.shared import (
     FromFlag,
@@ -22,7 +16,7 @@ from keyapi_async.api.shared import (
     SalesRankField,
     SalesTrendFlag,
     VideoProduct,
-    latest_date,
+    finds_latest,
 )
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
@@ -34,19 +28,15 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "ProductCreator",
-    "ProductInfluencerSortField",
-    "ProductLiveSortField",
-    "ProductLivestream",
-    "ProductRankField",
-    "ProductSortField",
-    "ProductVideoSortField",
-]
+    "ProductCreator", "ProductInfluencerSortField", "ProductLiveSortField", "ProductLivestream",
+    "ProductRankField", "ProductSortField", "ProductVideoSortField",
+]  # fmt: skip
 
 ProductRankField = SalesRankField
 
@@ -105,9 +95,7 @@ class ProductCreator:
     avatar: Url = doc("Profile picture; the vendor's image host is not publicly readable.")
     category: Text = doc("Field of the creator, such as Beauty.")
     nick_name: Text = doc("Display name of the account.")
-    per_product_ifl_gmv_amt: Amount = doc(
-        "GMV of this product through this creator, estimated; currency unstated."
-    )
+    per_product_ifl_gmv_amt: Amount = gmv("of this product through this creator")
     per_product_ifl_sale_cnt: Count = doc("Units of this product sold by this creator, estimated.")
     region: Text = doc("Market as a two-letter code.")
     total_digg_cnt: Count = doc("Likes; all-time.")
@@ -152,39 +140,39 @@ class ProductResource(Resource):
         category_l2_id: Id | None = None,
         category_l3_id: Id | None = None,
         sales_trend_flag: SalesTrendFlag | int | None = None,
-        min_total_sale_cnt: CountParam | None = None,
-        max_total_sale_cnt: CountParam | None = None,
-        min_total_sale_30d_cnt: CountParam | None = None,
-        max_total_sale_30d_cnt: CountParam | None = None,
-        min_spu_avg_price: AmountParam | None = None,
-        max_spu_avg_price: AmountParam | None = None,
-        min_product_commission_rate: RateParam | None = None,
-        max_product_commission_rate: RateParam | None = None,
-        min_total_ifl_cnt: CountParam | None = None,
-        max_total_ifl_cnt: CountParam | None = None,
-        min_total_video_cnt: CountParam | None = None,
-        max_total_video_cnt: CountParam | None = None,
-        min_total_views_cnt: CountParam | None = None,
-        max_total_views_cnt: CountParam | None = None,
-        min_product_rating: RateParam | None = None,
-        max_product_rating: RateParam | None = None,
-        min_review_count: CountParam | None = None,
-        max_review_count: CountParam | None = None,
-        is_s_shop: FlagParam | None = None,
-        free_shipping: FlagParam | None = None,
-        min_total_sale_gmv_amt: AmountParam | None = None,
-        max_total_sale_gmv_amt: AmountParam | None = None,
-        min_total_sale_gmv_30d_amt: AmountParam | None = None,
-        max_total_sale_gmv_30d_amt: AmountParam | None = None,
-        min_first_crawl_dt: CompactDay | None = None,
-        max_first_crawl_dt: CompactDay | None = None,
+        min_total_sale_cnt: params.Count | None = None,
+        max_total_sale_cnt: params.Count | None = None,
+        min_total_sale_30d_cnt: params.Count | None = None,
+        max_total_sale_30d_cnt: params.Count | None = None,
+        min_spu_avg_price: params.Amount | None = None,
+        max_spu_avg_price: params.Amount | None = None,
+        min_product_commission_rate: params.Rate | None = None,
+        max_product_commission_rate: params.Rate | None = None,
+        min_total_ifl_cnt: params.Count | None = None,
+        max_total_ifl_cnt: params.Count | None = None,
+        min_total_video_cnt: params.Count | None = None,
+        max_total_video_cnt: params.Count | None = None,
+        min_total_views_cnt: params.Count | None = None,
+        max_total_views_cnt: params.Count | None = None,
+        min_product_rating: params.Rate | None = None,
+        max_product_rating: params.Rate | None = None,
+        min_review_count: params.Count | None = None,
+        max_review_count: params.Count | None = None,
+        is_s_shop: params.Flag | None = None,
+        free_shipping: params.Flag | None = None,
+        min_total_sale_gmv_amt: params.Amount | None = None,
+        max_total_sale_gmv_amt: params.Amount | None = None,
+        min_total_sale_gmv_30d_amt: params.Amount | None = None,
+        max_total_sale_gmv_30d_amt: params.Amount | None = None,
+        min_first_crawl_dt: params.CompactDay | None = None,
+        max_first_crawl_dt: params.CompactDay | None = None,
         sales_flag: ProductSalesFlag | int | None = None,
         product_sort_field: ProductSortField | int | None = ProductSortField.TOTAL_SALE_CNT,
         sort_type: SortType | int | None = SortType.DESC,
-        off_mark: CodeParam | None = None,
+        off_mark: params.Code | None = None,
         from_flag: FromFlag | int | None = None,
-        is_hot: FlagParam | None = None,
-        shop_type: FlagParam | None = None,
+        is_hot: params.Flag | None = None,
+        shop_type: params.Flag | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Product]:
         """Stream the products of a market that pass filters, best sellers first.
@@ -204,14 +192,8 @@ class ProductResource(Resource):
 
     list: Final = page_of(iter_list)
 
-    @endpoint(
-        "/v1/tiktok/product/detail/analytics", key="product_ids", evidence="inferred", pages=None
-    )
-    def iter_detail(
-        self,
-        product_ids: Ids,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Product]:
+    @endpoint("/v1/tiktok/product/detail/analytics", key="product_ids", pages=None)
+    def iter_detail(self, product_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[Product]:
         """Stream what is known of products; ids that the API has not collected are absent."""
         raise NotImplementedError
 
@@ -219,29 +201,23 @@ class ProductResource(Resource):
 
     @endpoint("/v1/tiktok/product/trends/analytics", key="product_id", evidence="example")
     def iter_trends(
-        self,
-        product_id: Id,
-        *,
-        start_date: DayParam,
-        end_date: DayParam,
-        **paging: Unpack[Paging],
+        self, product_id: Id, *, start_date: Day, end_date: Day, **paging: Unpack[Paging]
     ) -> RecordStream[ProductTrend]:
         """Stream the days of a product.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
         """
         raise NotImplementedError
 
     trends: Final = page_of(iter_trends)
 
-    @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id", evidence="inferred")
+    @endpoint("/v1/tiktok/product/reviews/analytics", key="product_id")
     def iter_reviews(
         self,
         product_id: Id,
         *,
-        min_rating: Stars | None = None,
-        max_rating: Stars | None = None,
+        min_rating: params.Stars | None = None,
+        max_rating: params.Stars | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ProductReview]:
         """Stream the reviews of a product.
@@ -269,14 +245,14 @@ class ProductResource(Resource):
 
     creators: Final = page_of(iter_creators)
 
-    @endpoint("/v1/tiktok/product/videos/analytics", key="product_id", evidence="inferred")
+    @endpoint("/v1/tiktok/product/videos/analytics", key="product_id")
     def iter_videos(
         self,
         product_id: Id,
         *,
         user_id: Id | None = None,
-        min_create_time: MomentParam | None = None,
-        max_create_time: MomentParam | None = None,
+        min_create_time: params.Moment | None = None,
+        max_create_time: params.Moment | None = None,
         product_video_sort_field: ProductVideoSortField | int | None = None,
         sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
@@ -292,13 +268,13 @@ class ProductResource(Resource):
 
     videos: Final = page_of(iter_videos)
 
-    @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id", evidence="inferred")
+    @endpoint("/v1/tiktok/product/livestreams/analytics", key="product_id")
     def iter_livestreams(
         self,
         product_id: Id,
         *,
-        min_create_time: MomentParam | None = None,
-        max_create_time: MomentParam | None = None,
+        min_create_time: params.Moment | None = None,
+        max_create_time: params.Moment | None = None,
         product_live_sort_field: ProductLiveSortField | int | None = None,
         sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
@@ -319,7 +295,7 @@ class ProductResource(Resource):
     def iter_ranking(
         self,
         *,
-        date: DayParam,
+        date: Day,
         region: Region,
         product_rank_field: ProductRankField | int,
         rank_type: RankType | int,
@@ -330,33 +306,16 @@ class ProductResource(Resource):
     ) -> RecordStream[RankedProduct]:
         """Stream a ranking of products, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list.
+        Figures are what the period added; the order of the rows is the ranking.
         Rows carry neither picture nor shop.
         """
         raise NotImplementedError
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, product_rank_field: ProductRankField | int
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                product_rank_field=product_rank_field,
-                page_size=1,
-            ),
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError

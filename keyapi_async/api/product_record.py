@@ -23,6 +23,8 @@ from keyapi_async.records.fields import (
     Sales,
     Text,
     doc,
+    gmv,
+    sold,
 )
 
 __all__ = ["Product", "ProductReview", "ProductTrend", "RankedProduct"]
@@ -37,9 +39,7 @@ class Product:
     category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
     category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
     cover_url: JSONText = doc("Cover: one address, or for products a JSON list of them.")
-    desc_detail: JSONText = doc(
-        "Description as JSON blocks; control characters can stand raw in it."
-    )
+    desc_detail: JSONText = doc("Description as JSON blocks; it can hold raw control characters.")
     discount: Text = doc("Such as '48%'; '-' or null where there is none.")
     first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
     free_shipping: Flag = doc("Whether shipping is free.")
@@ -78,55 +78,33 @@ class Product:
     total_live_7d_cnt: Count = doc("Livestreams that showed it in the last 7 days.")
     total_live_90d_cnt: Count = doc("Livestreams that showed it in the last 90 days.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_live_sale_15d_cnt: Count = doc(
-        "Units sold in livestreams in the last 15 days, estimated."
-    )
-    total_live_sale_1d_cnt: Count = doc("Units sold in livestreams in the last day, estimated.")
-    total_live_sale_30d_cnt: Count = doc(
-        "Units sold in livestreams in the last 30 days, estimated."
-    )
-    total_live_sale_60d_cnt: Count = doc(
-        "Units sold in livestreams in the last 60 days, estimated."
-    )
-    total_live_sale_7d_cnt: Count = doc("Units sold in livestreams in the last 7 days, estimated.")
-    total_live_sale_90d_cnt: Count = doc(
-        "Units sold in livestreams in the last 90 days, estimated."
-    )
-    total_live_sale_cnt: Count = doc("Units sold in livestreams, estimated; all-time.")
-    total_live_sale_gmv_15d_amt: Amount = doc(
-        "GMV from livestreams in the last 15 days, estimated; currency unstated."
-    )
-    total_live_sale_gmv_1d_amt: Amount = doc(
-        "GMV from livestreams in the last day, estimated; currency unstated."
-    )
-    total_live_sale_gmv_30d_amt: Amount = doc(
-        "GMV from livestreams in the last 30 days, estimated; currency unstated."
-    )
-    total_live_sale_gmv_60d_amt: Amount = doc(
-        "GMV from livestreams in the last 60 days, estimated; currency unstated."
-    )
-    total_live_sale_gmv_7d_amt: Amount = doc(
-        "GMV from livestreams in the last 7 days, estimated; currency unstated."
-    )
-    total_live_sale_gmv_90d_amt: Amount = doc(
-        "GMV from livestreams in the last 90 days, estimated; currency unstated."
-    )
-    total_live_sale_gmv_amt: Amount = doc(
-        "GMV from livestreams, estimated; all-time; currency unstated."
-    )
-    total_sale_15d_cnt: Count = doc("Units sold in the last 15 days, estimated.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
-    total_sale_30d_cnt: Count = doc("Units sold in the last 30 days, estimated.")
-    total_sale_60d_cnt: Count = doc("Units sold in the last 60 days, estimated.")
-    total_sale_7d_cnt: Count = doc("Units sold in the last 7 days, estimated.")
-    total_sale_90d_cnt: Count = doc("Units sold in the last 90 days, estimated.")
+    total_live_sale_15d_cnt: Count = sold("in livestreams in the last 15 days")
+    total_live_sale_1d_cnt: Count = sold("in livestreams in the last day")
+    total_live_sale_30d_cnt: Count = sold("in livestreams in the last 30 days")
+    total_live_sale_60d_cnt: Count = sold("in livestreams in the last 60 days")
+    total_live_sale_7d_cnt: Count = sold("in livestreams in the last 7 days")
+    total_live_sale_90d_cnt: Count = sold("in livestreams in the last 90 days")
+    total_live_sale_cnt: Count = sold("in livestreams, all-time")
+    total_live_sale_gmv_15d_amt: Amount = gmv("from livestreams in the last 15 days")
+    total_live_sale_gmv_1d_amt: Amount = gmv("from livestreams in the last day")
+    total_live_sale_gmv_30d_amt: Amount = gmv("from livestreams in the last 30 days")
+    total_live_sale_gmv_60d_amt: Amount = gmv("from livestreams in the last 60 days")
+    total_live_sale_gmv_7d_amt: Amount = gmv("from livestreams in the last 7 days")
+    total_live_sale_gmv_90d_amt: Amount = gmv("from livestreams in the last 90 days")
+    total_live_sale_gmv_amt: Amount = gmv("from livestreams, all-time")
+    total_sale_15d_cnt: Count = sold("in the last 15 days")
+    total_sale_1d_cnt: Count = sold("in the last day")
+    total_sale_30d_cnt: Count = sold("in the last 30 days")
+    total_sale_60d_cnt: Count = sold("in the last 60 days")
+    total_sale_7d_cnt: Count = sold("in the last 7 days")
+    total_sale_90d_cnt: Count = sold("in the last 90 days")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_15d_amt: Amount = doc("GMV of the last 15 days, estimated; currency unstated.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
-    total_sale_gmv_30d_amt: Amount = doc("GMV of the last 30 days, estimated; currency unstated.")
-    total_sale_gmv_60d_amt: Amount = doc("GMV of the last 60 days, estimated; currency unstated.")
-    total_sale_gmv_7d_amt: Amount = doc("GMV of the last 7 days, estimated; currency unstated.")
-    total_sale_gmv_90d_amt: Amount = doc("GMV of the last 90 days, estimated; currency unstated.")
+    total_sale_gmv_15d_amt: Amount = gmv("of the last 15 days")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
+    total_sale_gmv_30d_amt: Amount = gmv("of the last 30 days")
+    total_sale_gmv_60d_amt: Amount = gmv("of the last 60 days")
+    total_sale_gmv_7d_amt: Amount = gmv("of the last 7 days")
+    total_sale_gmv_90d_amt: Amount = gmv("of the last 90 days")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_15d_cnt: Count = doc("Videos that promoted it in the last 15 days.")
     total_video_1d_cnt: Count = doc("Videos that promoted it in the last day.")
@@ -135,42 +113,20 @@ class Product:
     total_video_7d_cnt: Count = doc("Videos that promoted it in the last 7 days.")
     total_video_90d_cnt: Count = doc("Videos that promoted it in the last 90 days.")
     total_video_cnt: Count = doc("Videos that promote it.")
-    total_video_sale_15d_cnt: Count = doc(
-        "Units sold through video in the last 15 days, estimated."
-    )
-    total_video_sale_1d_cnt: Count = doc("Units sold through video in the last day, estimated.")
-    total_video_sale_30d_cnt: Count = doc(
-        "Units sold through video in the last 30 days, estimated."
-    )
-    total_video_sale_60d_cnt: Count = doc(
-        "Units sold through video in the last 60 days, estimated."
-    )
-    total_video_sale_7d_cnt: Count = doc("Units sold through video in the last 7 days, estimated.")
-    total_video_sale_90d_cnt: Count = doc(
-        "Units sold through video in the last 90 days, estimated."
-    )
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_15d_amt: Amount = doc(
-        "GMV through video in the last 15 days, estimated; currency unstated."
-    )
-    total_video_sale_gmv_1d_amt: Amount = doc(
-        "GMV through video in the last day, estimated; currency unstated."
-    )
-    total_video_sale_gmv_30d_amt: Amount = doc(
-        "GMV through video in the last 30 days, estimated; currency unstated."
-    )
-    total_video_sale_gmv_60d_amt: Amount = doc(
-        "GMV through video in the last 60 days, estimated; currency unstated."
-    )
-    total_video_sale_gmv_7d_amt: Amount = doc(
-        "GMV through video in the last 7 days, estimated; currency unstated."
-    )
-    total_video_sale_gmv_90d_amt: Amount = doc(
-        "GMV through video in the last 90 days, estimated; currency unstated."
-    )
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_15d_cnt: Count = sold("through video in the last 15 days")
+    total_video_sale_1d_cnt: Count = sold("through video in the last day")
+    total_video_sale_30d_cnt: Count = sold("through video in the last 30 days")
+    total_video_sale_60d_cnt: Count = sold("through video in the last 60 days")
+    total_video_sale_7d_cnt: Count = sold("through video in the last 7 days")
+    total_video_sale_90d_cnt: Count = sold("through video in the last 90 days")
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_15d_amt: Amount = gmv("through video in the last 15 days")
+    total_video_sale_gmv_1d_amt: Amount = gmv("through video in the last day")
+    total_video_sale_gmv_30d_amt: Amount = gmv("through video in the last 30 days")
+    total_video_sale_gmv_60d_amt: Amount = gmv("through video in the last 60 days")
+    total_video_sale_gmv_7d_amt: Amount = gmv("through video in the last 7 days")
+    total_video_sale_gmv_90d_amt: Amount = gmv("through video in the last 90 days")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_15d_cnt: Count = doc("Views gained in the last 15 days.")
     total_views_1d_cnt: Count = doc("Views gained in the last day.")
     total_views_30d_cnt: Count = doc("Views gained in the last 30 days.")
@@ -204,8 +160,8 @@ class RankedProduct:
     spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
     total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
     total_live_cnt: Count = doc("Livestreams within the period.")
-    total_sale_cnt: Count = doc("Units sold within the period, estimated.")
-    total_sale_gmv_amt: Amount = doc("GMV within the period, estimated; currency unstated.")
+    total_sale_cnt: Count = sold("within the period")
+    total_sale_gmv_amt: Amount = gmv("within the period")
     total_video_cnt: Count = doc("Videos that promote it; those of the period.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
@@ -219,9 +175,9 @@ class ProductTrend:
     spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
     total_ifl_cnt: Count = doc("Creators who promoted it.")
     total_live_cnt: Count = doc("Livestreams; all-time.")
-    total_sale_1d_cnt: Count = doc("Units sold in the last day, estimated.")
+    total_sale_1d_cnt: Count = sold("in the last day")
     total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
-    total_sale_gmv_1d_amt: Amount = doc("GMV of the last day, estimated; currency unstated.")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
     total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
     total_video_cnt: Count = doc("Videos that promote it.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)

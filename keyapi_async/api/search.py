@@ -1,14 +1,15 @@
 """The search: one answer of up to thirty rows."""
 
-from collections.abc import Mapping
+import functools
+import inspect
 from enum import IntEnum
-from typing import Final, Unpack
+from typing import Any, Final, Unpack, cast
 
 import attrs
 
-from keyapi_async.api.declaration import Resource, Rows, endpoint, page_of
-from keyapi_async.api.params import Region, SearchSize
-from keyapi_async.api.params import Text as TextParam
+from keyapi_async.api import params
+from keyapi_async.api.declaration import Declared, P, Resource, Rows, S, T, endpoint, page_of
+from keyapi_async.api.params import Region
 from keyapi_async.records.codec import inferred
 from keyapi_async.records.fields import Amount, Count, OtherId, Text, Url, doc
 from keyapi_async.streams.paging import Paging
@@ -37,9 +38,6 @@ class SearchSortType(IntEnum):
     TOTAL_VIDEO_CNT = 7
 
 
-_WIRE: Final[Mapping[str, str]] = {"search_type": "searchType", "sort_type": "sortType"}
-
-
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
 class FoundInfluencer:
     """An influencer that a search found."""
@@ -65,175 +63,63 @@ class FoundInfluencer:
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
+def _search(
+    self: Resource,
+    sk: params.Text,
+    *,
+    size: params.SearchSize = 30,
+    region: Region | None = None,
+    search_type: SearchType | int | None = None,
+    sort_type: SearchSortType | int | None = None,
+    **paging: Unpack[Paging],
+) -> RecordStream[Any]:
+    """At most thirty rows, in one answer, with few fields; details endpoints have the rest.
+
+    Args:
+        sk: Words to search for.
+        size: Rows wanted, thirty at most.
+        search_type: How words must match: two or more of them, or all; fuzzy by default.
+        sort_type: Sorting of products, which no other search knows.
+    """
+    raise NotImplementedError
+
+
+def _searched(
+    search: Declared[S, P, Any], number: int, what: str, record: type[T]
+) -> Declared[S, P, T]:
+    """Declare the search for one kind of things, to which the API gives a number."""
+
+    @functools.wraps(search)
+    def declared(self: S, *args: P.args, **kwargs: P.kwargs) -> RecordStream[T]:
+        raise NotImplementedError
+
+    made = cast("Any", declared)
+    made.__name__ = f"iter_{what.replace(' ', '')}"
+    made.__qualname__ = f"SearchResource.{made.__name__}"
+    found: Any = RecordStream[record]  # type: ignore[valid-type]  # made at run time
+    made.__signature__ = inspect.signature(search).replace(return_annotation=found)
+    made.__annotations__ = {**search.__annotations__, "return": found}
+    dicts = ", as dicts" if record is Rows else ""
+    made.__doc__ = f"Stream the {what} that a search finds{dicts}.\n\n{inspect.getdoc(search)}"
+    return endpoint(
+        "/v1/tiktok/search/analytics",
+        key="sk",
+        pages=None,
+        wire={"search_type": "searchType", "sort_type": "sortType"},
+        fixed={"type": str(number)},
+    )(made)
+
+
 class SearchResource(Resource):
     """Endpoints of ``/v1/tiktok/search``."""
 
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "1"},
-    )
-    def iter_influencers(
-        self,
-        sk: TextParam,
-        *,
-        size: SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[FoundInfluencer]:
-        """Stream the influencers that a search finds.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
-        """
-        raise NotImplementedError
-
+    iter_influencers: Final = _searched(_search, 1, "influencers", FoundInfluencer)
     influencers: Final = page_of(iter_influencers)
-
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "2"},
-    )
-    def iter_products(
-        self,
-        sk: TextParam,
-        *,
-        size: SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the products that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
-        """
-        raise NotImplementedError
-
+    iter_products: Final = _searched(_search, 2, "products", Rows)
     products: Final = page_of(iter_products)
-
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "3"},
-    )
-    def iter_shops(
-        self,
-        sk: TextParam,
-        *,
-        size: SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the shops that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
-        """
-        raise NotImplementedError
-
+    iter_shops: Final = _searched(_search, 3, "shops", Rows)
     shops: Final = page_of(iter_shops)
-
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "4"},
-    )
-    def iter_videos(
-        self,
-        sk: TextParam,
-        *,
-        size: SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the videos that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
-        """
-        raise NotImplementedError
-
+    iter_videos: Final = _searched(_search, 4, "videos", Rows)
     videos: Final = page_of(iter_videos)
-
-    @endpoint(
-        "/v1/tiktok/search/analytics",
-        key="sk",
-        evidence="inferred",
-        pages=None,
-        wire=_WIRE,
-        fixed={"type": "5"},
-    )
-    def iter_livestreams(
-        self,
-        sk: TextParam,
-        *,
-        size: SearchSize = 30,
-        region: Region | None = None,
-        search_type: SearchType | int | None = None,
-        sort_type: SearchSortType | int | None = None,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Rows]:
-        """Stream the live streams that a search finds, as dicts.
-
-        At most thirty rows, in one answer, with few fields; details endpoints have the
-        rest. Which fields come depends on type.
-
-        Args:
-            sk: Words to search for.
-            size: Rows wanted, thirty at most.
-            search_type: How words must match: two or more of them, or all; fuzzy by
-                default.
-            sort_type: Sorting of products, for type 2 alone.
-        """
-        raise NotImplementedError
-
+    iter_livestreams: Final = _searched(_search, 5, "live streams", Rows)
     livestreams: Final = page_of(iter_livestreams)

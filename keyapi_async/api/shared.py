@@ -1,13 +1,16 @@
 """What several resources share: codes of filters, a record, the search for the latest ranking."""
 
-from collections.abc import Awaitable, Callable
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
 from datetime import date as Date  # noqa: N812  # a parameter has the API's name for it
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Concatenate, cast
 
 import attrs
 
 from keyapi_async.api import params
+from keyapi_async.api.declaration import P, S
 from keyapi_async.api.params import RankType
 from keyapi_async.records.codec import documented
 from keyapi_async.records.fields import (
@@ -21,8 +24,9 @@ from keyapi_async.records.fields import (
     Url,
     choice,
     doc,
+    gmv,
+    sold,
 )
-from keyapi_async.streams.page import Page
 
 __all__ = ["FromFlag", "ProductSalesFlag", "SalesTrendFlag", "VideoProduct"]
 
@@ -60,18 +64,35 @@ SalesTrend = Annotated[SalesTrendFlag | int | None, choice(SalesTrendFlag)]
 From = Annotated[FromFlag | int | None, choice(FromFlag)]
 
 
-async def latest_date(
-    rank_type: RankType | int, ranking: Callable[[Date], Awaitable[Page[Any]]]
-) -> Date | None:
-    """Find the latest period whose ranking has rows; None where the last three have none."""
-    period = RankType(int(params.choice(RankType).check("rank_type", rank_type)))
-    day = period.latest()
-    for _ in range(3):
-        page = await ranking(day)
-        if page.records or page.rejects:
-            return day
-        day = period.latest(day)
-    return None
+Finder = Callable[Concatenate[S, P], Coroutine[Any, Any, Date | None]]
+
+
+def finds_latest(declared: Finder[S, P]) -> Finder[S, P]:
+    """Make the method that finds the latest ranking, of a signature with what the ranking needs."""
+    signature = inspect.signature(declared)
+
+    @functools.wraps(declared)
+    async def found(self: S, *args: P.args, **kwargs: P.kwargs) -> Date | None:
+        signature.bind(self, *args, **kwargs)
+        period = RankType(int(params.choice(RankType).check("rank_type", kwargs["rank_type"])))
+        day = period.latest()
+        for _ in range(3):
+            page = await cast("Any", self).ranking(date=day, page_size=1, **kwargs)
+            if page.records or page.rejects:
+                return day
+            day = period.latest(day)
+        return None
+
+    found.__doc__ = f"""{declared.__doc__}
+
+Cost:
+    One credit for each period asked for, three at most.
+
+Raises:
+    InvalidParameterError: a parameter is refused; nothing was sent.
+    KeyAPIError: a page could not be fetched.
+"""
+    return cast("Finder[S, P]", found)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=documented)
@@ -93,10 +114,8 @@ class VideoProduct:
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_favorites_cnt: Count = doc("Times saved; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_cnt: Count = doc("Views; all-time.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
     video_desc: Text = doc("Caption of the video.")

@@ -11,39 +11,42 @@ from keyapi_async.api.params import Day as DayParam
 from keyapi_async.api.params import Id, RankType, Region, SortType
 from keyapi_async.api.product_record import Product
 from keyapi_async.api.shared import (
+    From,
     FromFlag,
     ProductSalesFlag,
     SalesRankField,
+    SalesTrend,
     SalesTrendFlag,
-    latest_date,
+    finds_latest,
 )
-from keyapi_async.api.shop_record import RankedShop, Shop, ShopTrend
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,
     Count,
+    Day,
+    DayNumber,
     Identity,
+    JSONText,
     Moment,
     MomentText,
     OtherId,
+    Position,
+    Rate,
+    Sales,
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "SellerInfluencerSortField",
-    "SellerLiveSortField",
-    "SellerProductSortField",
-    "SellerRankField",
-    "SellerSortField",
-    "SellerVideoSortField",
-    "ShopCreator",
-    "ShopLivestream",
-    "ShopVideo",
-]
+    "RankedShop", "SellerInfluencerSortField", "SellerLiveSortField", "SellerProductSortField",
+    "SellerRankField", "SellerSortField", "SellerVideoSortField", "Shop", "ShopCreator",
+    "ShopLivestream", "ShopTrend", "ShopVideo",
+]  # fmt: skip
 
 SellerRankField = SalesRankField
 
@@ -91,6 +94,90 @@ class SellerLiveSortField(IntEnum):
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class Shop:
+    """A shop as it stands now."""
+
+    seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
+    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
+    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
+    cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
+    first_crawl_dt: DayNumber = doc("Day on which the vendor first saw it.")
+    from_flag: From = doc("Where the shop sells from.")
+    most_product_category_list: JSONText = doc("Category with most products, as JSON list.")
+    product_category_list: JSONText = doc("Categories sold.")
+    rating: Rate = doc("Stars.")
+    region: Text = doc("Market as a two-letter code.")
+    sales_flag: Sales = doc("Main way of selling.")
+    sales_trend_flag: SalesTrend = doc("Course of sales over the last 7 days.")
+    seller_link: Url = doc("Only ever seen as null.")
+    seller_name: Text = doc("Seller name.")
+    spu_avg_price: Amount = doc("Mean price over the variants; currency unstated.")
+    total_crawl_product_cnt: Count = doc("Products now listed in the shop; some shops lack it.")
+    total_ifl_cnt: Count = doc("Creators who promoted it.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
+    total_sale_1d_cnt: Count = sold("in the last day")
+    total_sale_30d_cnt: Count = sold("in the last 30 days")
+    total_sale_7d_cnt: Count = sold("in the last 7 days")
+    total_sale_90d_cnt: Count = sold("in the last 90 days")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
+    total_sale_gmv_30d_amt: Amount = gmv("of the last 30 days")
+    total_sale_gmv_7d_amt: Amount = gmv("of the last 7 days")
+    total_sale_gmv_90d_amt: Amount = gmv("of the last 90 days")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class RankedShop:
+    """A place of a shop ranking; figures are what the period added."""
+
+    seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
+    rank: Position = doc("Place in the ranking, from 1; computed, as the row does not say it.")
+    category_id: OtherId = doc("Product category; the first level where the API has several.")
+    category_l2_id: OtherId = doc("Second-level product category; '0' when unknown.")
+    category_l3_id: OtherId = doc("Third-level product category; '0' when unknown.")
+    cover_url: Url = doc("Cover: one address, or for products a JSON list of them.")
+    most_product_category_list: JSONText = doc("Category with most products, as JSON list.")
+    rating: Rate = doc("Stars.")
+    region: Text = doc("Market as a two-letter code.")
+    seller_name: Text = doc("Seller name.")
+    total_ifl_cnt: Count = doc("Creators who promoted it; those of the period.")
+    total_live_cnt: Count = doc("Livestreams within the period.")
+    total_product_cnt: Count = doc("Products shown, promoted or listed within the period.")
+    total_sale_cnt: Count = sold("within the period")
+    total_sale_gmv_amt: Amount = gmv("within the period")
+    total_video_cnt: Count = doc("Videos that promote it; those of the period.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    from_flag: From = doc("Where the shop sells from.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
+class ShopTrend:
+    """A day of a shop: ``_1d_`` is what it added, all else the total up to it."""
+
+    seller_id: Annotated[Identity, "Numeric id of the shop; not its shop code."]
+    dt: Day = doc("Day that the figures belong to.")
+    total_crawl_product_cnt: Count = doc("Products now listed in the shop; some shops lack it.")
+    total_live_cnt: Count = doc("Livestreams; all-time.")
+    total_live_ifl_cnt: Count = doc("Creators who sold for the shop in livestreams.")
+    total_product_cnt: Count = doc("Products shown, promoted or ever listed, by kind of row.")
+    total_sale_1d_cnt: Count = sold("in the last day")
+    total_sale_cnt: Count = doc("Units sold, estimated; all-time.")
+    total_sale_gmv_1d_amt: Amount = gmv("of the last day")
+    total_sale_gmv_amt: Amount = doc("GMV, estimated; all-time; currency unstated.")
+    total_video_cnt: Count = doc("Videos that promote it.")
+    total_video_ifl_cnt: Count = doc("Creators who sold for the shop through videos.")
+    user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False, field_transformer=inferred)
 class ShopCreator:
     """An influencer who promoted products of a shop."""
 
@@ -122,10 +209,8 @@ class ShopVideo:
     total_comments_cnt: Count = doc("Comments; all-time.")
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_cnt: Count = doc("Views; all-time.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
     video_desc: Text = doc("Caption of the video.")
@@ -158,7 +243,7 @@ class ShopLivestream:
 class ShopResource(Resource):
     """Endpoints below ``/v1/tiktok/shop``."""
 
-    @endpoint("/v1/tiktok/shop/list/analytics", key="region", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/list/analytics", key="region")
     def iter_list(
         self,
         *,
@@ -178,34 +263,24 @@ class ShopResource(Resource):
 
     list: Final = page_of(iter_list)
 
-    @endpoint("/v1/tiktok/shop/detail/analytics", key="seller_id", evidence="inferred", pages=None)
-    def iter_detail(
-        self,
-        seller_id: Id,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Shop]:
+    @endpoint("/v1/tiktok/shop/detail/analytics", key="seller_id", pages=None)
+    def iter_detail(self, seller_id: Id, **paging: Unpack[Paging]) -> RecordStream[Shop]:
         """Stream what is known of a shop, one record at most.
 
-        data is a list of one row; an empty one means that the vendor has not collected
-        the shop, not that it does not exist.
+        data is a list of one row; an empty one means that the vendor has not collected the shop,
+        not that it does not exist.
         """
         raise NotImplementedError
 
     detail: Final = page_of(iter_detail)
 
-    @endpoint("/v1/tiktok/shop/trends/analytics", key="seller_id", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/trends/analytics", key="seller_id")
     def iter_trends(
-        self,
-        seller_id: Id,
-        *,
-        start_date: DayParam,
-        end_date: DayParam,
-        **paging: Unpack[Paging],
+        self, seller_id: Id, *, start_date: DayParam, end_date: DayParam, **paging: Unpack[Paging]
     ) -> RecordStream[ShopTrend]:
         """Stream the days of a shop.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
         """
         raise NotImplementedError
 
@@ -220,15 +295,12 @@ class ShopResource(Resource):
         sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Product]:
-        """Stream the products of a shop, those taken down included.
-
-        Products that were taken down stay in the list.
-        """
+        """Stream the products of a shop, those taken down included."""
         raise NotImplementedError
 
     products: Final = page_of(iter_products)
 
-    @endpoint("/v1/tiktok/shop/creators/analytics", key="seller_id", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/creators/analytics", key="seller_id")
     def iter_creators(
         self,
         seller_id: Id,
@@ -245,7 +317,7 @@ class ShopResource(Resource):
 
     creators: Final = page_of(iter_creators)
 
-    @endpoint("/v1/tiktok/shop/videos/analytics", key="seller_id", evidence="inferred")
+    @endpoint("/v1/tiktok/shop/videos/analytics", key="seller_id")
     def iter_videos(
         self,
         seller_id: Id,
@@ -254,10 +326,7 @@ class ShopResource(Resource):
         sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ShopVideo]:
-        """Stream the videos that show products of a shop.
-
-        Rows carry no handle.
-        """
+        """Stream the videos that show products of a shop; rows carry no handle."""
         raise NotImplementedError
 
     videos: Final = page_of(iter_videos)
@@ -271,10 +340,7 @@ class ShopResource(Resource):
         sort_type: SortType | int | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[ShopLivestream]:
-        """Stream the live streams that showed products of a shop.
-
-        Rows carry no handle.
-        """
+        """Stream the live streams that showed products of a shop; rows carry no handle."""
         raise NotImplementedError
 
     livestreams: Final = page_of(iter_livestreams)
@@ -282,7 +348,6 @@ class ShopResource(Resource):
     @endpoint(
         "/v1/tiktok/shop/ranking/analytics",
         key=("date", "region", "rank_type", "seller_rank_field"),
-        evidence="inferred",
     )
     def iter_ranking(
         self,
@@ -299,32 +364,15 @@ class ShopResource(Resource):
     ) -> RecordStream[RankedShop]:
         """Stream a ranking of shops, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list.
+        Figures are what the period added; the order of the rows is the ranking.
         """
         raise NotImplementedError
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, seller_rank_field: SellerRankField | int
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                seller_rank_field=seller_rank_field,
-                page_size=1,
-            ),
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError

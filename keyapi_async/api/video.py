@@ -6,14 +6,10 @@ from typing import Annotated, Final, Unpack
 
 import attrs
 
+from keyapi_async.api import params
 from keyapi_async.api.declaration import Resource, endpoint, page_of
-from keyapi_async.api.params import Count as CountParam
-from keyapi_async.api.params import Day as DayParam
-from keyapi_async.api.params import Flag as FlagParam
-from keyapi_async.api.params import FlagText as FlagTextParam
 from keyapi_async.api.params import Id, Ids, RankType, Region, SortType
-from keyapi_async.api.params import Moment as MomentParam
-from keyapi_async.api.shared import VideoProduct, latest_date
+from keyapi_async.api.shared import VideoProduct, finds_latest
 from keyapi_async.records.codec import documented, inferred
 from keyapi_async.records.fields import (
     Amount,
@@ -33,18 +29,15 @@ from keyapi_async.records.fields import (
     Text,
     Url,
     doc,
+    gmv,
+    sold,
 )
 from keyapi_async.streams.paging import Paging
 from keyapi_async.streams.stream import RecordStream
 
 __all__ = [
-    "RankedVideo",
-    "Video",
-    "VideoRankField",
-    "VideoSalesFlag",
-    "VideoSortField",
-    "VideoTrend",
-]
+    "RankedVideo", "Video", "VideoRankField", "VideoSalesFlag", "VideoSortField", "VideoTrend",
+]  # fmt: skip
 
 
 class VideoSortField(IntEnum):
@@ -90,10 +83,8 @@ class Video:
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_favorites_cnt: Count = doc("Times saved; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_amt: Amount = gmv("through video, all-time")
     total_views_1d_cnt: Count = doc("Views gained in the last day.")
     total_views_30d_cnt: Count = doc("Views gained in the last 30 days.")
     total_views_7d_cnt: Count = doc("Views gained in the last 7 days.")
@@ -128,10 +119,8 @@ class RankedVideo:
     total_digg_cnt: Count = doc("Likes within the period.")
     total_favorites_cnt: Count = doc("Times saved within the period.")
     total_shares_cnt: Count = doc("Shares within the period.")
-    total_video_sale_cnt: Count = doc("Units sold through video within the period, estimated.")
-    total_video_sale_gmv_amt: Amount = doc(
-        "GMV through video within the period, estimated; currency unstated."
-    )
+    total_video_sale_cnt: Count = sold("through video within the period")
+    total_video_sale_gmv_amt: Amount = gmv("through video within the period")
     total_views_cnt: Count = doc("Views within the period.")
     unique_id: OtherId = doc("Public handle without @; it can change.")
     user_id: OtherId = doc("Permanent numeric id of the TikTok account.")
@@ -143,10 +132,8 @@ class RankedVideo:
     total_comments_history_cnt: Count = doc("Comments; all-time.")
     total_favorites_history_cnt: Count = doc("Times saved; all-time.")
     total_shares_history_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_history_cnt: Count = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_history_amt: Amount = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_history_cnt: Count = sold("through video, all-time")
+    total_video_sale_gmv_history_amt: Amount = gmv("through video, all-time")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
 
@@ -160,10 +147,8 @@ class VideoTrend:
     total_digg_cnt: Count = doc("Likes; all-time.")
     total_favorites_cnt: Count = doc("Times saved; all-time.")
     total_shares_cnt: Count = doc("Shares; all-time.")
-    total_video_sale_cnt: CountDecimals = doc("Units sold through video, estimated; all-time.")
-    total_video_sale_gmv_amt: AmountDecimals = doc(
-        "GMV through video, estimated; all-time; currency unstated."
-    )
+    total_video_sale_cnt: CountDecimals = sold("through video, all-time")
+    total_video_sale_gmv_amt: AmountDecimals = gmv("through video, all-time")
     total_views_cnt: Count = doc("Views; all-time.")
     extra: dict[str, object] = attrs.field(factory=dict, hash=False)
 
@@ -171,24 +156,24 @@ class VideoTrend:
 class VideoResource(Resource):
     """Endpoints below ``/v1/tiktok/video``."""
 
-    @endpoint("/v1/tiktok/video/list/analytics", key="region", evidence="inferred")
+    @endpoint("/v1/tiktok/video/list/analytics", key="region")
     def iter_list(
         self,
         *,
         region: Region,
         user_id: Id | None = None,
         sales_flag: VideoSalesFlag | int | None = None,
-        created_by_ai: FlagTextParam | None = None,
-        min_create_time: MomentParam | None = None,
-        max_create_time: MomentParam | None = None,
-        min_duration: CountParam | None = None,
-        max_duration: CountParam | None = None,
-        min_total_views_cnt: CountParam | None = None,
-        max_total_views_cnt: CountParam | None = None,
+        created_by_ai: params.FlagText | None = None,
+        min_create_time: params.Moment | None = None,
+        max_create_time: params.Moment | None = None,
+        min_duration: params.Count | None = None,
+        max_duration: params.Count | None = None,
+        min_total_views_cnt: params.Count | None = None,
+        max_total_views_cnt: params.Count | None = None,
         video_sort_field: VideoSortField | int | None = None,
         sort_type: SortType | int | None = None,
         product_category_id: Id | None = None,
-        is_ad: FlagParam | None = None,
+        is_ad: params.Flag | None = None,
         product_id: Id | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[Video]:
@@ -207,48 +192,36 @@ class VideoResource(Resource):
     list: Final = page_of(iter_list)
 
     @endpoint("/v1/tiktok/video/detail/analytics", key="video_ids", evidence="example", pages=None)
-    def iter_detail(
-        self,
-        video_ids: Ids,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[Video]:
+    def iter_detail(self, video_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[Video]:
         """Stream what is known of videos; ids that the API has not collected are absent.
 
-        A video that the vendor has not collected is absent from data; a single row can
-        come as an object.
+        A single row can come as an object.
         """
         raise NotImplementedError
 
     detail: Final = page_of(iter_detail)
 
-    @endpoint("/v1/tiktok/video/trends/analytics", key="video_id", evidence="inferred")
+    @endpoint("/v1/tiktok/video/trends/analytics", key="video_id")
     def iter_trends(
         self,
         video_id: Id,
         *,
-        start_date: DayParam,
-        end_date: DayParam,
+        start_date: params.Day,
+        end_date: params.Day,
         **paging: Unpack[Paging],
     ) -> RecordStream[VideoTrend]:
         """Stream the days of a video.
 
-        Days can be missing, which usually means that nothing changed; the past 180 days
-        at most. Figures are totals up to the day, not the day's own.
+        Days can be missing, which usually means that nothing changed; the past 180 days at most.
+        Figures are totals up to the day, not the day's own.
         """
         raise NotImplementedError
 
     trends: Final = page_of(iter_trends)
 
     @endpoint("/v1/tiktok/video/products/analytics", key="video_ids", evidence="documented")
-    def iter_products(
-        self,
-        video_ids: Ids,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[VideoProduct]:
-        """Stream the products that videos show, one record for each video and product.
-
-        A video with three products is three rows.
-        """
+    def iter_products(self, video_ids: Ids, **paging: Unpack[Paging]) -> RecordStream[VideoProduct]:
+        """Stream the products that videos show, one record for each video and product."""
         raise NotImplementedError
 
     products: Final = page_of(iter_products)
@@ -256,48 +229,30 @@ class VideoResource(Resource):
     @endpoint(
         "/v1/tiktok/video/ranking/analytics",
         key=("date", "region", "rank_type", "video_rank_field"),
-        evidence="inferred",
     )
     def iter_ranking(
         self,
         *,
-        date: DayParam,
+        date: params.Day,
         region: Region,
         video_rank_field: VideoRankField | int,
         rank_type: RankType | int,
         product_category_id: Id | None = None,
-        created_by_ai: FlagTextParam | None = None,
+        created_by_ai: params.FlagText | None = None,
         **paging: Unpack[Paging],
     ) -> RecordStream[RankedVideo]:
         """Stream a ranking of videos, first place first.
 
-        Figures are what the period added; a row carries no position, the order of the
-        rows is the ranking. A date that does not begin a period brings an empty list. In
-        the sales ranking, views and likes of the period can be zero.
+        Figures are what the period added; the order of the rows is the ranking.
+        In the sales ranking, views and likes of the period can be zero.
         """
         raise NotImplementedError
 
     ranking: Final = page_of(iter_ranking)
 
+    @finds_latest
     async def latest_ranking_date(
         self, *, region: str, rank_type: RankType | int, video_rank_field: VideoRankField | int
     ) -> Date | None:
-        """Find the latest period whose ranking has rows; None where the last three have none.
-
-        Cost:
-            One credit for each period asked for, three at most.
-
-        Raises:
-            InvalidParameterError: a parameter is refused; nothing was sent.
-            KeyAPIError: a page could not be fetched.
-        """
-        return await latest_date(
-            rank_type,
-            lambda day: self.ranking(
-                date=day,
-                region=region,
-                rank_type=rank_type,
-                video_rank_field=video_rank_field,
-                page_size=1,
-            ),
-        )
+        """Find the latest period whose ranking has rows; None where the last three have none."""
+        raise NotImplementedError

@@ -77,12 +77,8 @@ def _plain(module: str, name: str, example: str) -> Command:
     return command(name, getattr(import_module(f"keyapi_async.cli.{module}"), name), example)
 
 
-class _Root(LazyGroup):
-    entries = staticmethod(_commands)
-
-
 _app = typer.Typer(
-    cls=_Root, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={**HELP}
+    cls=LazyGroup, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={**HELP}
 )
 
 
@@ -102,16 +98,36 @@ def _main(
         typer.echo(f"keyapi-async {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        from keyapi_async.cli.welcome import welcome  # noqa: PLC0415  # rarely shown
+        _welcome()
 
-        welcome(has_key=bool(os.environ.get("KEYAPI_TOKEN", "").strip()))
+
+_WELCOME = f"""\
+keyapi-async {__version__}: KeyAPI's TikTok analytics on the command line.
+
+  keyapi-async demo              see a harvest in half a minute; it needs no key
+  keyapi-async endpoints         all lists there are, and what each needs
+  keyapi-async product --help    one list: a table here, JSON Lines in a pipe
+"""
+
+
+def _welcome() -> None:
+    """Say what this is, how to begin, and whether there is a key."""
+    from keyapi_async.cli.exits import KEYS  # noqa: PLC0415  # rarely needed
+
+    typer.echo(_WELCOME)
+    if os.environ.get("KEYAPI_TOKEN", "").strip():
+        typer.echo("KEYAPI_TOKEN is set. ", nl=False)
+    else:
+        typer.echo(f"KEYAPI_TOKEN is not set: get a key at {KEYS}, then\n  export KEYAPI_TOKEN=...")
+    typer.echo("All commands: keyapi-async --help")
 
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run a command line, that of the process where None; return the exit code."""
     _open_closed_streams()
     switches: dict[str, bool] = {}
-    made = typer.main.get_command(_app)
+    made = cast("LazyGroup", typer.main.get_command(_app))
+    made.entries = _commands
     try:
         code = made.main(args, "keyapi-async", standalone_mode=False, obj=switches)
         sys.stdout.flush()
@@ -140,14 +156,10 @@ def _open_closed_streams() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    if sys.stderr.isatty():  # which would break words
-        from shutil import get_terminal_size  # noqa: PLC0415  # rarely needed
-        from textwrap import fill  # noqa: PLC0415
+    from keyapi_async.cli.terminal import console  # noqa: PLC0415  # rarely needed
 
-        width = get_terminal_size().columns
-        message = fill(message, width, break_on_hyphens=False)
     with contextlib.suppress(BrokenPipeError):
-        typer.secho(message, err=True, fg="red")
+        console(sys.stderr).print(message, style="red", soft_wrap=not sys.stderr.isatty())
     return code
 
 

@@ -15,7 +15,7 @@ import typer
 
 from keyapi_async.api.endpoint import Endpoint, Parameter
 from keyapi_async.cli.commands import Command, command, meant
-from keyapi_async.cli.options import keyword, options_of, taken
+from keyapi_async.cli.options import keyword, with_options
 from keyapi_async.errors import InvalidParameterError, shown
 
 T = TypeVar("T")
@@ -121,13 +121,7 @@ def command_of(
     It calls ``act`` with all values that it was given and with its options. Its example has what
     is required, and what ``example`` adds.
     """
-
-    def called(**values: Any) -> None:
-        act(values, taken(options, values))
-
-    parameters = [*parameters, *options_of(options)]
-    vars(called)["__signature__"] = inspect.Signature(parameters)
-    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    called = with_options(options, act, parameters, "Reading and writing")
     doc = re.sub(r"``(\w+)\.iter_(\w+)``", r"'\1 \2'", doc).replace("``", "")
     paragraphs = (" ".join(one.split()) for one in doc.split("\n\n"))
     name = f"{verb} {endpoint.resource} {endpoint.name}".lstrip()

@@ -33,9 +33,6 @@ _MEASURES: Final = {
     "likes": re.compile("digg"),
 }
 """The figures that matter most, in their order, by what is in their fields' names."""
-_FIRST: Final = 5
-"""The place of the figures in what matters: after position, day, ids, names and region."""
-_LAST: Final = _FIRST + len(_MEASURES)
 _NUMBERS: Final = {"count", "amount", "rate", "position"}
 _HIDDEN: Final = {"url", "json", "categories"}
 _WORDS: Final = {
@@ -52,14 +49,15 @@ _GUESSES: Final = {"id": "id", "cnt": "count", "amt": "amount", "rate": "rate", 
 """What fields probably are where they are not documented, by the last word of their names."""
 
 
-@attrs.frozen
+@attrs.define
 class TableColumn:
-    """A column of a table: its field, what kind of field it is, its head, and its width."""
+    """A column of a table: its field, of what kind that is, its head, its width, the best one."""
 
     field: str
     kind: str
     head: str
     width: int = 0
+    wants: int = 0
 
     @property
     def is_number(self) -> bool:
@@ -85,11 +83,7 @@ def _declared(record: type) -> list[Any]:
 
 
 def named(fields: Collection[str], wanted: str) -> list[str]:
-    """Take apart what ``--columns`` was given.
-
-    Raises:
-        InputError: there is no such field, or none is named.
-    """
+    """Take apart what ``--columns`` was given; refuse it where there is no such field, or none."""
     names = [name.strip().replace("-", "_") for name in wanted.split(",") if name.strip()]
     if not names:
         raise InputError("--columns: name one field at least")
@@ -108,43 +102,31 @@ def important(record: type, fields: Mapping[str, str], known: Collection[str]) -
     if record is not dict:
         sure = {one.name for one in _declared(record) if one.metadata[KIND].required}
     by_day = "dt" in fields  # there, what the day has added says more than the total up to it
-    ranks = {
-        name: (
-            _rank(name, kind, sure, windows=by_day),
-            by_day and "_1d_" not in name,
-            name.count("_"),
-        )
-        for name, kind in fields.items()
-        if name not in known and kind not in _HIDDEN
-    }
-    heads, labels = {}, dict(enumerate(_MEASURES, _FIRST))
-    for name in sorted(ranks, key=ranks.__getitem__):
-        rank, later, words = ranks[name]
-        heads[name] = head_of(name)
-        if _FIRST <= rank < _LAST and rank not in labels:
-            ranks[name] = (_LAST + 1, later, words)  # of each measure the main figure comes first
-        elif (label := labels.pop(rank, None)) and not _WINDOW.search(name):
-            heads[name] = label
-    return {name: heads[name] for name in sorted(ranks, key=ranks.__getitem__)}
-
-
-def _rank(name: str, kind: str, sure: Collection[str], *, windows: bool) -> int:
-    """Say how much a field matters: the less, the more."""
-    whole = windows or not _WINDOW.search(name)
-    number = whole and kind in _NUMBERS
-    rules = (
-        kind == "position",
-        name == "dt",
-        name in sure,
-        kind == "text" and _TITLE.search(name),
-        name == "region",
-        *(number and one.search(name) for one in _MEASURES.values()),
-        whole and kind in {"moment", "moment_ms"},
-        number,
-        whole and kind in {"flag", "choice"},
-        whole,
+    shown = sorted(
+        (name for name, kind in fields.items() if name not in known and kind not in _HIDDEN),
+        key=lambda name: (by_day and "_1d_" not in name, name.count("_")),
     )
-    return next((n for n, holds in enumerate(rules) if holds), len(rules))
+    plainly = [name for name in shown if by_day or not _WINDOW.search(name)]
+    numbers = [name for name in plainly if fields[name] in _NUMBERS]
+
+    def of(*kinds: str) -> list[str]:
+        return [name for name in plainly if fields[name] in kinds]
+
+    heads: dict[str, str] = {}
+
+    def take(group: Iterable[str], label: str | None = None) -> None:
+        some = {*group} - heads.keys()
+        for name in [name for name in shown if name in some][: 1 if label else None]:
+            heads[name] = label if label and not _WINDOW.search(name) else head_of(name)
+
+    titles = [name for name in of("text") if _TITLE.search(name)]
+    for group in (of("position"), ["dt"], sure, titles, ["region"]):
+        take(group)
+    for label, called in _MEASURES.items():  # of each the main figure comes first
+        take(filter(called.search, numbers), label)
+    for group in (of("moment", "moment_ms"), numbers, of("flag", "choice"), plainly, shown):
+        take(group)
+    return heads
 
 
 def head_of(name: str) -> str:
@@ -159,23 +141,22 @@ def fitting(
 ) -> list[TableColumn]:
     """Make columns for as many fields as so many cells hold; long texts share what is left."""
     chosen: list[TableColumn] = []
-    wanted: list[int] = []
     left = width
     for name, head in heads.items():
         column = TableColumn(name, fields[name], head)
-        longest = max((cell_len(cell(column, row)) for row in rows), default=0)
-        wants = min(max(longest, cell_len(plain(head))), _WIDE)
-        least = min(wants, max(_NARROW, cell_len(plain(head)))) if column.kind == "text" else wants
-        needs = least + (GAP if chosen else 0)
+        longest, title = max((cell_len(cell(column, row)) for row in rows), default=0), plain(head)
+        column.wants = min(max(longest, cell_len(title)), _WIDE)
+        least = max(_NARROW, cell_len(title)) if column.kind == "text" else _WIDE
+        column.width = min(column.wants, least)
+        needs = column.width + (GAP if chosen else 0)
         if needs > left and chosen:
             break
         left -= needs
-        chosen.append(attrs.evolve(column, width=least))
-        wanted.append(wants - least)
-    for place, more in enumerate(wanted):
-        extra = max(0, min(more, left))
-        left -= extra
-        chosen[place] = attrs.evolve(chosen[place], width=chosen[place].width + extra)
+        chosen.append(column)
+    for column in chosen:
+        more = max(0, min(column.wants - column.width, left))
+        left -= more
+        column.width += more
     return chosen
 
 

@@ -16,20 +16,31 @@ Command = Any
 
 @attrs.frozen
 class Entry:
-    """A command before it is made.
-
-    Attributes:
-        summary: one line for the list of commands.
-        make: makes the command.
-        panel: the group of commands in which it is listed.
-    """
+    """A command before it is made: its line in the list of commands, and what makes it."""
 
     summary: str
     make: Callable[[], Command]
     panel: str = "Commands"
 
 
-class LazyGroup(TyperGroup):
+class _WithPanels:
+    def format_options(self: Any, ctx: Any, formatter: Any) -> None:
+        """Write the help, panel by panel; Typer's own tables cut long names off."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for one in self.get_params(ctx):
+            names, doc = one.get_help_record(ctx)
+            if one.param_type_name == "argument":
+                panels.setdefault("Arguments", []).append((one.metavar, doc))
+            else:
+                panels.setdefault(one.rich_help_panel or "Options", []).append((names, doc))
+        for name, entry in getattr(self, "entries", dict)().items():
+            panels.setdefault(entry.panel, []).append((name, entry.summary))
+        for title, rows in panels.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class LazyGroup(_WithPanels, TyperGroup):
     """A group that makes the one command that is run, and lists the others by their summaries."""
 
     entries: Callable[[], Mapping[str, Entry]]
@@ -41,13 +52,6 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Command:  # noqa: ARG002  # click asks so
         """Give what completion shows of a command."""
         return TyperCommand(cmd_name, help=self.entries()[cmd_name].summary)
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the help, panel by panel."""
-        panels = _options(self, ctx)
-        for name, entry in self.entries().items():
-            panels.setdefault(entry.panel, []).append((name, entry.summary))
-        _write(formatter, panels)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help where no command is named."""
@@ -66,31 +70,8 @@ class LazyGroup(TyperGroup):
         return None, None, args[1:]
 
 
-class _PlainCommand(TyperCommand):
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the help, panel by panel."""
-        _write(formatter, _options(self, ctx))
-
-
-Panels = dict[str, list[tuple[str, str]]]
-
-
-def _options(command: Command, ctx: Any) -> Panels:
-    """Describe options by their panels; Typer's own tables cut long names off."""
-    panels: Panels = {}
-    for one in command.get_params(ctx):
-        names, doc = one.get_help_record(ctx)
-        if one.param_type_name == "argument":
-            panels.setdefault("Arguments", []).append((one.metavar, doc))
-        else:
-            panels.setdefault(one.rich_help_panel or "Options", []).append((names, doc))
-    return panels
-
-
-def _write(formatter: Any, panels: Panels) -> None:
-    for title, rows in panels.items():
-        with formatter.section(title):
-            formatter.write_dl(rows)
+class _PlainCommand(_WithPanels, TyperCommand):
+    """A command whose options are listed by their panels."""
 
 
 def group(name: str, summary: str, entries: Callable[[], Mapping[str, Entry]]) -> Command:

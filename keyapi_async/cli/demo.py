@@ -4,14 +4,15 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
+import attrs
 import typer
 
 from keyapi_async.api import endpoints
@@ -19,7 +20,7 @@ from keyapi_async.api.product import ProductCreator
 from keyapi_async.cli.display import follow
 from keyapi_async.cli.exits import ExitCode, InputError
 from keyapi_async.cli.ledger import status_lines
-from keyapi_async.cli.options import Format, positive
+from keyapi_async.cli.options import Format, option, positive, with_options
 from keyapi_async.cli.output import Output
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.errors import ConfigurationError, KeyAPIError
@@ -42,32 +43,26 @@ _KILLED_AT: Final = 0.4
 """The share of the pages after which the harvest is killed."""
 
 
-def demo(
-    *,
-    products: Annotated[
-        int, typer.Option(metavar="N", min=1, max=500, help="Products to ask the creators of.")
-    ] = 300,
-    qps: Annotated[
-        float,
-        typer.Option(metavar="N", max=1000, callback=positive, help="Queries a second allowed."),
-    ] = 50.0,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Which made-up data and faults.")
-    ] = 0,
-    into: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Where the files go; a new temporary folder if not given."
-        ),
-    ] = None,
-) -> None:
+@attrs.frozen(kw_only=True)
+class DemoOptions:
+    """What is shown, and where it goes."""
+
+    products: int = option(300, "Products to ask the creators of.", "N", min=1, max=500)
+    qps: float = option(50.0, "Queries a second allowed.", "N", max=1000, callback=positive)
+    seed: int = option(0, "Which made-up data and faults.", "N", min=0)
+    into: Path | None = option(
+        None, "Where the files go; a new temporary folder if not given.", "DIR"
+    )
+
+
+def _demo(_: object, how: DemoOptions) -> None:
     """Harvest the creators of many products, with no key and no network.
 
     A KeyAPI on this machine answers; it limits the queries a second, and fails
     now and then on purpose. The harvest is killed once, and goes on where it
     was. It takes about half a minute.
     """
-    folder = into or Path(mkdtemp(prefix="keyapi-demo-"))
+    folder = how.into or Path(mkdtemp(prefix="keyapi-demo-"))
     ledger = folder / f"{_HARVEST[1]}.db"
     for file in map(ledger.with_suffix, (".db", ".txt", *_EXPORTS, ".html")):
         if file.exists():
@@ -78,15 +73,18 @@ def demo(
     except OSError as error:
         raise InputError(f"--into {folder}: {ledger.name}: {error.strerror}") from error
     try:
-        whole = asyncio.run(_demo(products, qps, seed, ledger))
+        whole = asyncio.run(_shown(how.products, how.qps, how.seed, ledger))
     except BaseException:
-        if into is None:
+        if how.into is None:
             rmtree(folder)
         raise
     raise typer.Exit(ExitCode.DONE if whole else ExitCode.INCOMPLETE)
 
 
-async def _demo(products: int, qps: float, seed: int, ledger: Path) -> bool:
+demo: Callable[..., None] = with_options(DemoOptions, _demo)
+
+
+async def _shown(products: int, qps: float, seed: int, ledger: Path) -> bool:
     """Show it all; say whether every row is there once."""
     screen, ids = console(sys.stderr), ledger.with_suffix(".txt")
     command = ["harvest", *_HARVEST, "--ids", str(ids), "--db", str(ledger), "--qps", f"{qps:g}"]

@@ -23,31 +23,24 @@ _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+", re.ASCII)
 def read_ids(source: str, column: str | None, check: Callable[[str, str], str]) -> list[str]:
     """Read and check ids; blank lines and comments are passed over, equal ids count once.
 
-    Args:
-        source: a file, a ledger, or ``-`` for standard input.
-        column: the column that has the ids, where it is a CSV with a head, or a ledger.
-        check: takes a name and an id, and gives the id as the API has it.
-
-    Raises:
-        InputError: it cannot be read, has no ids, or some are bad; the bad ones are written to
-            standard error, each with its line.
-        LedgerError: it is a ledger, and cannot be read.
+    They come from a file, from standard input for ``-``, or from a column of a CSV or a ledger.
+    Bad ones are written to standard error, each with its line, before an ``InputError`` ends it.
     """
     name = "standard input" if source == "-" else source
-    good: dict[str, None] = {}
-    bad: list[str] = []
-    lines, allowed = [], ""
+    good, bad, allowed = dict[str, None](), list[str](), ""
+    screen = console(sys.stderr)
     for line, cell in _cells(source, name, column):
         if one := cell.strip():
             try:
                 good[check("id", one)] = None
             except InvalidParameterError as error:
                 bad.append(one)
-                lines.append(f"{printable(name)}:{line}: {shown(one)}")
                 allowed = error.allowed
+                if len(bad) <= _SHOWN:
+                    screen.print(f"{printable(name)}:{line}: {shown(one)}", soft_wrap=True)
     if bad:
-        more = [f"… and {len(bad) - _SHOWN:,} more"] if len(bad) > _SHOWN else []
-        console(sys.stderr).print("\n".join(lines[:_SHOWN] + more), soft_wrap=True)
+        if len(bad) > _SHOWN:
+            screen.print(f"… and {len(bad) - _SHOWN:,} more")
         raise InputError(
             f"{counted(len(bad), 'id')} of {name} {'is' if len(bad) == 1 else 'are'} not accepted"
             f" ({allowed}); nothing was asked for{_way_out(bad, name, column)}"
@@ -68,7 +61,9 @@ def _cells(source: str, name: str, column: str | None) -> Iterable[tuple[int, st
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8 text: save it as text or CSV in UTF-8") from error
     if text is not None:
-        return _lines(text) if column is None else _column(text, name, column)
+        lines = enumerate(io.StringIO(text, newline=None), 1)
+        plain = ((number, line.partition("#")[0]) for number, line in lines)
+        return plain if column is None else _column(text, name, column)
     if column is None:
         raise InputError(f"{name} is a ledger: name the column of the ids with --column")
     return enumerate(asyncio.run(_values(Path(source), column)), 1)
@@ -88,11 +83,6 @@ async def _values(ledger: Path, column: str) -> list[str]:
             return [str(value) async for value in harvest.values(column)]
         except InvalidParameterError as error:
             raise InputError(f"{ledger} has no column {shown(column)}: {error.allowed}") from error
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(io.StringIO(text, newline=None), 1):
-        yield number, line.partition("#")[0]
 
 
 def _column(text: str, name: str, column: str) -> Iterator[tuple[int, str]]:

@@ -62,11 +62,7 @@ def export(
 
 
 def check_files(exports: Iterable[Path], page: Path | None = None) -> None:
-    """See that files can be written, as far as one can tell before there is anything to write.
-
-    Raises:
-        InputError: one cannot be.
-    """
+    """See that files can be written, as far as one can tell before there is anything to write."""
     try:
         for file in exports:
             check_export(file)
@@ -79,8 +75,7 @@ def check_files(exports: Iterable[Path], page: Path | None = None) -> None:
 
 
 def report(
-    ledger: Ledger,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")],
+    ledger: Ledger, file: Annotated[Path, typer.Argument(metavar="FILE", help="A name with .html.")]
 ) -> None:
     """Write what a ledger holds as one page to look at, also while a harvest runs.
 

@@ -1,13 +1,13 @@
-"""Options of our own that several commands have, each described where its value is kept.
+"""Options of our own, each described where its value is kept.
 
 A class of options is an attrs class whose fields are made by ``option``; the fields' types say what
-they take. ``options_of`` makes parameters of a command of it, ``taken`` an instance of what came.
+they take. ``with_options`` makes the function of a command of it.
 """
 
 import inspect
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, cast
@@ -17,7 +17,6 @@ import typer
 
 from keyapi_async.streams.paging import Until
 
-_PANEL = "Reading and writing"
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 T = TypeVar("T")
@@ -25,22 +24,32 @@ T = TypeVar("T")
 
 def option(default: T, doc: str, metavar: str | None = None, **more: Any) -> T:
     """Describe an option as a field of a class."""
-    made = typer.Option(metavar=metavar, help=doc, rich_help_panel=_PANEL, **more)
-    return attrs.field(default=default, metadata={"option": made})
+    return attrs.field(default=default, metadata={"metavar": metavar, "help": doc, **more})
 
 
-def options_of(owner: type) -> list[inspect.Parameter]:
-    """Make the parameters of a command for a class of options."""
-    return [
-        keyword(one.name, Annotated[one.type, one.metadata["option"]], one.default)
-        for one in attrs.fields(cast("type[attrs.AttrsInstance]", owner))
-    ]
+def with_options(
+    owner: type[T],
+    act: Callable[[dict[str, Any], T], None],
+    others: Sequence[inspect.Parameter] = (),
+    panel: str | None = None,
+) -> Callable[..., None]:
+    """Make a function that takes a class' options one by one, after other parameters if any.
 
-
-def taken(owner: type[T], values: Mapping[str, Any]) -> T:
-    """Make an instance of a class of options of all values that a command was given."""
+    It calls ``act`` with all values that it was given and with an instance of the class.
+    """
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", owner))
-    return owner(**{one.name: values[one.name] for one in fields})
+
+    def called(**values: Any) -> None:
+        act(values, owner(**{one.name: values[one.name] for one in fields}))
+
+    parameters = list(others)
+    for one in fields:
+        made = typer.Option(rich_help_panel=panel, **one.metadata)
+        parameters.append(keyword(one.name, Annotated[one.type, made], one.default))
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    called.__doc__ = act.__doc__
+    return called
 
 
 def keyword(name: str, annotation: object, default: object) -> inspect.Parameter:

@@ -35,13 +35,9 @@ Write = Callable[[Sequence[object]], None]
 
 
 class Output:
-    """Rows on their way to standard output.
+    """Rows of a class on their way to standard output, in the form that suits it or is given.
 
-    Args:
-        record: their class.
-        kind: what they are written as; what suits standard output where None.
-        wanted: the fields to show, with commas between them, or None.
-        known: fields whose value is the same in every row.
+    ``wanted`` names the fields to show; of ``known`` ones every row has the same value.
     """
 
     def __init__(

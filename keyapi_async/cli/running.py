@@ -19,12 +19,7 @@ from keyapi_async.cli.selection import Selection
 from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
-from keyapi_async.harvest import (
-    Harvest,
-    HarvestReport,
-    HarvestStoppedError,
-    Progress,
-)
+from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, Progress
 from keyapi_async.limiter import RedisLimiter
 
 

@@ -3,12 +3,12 @@
 import asyncio
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
 
-import typer
+import attrs
 
 from keyapi_async.cli.exits import InputError
-from keyapi_async.cli.options import positive
+from keyapi_async.cli.options import option, positive, with_options
 from keyapi_async.cli.terminal import console
 from keyapi_async.sandbox import Sandbox, Window
 
@@ -16,40 +16,32 @@ FORGET_AFTER = 1.0
 """Seconds for which the sandbox remembers what it was asked; it may run for months."""
 
 
-def sandbox(
-    *,
-    port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for any.")
-    ] = 8080,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Loopback address to listen on.")
-    ] = "127.0.0.1",
-    qps: Annotated[
-        float | None,
-        typer.Option(metavar="N", callback=positive, help="Queries a second; any if not given."),
-    ] = None,
-    window: Annotated[Window, typer.Option(help="How they are counted.")] = Window.FIXED,
-    credits_: Annotated[
-        int | None,
-        typer.Option("--credits", metavar="N", min=0, help="Answers paid for; any if not given."),
-    ] = None,
-    latency: Annotated[
-        float, typer.Option(metavar="N", min=0, max=60, help="Seconds before each answer.")
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which data set.")] = 0,
-) -> None:
+@attrs.frozen(kw_only=True)
+class SandboxOptions:
+    """What a sandbox is like."""
+
+    port: int = option(8080, "Port; 0 for any.", "N", min=0, max=65535)
+    host: str = option("127.0.0.1", "Loopback address to listen on.", "ADDRESS")
+    qps: float | None = option(None, "Queries a second; any if not given.", "N", callback=positive)
+    window: Window = option(Window.FIXED, "How they are counted.")
+    credits: int | None = option(None, "Answers paid for; any if not given.", "N", min=0)
+    latency: float = option(0.0, "Seconds before each answer.", "N", min=0, max=60)
+    seed: int = option(0, "Which data set.", "N", min=0)
+
+
+def _sandbox(_: object, how: SandboxOptions) -> None:
     """Serve a KeyAPI with made-up data on this machine, until Ctrl-C.
 
     It checks, bills and limits as the real one does.
     """
     try:
-        box = Sandbox(
-            host=host, port=port, qps=qps, window=window, credits=credits_, latency=latency,
-            seed=seed,
-        )  # fmt: skip
+        box = Sandbox(**attrs.asdict(how))
     except ValueError as error:
         raise InputError(str(error)) from error
-    asyncio.run(_serve(box, f"port {port} of {host}"))
+    asyncio.run(_serve(box, f"port {how.port} of {how.host}"))
+
+
+sandbox: Callable[..., None] = with_options(SandboxOptions, _sandbox)
 
 
 async def _serve(box: Sandbox, where: str) -> None:

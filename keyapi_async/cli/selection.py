@@ -19,13 +19,7 @@ _COLUMN = "Column of the ids, where they come from a CSV or from another harvest
 
 @attrs.frozen
 class Selection:
-    """The lists that are meant.
-
-    Attributes:
-        endpoint: what they are lists of.
-        keys: the values of each parameter that tells one list from another.
-        shared: all other parameters.
-    """
+    """Lists of an endpoint: the values of each of its key parameters, and what they share."""
 
     endpoint: Endpoint
     keys: Mapping[str, Sequence[Any]]
@@ -59,11 +53,7 @@ def parameters_of(endpoint: Endpoint) -> list[inspect.Parameter]:
 
 
 def selected(endpoint: Endpoint, values: Mapping[str, Any]) -> Selection:
-    """Read which lists are meant; every id is checked.
-
-    Raises:
-        InputError: they cannot be read; it says what to do.
-    """
+    """Read which lists are meant; where an id is bad, an ``InputError`` says what to do."""
     named = [one for one in ids_of(endpoint) if values[_noun(one)] is not None]
     if endpoint.one_of and len(named) != 1:
         raise InputError("give either --ids or --handles")

@@ -92,6 +92,16 @@ def doc(text: str) -> Any:
     return Description(text)
 
 
+def gmv(what: str) -> Any:
+    """Describe a GMV; each is an estimate, and the API does not say in what currency."""
+    return Description(f"GMV {what}, estimated; currency unstated.")
+
+
+def sold(what: str) -> Any:
+    """Describe a number of units sold; each is an estimate."""
+    return Description(f"Units sold {what}, estimated.")
+
+
 def _identity(value: object) -> str:
     if isinstance(value, str) and value:
         return value

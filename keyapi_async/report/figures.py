@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import attrs
 import orjson
@@ -31,17 +31,11 @@ Points = list[tuple[float, float]]
 _CANDIDATES = 1000
 """Best rows looked at: one thing may be in many of them, and is shown once."""
 _MOST_NAMES, _MOST_GROUPS, _MOST_STEPS = 200, 8, 60
-_DAY = 86400.0
 
 
 @attrs.frozen
 class Spread:
-    """How numbers are spread, to two digits, which is all that a picture shows.
-
-    Attributes:
-        total: their sum.
-        counts: the numbers in order, and how often each is there.
-    """
+    """How numbers are spread: their sum, and how often each is there, in order, to two digits."""
 
     total: float = 0.0
     counts: list[tuple[float, int]] = attrs.field(factory=list)
@@ -55,11 +49,6 @@ class Spread:
     def mean(self) -> float:
         """Their mean."""
         return self.total / self.number
-
-    @classmethod
-    def read(cls, text: str | None) -> Self:
-        """Read what ``spread`` gives in SQL; of no rows it is None."""
-        return cls(*orjson.loads(text)) if text else cls()
 
     def quantile(self, share: float) -> float:
         """Give the one below which a share of them is."""
@@ -106,8 +95,6 @@ class Figures(Reading):
 
     def _choose(self) -> None:
         """See what the rows are, and choose what to show of them."""
-        for name, aggregate in _AGGREGATES.items():
-            self._db.create_aggregate(name, 1, aggregate)
         self._all("BEGIN")
         self.state, known = self.status(), self.about()
         self.facts = known.facts
@@ -156,14 +143,27 @@ class Figures(Reading):
         return self._db.execute(sql, values).fetchall()
 
     def _count(self) -> None:
-        """Look at every row, once."""
-        wanted = ["count(*)", "unknown(extra)"]
-        wanted += [f"spread({_number(one)})" for one in self.measures]
-        wanted += [f"count(nullif({quoted(one.name)}, ''))" for one in self.fields]
-        ((self.number, unknown, *found),) = self._all(f"SELECT {', '.join(wanted)} FROM records")  # noqa: S608
-        self.unknown = orjson.loads(unknown or "[]")
-        self.spreads = {one.name: Spread.read(found.pop(0)) for one in self.measures}
+        """Look at every row: once for all fields, and once for each measure."""
+        values = [f", count(nullif({quoted(one.name)}, ''))" for one in self.fields]
+        ((self.number, *found),) = self._all(f"SELECT count(*){''.join(values)} FROM records")  # noqa: S608
         self.filled = {one.name: count for one, count in zip(self.fields, found, strict=True)}
+        self.spreads = {one.name: self._spread(_number(one), "records") for one in self.measures}
+        unknown: dict[str, tuple[int, str]] = {}
+        for (extra,) in self._db.execute("SELECT extra FROM records WHERE extra NOT NULL"):
+            for name, value in orjson.loads(extra).items():
+                number, example = unknown.get(name, (0, ""))
+                if number or len(unknown) < _MOST_NAMES:
+                    unknown[name] = number + 1, example or cut(orjson.dumps(value).decode(), 80)
+        most = sorted(unknown.items(), key=lambda one: -one[1][0])
+        self.unknown = [(name, *rest) for name, rest in most]
+
+    def _spread(self, number: str, rows: str) -> Spread:
+        """Count numbers to two digits; a million of them are some hundred."""
+        found = self._all(
+            f"SELECT printf('%.2g', {number}) * 1.0, count(*), total({number}) FROM {rows}"  # noqa: S608
+            f" WHERE {number} NOT NULL GROUP BY 1 ORDER BY 1"
+        )
+        return Spread(sum(one[2] for one in found), [one[:2] for one in found])
 
     def best(self, measure: Field | None, most: int) -> list[Row]:
         """Give the rows with the highest values or ranks, each thing once; of no field, the first.
@@ -244,20 +244,6 @@ class Figures(Reading):
         least = share * len(newest)
         return [(at, whole) for at, (whole, known) in points.items() if known >= least]
 
-    def moments(self) -> tuple[float, Points]:
-        """Count rows by the month of what they are about; by the day, where there are few.
-
-        Gives the seconds of such a step, and when each begins.
-        """
-        name = quoted(self.moment.name) if self.moment else "NULL"
-        sql = f"count(*) FROM records WHERE {name} NOT NULL GROUP BY 1 ORDER BY 1 DESC"
-        found = self._all(f"SELECT substr({name}, 1, 7), {sql} LIMIT {_MOST_STEPS}")
-        days = 28
-        if found and _seconds(found[0][0]) - _seconds(found[-1][0]) < 62 * _DAY:
-            found = self._all(f"SELECT substr({name}, 1, 10), {sql} LIMIT {_MOST_STEPS}")
-            days = 1
-        return days * _DAY, [(_seconds(at), rows) for at, rows in reversed(found)]
-
     def arrivals(self) -> tuple[float, Points]:
         """Count the pages as they came in: the seconds of a step, and when each begins."""
         ((span,),) = self._all("SELECT max(fetched_at) - min(fetched_at) FROM page")
@@ -267,11 +253,11 @@ class Figures(Reading):
 
     def lists(self) -> Spread:
         """Tell how many rows the lists have."""
-        ((found,),) = self._all(
-            "SELECT spread(n) FROM (SELECT sum(rows) AS n FROM page JOIN list"
-            " ON page.list = list.id AND page.reading = list.shown GROUP BY list.id)"
+        return self._spread(
+            "n",
+            "(SELECT sum(rows) AS n FROM page JOIN list ON page.list = list.id"
+            " AND page.reading = list.shown GROUP BY list.id)",
         )
-        return Spread.read(found)
 
     def runs(self) -> list[tuple[Any, ...]]:
         """List the runs, the last one first."""
@@ -283,8 +269,8 @@ class Figures(Reading):
     def reasons(self, table: str) -> list[tuple[str, int]]:
         """Count why rows are invalid (``reject``), or why lists failed (``list``)."""
         only = "" if table == "reject" else f"WHERE state = {State.FAILED.value}"
-        ((found,),) = self._all(f"SELECT reasons(error) FROM {table} {only}")  # noqa: S608
-        return [(why, number) for why, number, _ in orjson.loads(found or "[]")]
+        errors = self._db.execute(f"SELECT error FROM {table} {only}")  # noqa: S608
+        return Counter(_reason(error or "") for (error,) in errors).most_common()
 
 
 def _number(measure: Field) -> str:
@@ -294,62 +280,16 @@ def _number(measure: Field) -> str:
 
 
 def _seconds(day: str) -> float:
-    """Read a day, or a month such as 2026-01, as Unix seconds."""
-    return datetime.fromisoformat(f"{day}-01"[:10]).replace(tzinfo=UTC).timestamp()
-
-
-class _SpreadAggregate:
-    """Counts numbers to two digits; a million of them are some hundred."""
-
-    def __init__(self) -> None:
-        self._total = 0.0
-        self._counts: dict[str, int] = {}
-
-    def step(self, value: float | None) -> None:
-        if value is not None:
-            self._total += value
-            key = "%.2g" % value  # noqa: UP031  # an f-string takes twice as long
-            self._counts[key] = self._counts.get(key, 0) + 1
-
-    def finalize(self) -> str:
-        counts = sorted((float(key), number) for key, number in self._counts.items())
-        return orjson.dumps((self._total, counts)).decode()
-
-
-class _UnknownAggregate:
-    """Counts the fields that have no column, with an example of each."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[int, str]] = {}
-
-    def step(self, extra: str | None) -> None:
-        for name, value in orjson.loads(extra or "{}").items():
-            number, example = self._found.get(name, (0, ""))
-            if number or len(self._found) < _MOST_NAMES:
-                example = example or cut(orjson.dumps(value).decode(), 80)
-                self._found[name] = number + 1, example
-
-    def finalize(self) -> str:
-        most = sorted(self._found.items(), key=lambda one: -one[1][0])
-        return orjson.dumps([(name, *rest) for name, rest in most]).decode()
+    """Read a day as Unix seconds."""
+    return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
 
 
 _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|\d+")
-_STATUS = re.compile(r"\[HTTP \d+")
+_STATUS = re.compile(r"HTTP \d+")
 
 
-class _ReasonsAggregate(_UnknownAggregate):
-    """Counts errors by what went wrong: where, and with which value, is left out."""
-
-    def step(self, error: str | None) -> None:
-        what, _, where = (error or "").partition(" [")
-        status = _STATUS.match(f"[{where}")
-        reason = f"{cut(_VALUES.sub('…', what), 160)}{f', {status[0][1:]}' if status else ''}"
-        super().step(orjson.dumps({reason: None}).decode())
-
-
-_AGGREGATES: dict[str, type[Any]] = {
-    "spread": _SpreadAggregate,
-    "unknown": _UnknownAggregate,
-    "reasons": _ReasonsAggregate,
-}
+def _reason(error: str) -> str:
+    """Say what went wrong: where, and with which value, is left out."""
+    what, _, where = error.partition(" [")
+    status = _STATUS.match(where)
+    return f"{cut(_VALUES.sub('…', what), 160)}{f', {status[0]}' if status else ''}"

@@ -16,12 +16,7 @@ from keyapi_async.version import __version__
 
 
 def check_report(file: Path) -> None:
-    """See that a report can be written to a file, as far as one can tell before there is any.
-
-    Raises:
-        InvalidParameterError: the name does not end in ``.html``.
-        ExportError: there is no such folder.
-    """
+    """See that a report can be written to a file, as far as one can tell before there is any."""
     if file.suffix.lower() != ".html":
         raise InvalidParameterError("path", str(file), "a name with .html")
     if not file.absolute().parent.is_dir():

@@ -82,11 +82,9 @@ def _best(figures: Figures, measures: Sequence[Field]) -> Markup | None:
 
 
 def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
-    cards, same = [], []
+    cards = []
     for field in figures.dimensions:
         groups = figures.groups(field)
-        if len(groups) == 1 and groups[0][0] != "No value":
-            same.append(f"{field.label} {groups[0][0]}")
         if len(groups) < 2:  # nothing is divided
             continue
         sums = measure is not None and measure.sums == "sum"
@@ -98,8 +96,7 @@ def _breakdown(figures: Figures, measure: Field | None) -> Markup | None:
         ]
         heads = [field.label, "", "Rows", "Share", *what]
         cards.append(_card(None, _table(heads, lines), "card parts"))
-    alike = tag("p", f"The same in all rows: {', '.join(same)}.", class_="lead") if same else None
-    return _section("Breakdown", "How the rows divide.", _grid(cards, "grid wide"), alike)
+    return _section("Breakdown", "How the rows divide.", _grid(cards, "grid wide"))
 
 
 def _histogram(title: str, spread: Spread) -> Markup:
@@ -119,11 +116,6 @@ def _times(figures: Figures, measures: Sequence[Field]) -> Markup | None:
             caption = "Sum over the lists that were read more than once, after each reading."
         if len({value for _, value in points}) > 1:
             cards.append(_card(measure.label, charts.over_time(points), caption=caption))
-    step, points = figures.moments()
-    if figures.moment and len(points) > 1:
-        caption = figures.moment.doc.partition("; Unix")[0].rstrip(".")
-        title = f"Rows by {figures.moment.label}"
-        cards.append(_card(title, charts.over_time(points, step), caption=f"{caption}."))
     return _section("Over time", "What the days have brought, in UTC.", _grid(cards))
 
 

@@ -21,11 +21,7 @@ class Entry(NamedTuple):
 
 
 class List:
-    """The answer to one question, whole: what the documentation shows of it first.
-
-    Raises:
-        RefusedError: no creator has the handle.
-    """
+    """The answer to one question, whole: what the documentation shows of it first."""
 
     def __init__(
         self, operation: Operation, params: tuple[tuple[str, str], ...], today: date, seed: int

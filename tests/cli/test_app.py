@@ -132,7 +132,7 @@ def test_on_a_terminal_an_error_breaks_between_words(
     monkeypatch.setenv("COLUMNS", "40")
     assert run(["product", "creators", "abc"]) == 2
     lines = re.sub(r"\x1b\[\d+m", "", seen.getvalue()).splitlines()
-    assert " ".join(lines) == plain.rstrip()
+    assert " ".join(lines).split() == plain.split()
     assert 30 < max(map(len, lines)) <= 40
 
 
@@ -311,7 +311,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
         if name.startswith(("keyapi_async.cli.", missing + ".")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.setattr(sys, "argv", ["keyapi-async"])
+    monkeypatch.setattr(sys, "argv", ["keyapi-async", "endpoints"])
     assert main() == 2
     result = capsys.readouterr()
     assert (result.out, result.err.count("\n")) == ("", 1)

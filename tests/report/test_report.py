@@ -23,7 +23,6 @@ from keyapi_async import (
     ProductReview,
     ProductTrend,
     RankedVideo,
-    VideoProduct,
 )
 from keyapi_async.harvest import ExportError, Harvest, LedgerError
 from keyapi_async.harvest.file import RunLock
@@ -255,26 +254,10 @@ def test_days_add_up(tmp_path: Path) -> None:
     harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
     with closing(Figures(tmp_path / "a.db")) as figures:
         days = {one.label: figures.days(one) for one in figures.measures}
-        assert not figures.moments()[1]
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
     assert [value for _, value in days["GMV"]] == [2, 2, 4]
     assert [value for _, value in days["Creators"]] == [4, 5, 14]
     assert [value for _, value in days["Price"]] == [2, 1, 3]
-
-
-@pytest.mark.parametrize(
-    ("days", "step", "counts"),
-    [((0, 30, 60, 90, 120, 150, 180), 28, [2, 1, 1, 2, 1]), ((0, 0, 1, 30), 1, [2, 1, 1])],
-)
-def test_rows_published_are_counted_by_the_month_and_of_a_few_weeks_by_the_day(
-    days: tuple[int, ...], step: int, counts: list[int], tmp_path: Path
-) -> None:
-    times = [1_767_225_600 + 86_400 * day for day in days]
-    rows = [{"video_id": str(n), "product_id": "1", "create_time": t} for n, t in enumerate(times)]
-    harvested(tmp_path, rows, into=VideoProduct)
-    with closing(Figures(tmp_path / "a.db")) as figures:
-        seconds, points = figures.moments()
-    assert (seconds, [number for _, number in points]) == (86_400 * step, counts)
 
 
 def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
