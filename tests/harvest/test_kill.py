@@ -95,7 +95,6 @@ class Look:
     def by_ours(self) -> None:
         async def main() -> None:
             begun = self.begun
-            found = []
             async with Harvest.open(self.file, read_only=True) as harvest:
                 status = await harvest.status()
                 found = [

@@ -62,7 +62,7 @@ def by_polars(file: Path) -> int:
 async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[35] * 6))
     file = tmp_path / "a.db"
-    seen = []
+    seen: list[tuple[int, int]] = []
 
     def look(progress: Progress) -> None:
         if progress.pages in {2, 6, 22} and progress.left:
