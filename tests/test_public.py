@@ -14,7 +14,6 @@ from typing import Any, Unpack, get_args, get_type_hints
 
 import attrs
 import pytest
-from mypy import api as mypy
 
 import keyapi_async
 from keyapi_async import Paging
@@ -100,30 +99,6 @@ def test_whatever_an_endpoint_takes_or_gives_is_public() -> None:
     kinds = [parameter.kind for one in endpoints() for parameter in one.parameters]
     for cls in (*(kind.choices for kind in kinds if kind.choices is not None), *RECORDS):
         assert cls in public, f"add {cls.__name__!r} to __all__ of {cls.__module__}"
-
-
-MISSPELT = """
-import keyapi_async
-from keyapi_async import KeyAPI, Video, fan_out
-from keyapi_async.records.converter import converter
-from keyapi_async import KeyApi  # wrong
-from keyapi_async import InfluencerVideos  # wrong
-from keyapi_async.records.converter import convertor  # wrong
-keyapi_async.KeyAPI, keyapi_async.RedisLimiter
-keyapi_async.fanout_  # wrong
-"""
-
-
-def test_a_misspelt_name_is_an_error_for_type_checkers(tmp_path: Path) -> None:
-    (tmp_path / "misspelt.py").write_text(MISSPELT)
-    told, errors, status = mypy.run(
-        ["--strict", "--follow-imports=silent", "--no-pretty", str(tmp_path / "misspelt.py")]
-    )
-    assert (status, errors) == (1, "")
-    wrong = [n for n, line in enumerate(MISSPELT.splitlines(), 1) if line.endswith("# wrong")]
-    found = re.findall(r"misspelt\.py:(\d+): error: .*\[attr-defined\]", told)
-    assert [int(n) for n in found] == wrong, told
-    assert told.count(" error: ") == len(wrong)
 
 
 def test_every_public_name_has_its_help() -> None:
