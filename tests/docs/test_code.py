@@ -68,7 +68,7 @@ async def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[
     async with Sandbox() as box:
         monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
         monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
-        monkeypatch.setitem(KeyAPI.__init__.__kwdefaults__, "qps", 1000.0)
+        monkeypatch.setitem(KeyAPI.__init__.__kwdefaults__ or {}, "qps", 1000.0)
         yield box
 
 
