@@ -4,7 +4,6 @@ import logging
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -102,12 +101,8 @@ def test_any_endpoint_is_a_frame_with_the_columns_of_its_record(told: Any) -> No
     given, query = given_to(told)
     frame = frame_of([given], lambda api, key: told.open(api.tiktok, key), client=near)
     fields = () if told.record is dict else attrs.fields(told.record)[:-1]
-    names = [
-        *(f"list_{name}" for name in told.key if name in given),
-        "fetched_at",
-        *(f.name for f in fields),
-    ]
-    assert set(frame.columns) == {*names, "extra"}
+    names = {"fetched_at", *(f.name for f in fields), "extra"}
+    assert set(frame.columns) == names | {f"list_{name}" for name in told.key if name in given}
     rows = service.rows(told.path, **query)
     if len(rows) < 300:
         part = frame.compute()
@@ -271,18 +266,11 @@ def test_invalid_rows_are_counted_and_nothing_stays_behind(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_extra_may_be_missing_and_nobody_else_imports_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_extra_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "keyapi_async.dask")
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[dask\]'"):
         import_module("keyapi_async.dask")
-    code = (
-        "import sys, keyapi_async.harvest, keyapi_async.client;"
-        "assert not {'dask', 'distributed', 'pandas', 'pyarrow'} & set(sys.modules)"
-    )
-    subprocess.run((sys.executable, "-c", code), check=True)  # noqa: S603
 
 
 # A cluster
