@@ -161,7 +161,7 @@ def test_a_fresh_error_is_equal_and_belongs_to_no_request(cls: type[APIError]) -
     error.__cause__ = ValueError()
     other = error.fresh()
     assert type(other) is cls
-    of_none = {"path": None, "params": {}, "attempts": 0, "bookmark": None}
+    of_none: dict[str, Any] = {"path": None, "params": {}, "attempts": 0, "bookmark": None}
     assert attributes(other) == attributes(error) | of_none
     assert (other.message, other.__cause__, other.__traceback__) == (error.message, None, None)
 

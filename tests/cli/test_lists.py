@@ -17,13 +17,11 @@ from keyapi_async.cli import columns
 from keyapi_async.cli.options import Format
 from keyapi_async.cli.output import Output
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.commands import Capture, arguments, invoke
-from tests.cli.terminals import Terminal
+from tests.cli.commands import RANKING, Capture, Terminal, arguments, invoke
 
 EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
 CREATORS = ("product", "creators", "1729492547846767618", "--qps", "1000")
-RANKING = ("influencer", "ranking", "--region", "us", "--rank-type", "month")
-RANKED = (*RANKING, "--influencer-rank-field", "total-followers-cnt", "--limit", "1")
+RANKED = (*RANKING, "--limit", "1")
 
 
 @pytest.mark.parametrize("endpoint", EVERY.values(), ids=EVERY)
@@ -68,10 +66,9 @@ def test_parameters_are_passed_on(box: Sandbox, capsys: Capture) -> None:
     asked = box.requests[-1].params
     assert (asked["region"], asked["min_total_sale_cnt"]) == ("US", "5")
     assert (asked["min_spu_avg_price"], asked["sort_type"]) == ("1.5", "1")
+    videos = ("video", "list", "--region", "US", "--limit", "1", "--min-create-time")
     for text in ("1767225600", "2026-01-01T00:00", "2026-01-01T01:00+01:00", "20260101"):
-        told = invoke(
-            capsys, "video", "list", "--region", "US", "--min-create-time", text, "--limit", "1"
-        )
+        told = invoke(capsys, *videos, text)
         assert told.code == 0, told.err
         assert box.requests[-1].params["min_create_time"] == "1767225600"
 
