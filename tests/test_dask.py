@@ -38,7 +38,7 @@ from keyapi_async.dask import PartitionError, harvest_frame
 from keyapi_async.harvest import Harvest, LedgerError, ListFailure
 from keyapi_async.limiter import RedisLimiter
 from keyapi_async.sandbox import Sandbox, Service
-from tests import test_errors, virtual
+from tests import virtual
 from tests.api.test_declarations import given_to
 from tests.gates import worst_second
 from tests.harvest import shop
@@ -217,6 +217,7 @@ def test_lists_that_fail_twice_are_named(
     assert [one.getMessage()[:44] for one in caplog.records if one.levelno == logging.WARNING] == [
         "rows are missing: 1 of 7 lists failed: 101: "
     ]
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
     many = tuple(ListFailure(str(one), "e" * 800, Bookmark(2)) for one in range(100))
     assert len(str(PartitionError(2_000, 4_000, many))) < dask.config.get(
         "distributed.admin.max-error-length"
@@ -366,19 +367,3 @@ def test_the_key_shows_nowhere(
     shown += [logs, repr(cluster.get_scheduler_logs()), *capfd.readouterr(), caplog.text]
     assert SECRET not in "".join(shown)
     assert "session" in how or "Compute Failed" in logs  # a lock never reaches a worker
-
-
-def test_every_error_comes_back_from_a_worker_as_it_was(cluster: Any) -> None:
-    errors: list[Exception] = [test_errors.filled(cls) for cls in test_errors.CLASSES]
-    errors.append(PartitionError(1, 3, (ListFailure("1", "it broke", Bookmark(2)),)))
-    errors.append(LedgerError(Path("a.db"), "is damaged"))
-    futures = cluster.map(throw, errors)
-    for future, error in zip(futures, errors, strict=True):
-        other = future.exception()
-        assert (type(other), str(other), other.args) == (type(error), str(error), error.args)
-        assert test_errors.attributes(other) == test_errors.attributes(error)
-
-
-def throw(error: Exception) -> None:
-    """Fail, in a worker."""
-    raise error

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keyapi_async import InfluencerRankField, KeyAPI, RankType, RecordStream, SortType
+from keyapi_async import InfluencerRankField, KeyAPI, RankType, RecordStream
 from keyapi_async.harvest import Harvest, HarvestReport
 from keyapi_async.sandbox import Service
 from tests import virtual
@@ -79,19 +79,3 @@ def test_rankings_over_dates_and_regions(tmp_path: Path) -> None:
     assert shop.run(lambda: values("list_region")) == ["US", "MY"]
     ranks = shop.run(lambda: values("rank"))
     assert ranks == list(range(1, max(ranks) + 1))
-
-
-def test_options_and_shared_parameters_go_along(tmp_path: Path) -> None:
-    service.requests.clear()
-    creators = harvested(
-        tmp_path / "a.db",
-        service.product_ids(3),
-        lambda api: (
-            lambda key: api.tiktok.product.iter_creators(
-                key, sort_type=SortType.ASC, product_influencer_sort_field=2, page_size=7
-            )
-        ),
-    )
-    assert creators[0].done == 3
-    for asked in service.requests:
-        assert (asked.params["sort_type"], asked.page_size) == ("0", 7)

@@ -5,8 +5,8 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,14 @@ def harvested(folder: Path, *pages: Sequence[object], into: type = dict) -> Page
             return Page(await harvest.write_report(folder / "a.html"))
 
     return shop.run(main)
+
+
+@contextmanager
+def figures_of(folder: Path, rows: Sequence[object], into: type) -> Iterator[Figures]:
+    """Harvest some rows; give what a report says of them."""
+    harvested(folder, rows, into=into)
+    with closing(Figures(folder / "a.db")) as figures:
+        yield figures
 
 
 HOSTILE = [
@@ -252,8 +260,7 @@ def test_days_add_up(tmp_path: Path) -> None:
         for day in (1, 2, 4)
         if one + day != 5
     ]  # fmt: skip
-    harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
-    with closing(Figures(tmp_path / "a.db")) as figures:
+    with figures_of(tmp_path, [*rows, {"product_id": "4"}], ProductTrend) as figures:
         days = {one.label: figures.days(one) for one in figures.measures}
         assert not figures.moments()[1]
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
@@ -271,8 +278,7 @@ def test_rows_published_are_counted_by_the_month_and_of_a_few_weeks_by_the_day(
 ) -> None:
     times = [1_767_225_600 + 86_400 * day for day in days]
     rows = [{"video_id": str(n), "product_id": "1", "create_time": t} for n, t in enumerate(times)]
-    harvested(tmp_path, rows, into=VideoProduct)
-    with closing(Figures(tmp_path / "a.db")) as figures:
+    with figures_of(tmp_path, rows, VideoProduct) as figures:
         seconds, points = figures.moments()
     assert (seconds, [number for _, number in points]) == (86_400 * step, counts)
 
@@ -285,8 +291,7 @@ def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
         {**row, "user_id": "7", "nick_name": "Ada", "product_id": "2"},
         {**row, "user_id": "9"},
     ]
-    harvested(tmp_path, rows, into=ProductCreator)
-    with closing(Figures(tmp_path / "a.db")) as figures:
+    with figures_of(tmp_path, rows, ProductCreator) as figures:
         measures = {one.label: figures.best(one, 9) for one in figures.measures}
         labels = {name: figures.labels(found) for name, found in measures.items()}
     assert labels["GMV"] == ["Ada · 7", "Ada · 8", "Ada · 7", "9"]
