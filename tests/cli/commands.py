@@ -89,5 +89,5 @@ def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Threa
     return thread
 
 
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+def interrupt(number: signal.Signals = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)

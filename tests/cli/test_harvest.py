@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import signal
 import sqlite3
 import sys
 import time
@@ -241,7 +242,7 @@ def test_a_signal_keeps_what_is_in_flight_and_a_second_one_ends_it(
     box: Sandbox, ids: list[str], capsys: Capture
 ) -> None:
     billed, kept = box.billed, "Kept in x.db; the same command goes on from there"
-    first = when(lambda: len(box.requests) > 9, interrupt)
+    first = when(lambda: len(box.requests) > 9, lambda: interrupt(signal.SIGTERM))
     result = invoke(capsys, *HARVEST, "--qps", "50", "--export", "c.csv")
     first.join()
     assert result.code == 130

@@ -6,7 +6,6 @@ Lists whose last complete reading is older than the hours are read again.
 # ruff: noqa: T201  # it tells its parent
 
 import asyncio
-import signal
 import sys
 from datetime import timedelta
 
@@ -21,16 +20,13 @@ async def main(url: str, ledger: str, concurrency: str, ids: str, hours: str) ->
         KeyAPI("sandbox-key", base_url=url, qps=1e4, retry=retry, proxy="") as api,
         Harvest.open(ledger) as harvest,
     ):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, harvest.stop)
-        read = api.tiktok.product.iter_creators
         report = await harvest.run(
             ids.split(","),
-            read,
+            api.tiktok.product.iter_creators,
             concurrency=int(concurrency),
             max_age=timedelta(hours=float(hours)),
         )
-    print(report.done, report.failed, report.left, report.pages, report.stopped, flush=True)
+    print(report.done, report.failed, report.left, report.pages, flush=True)
 
 
 if __name__ == "__main__":

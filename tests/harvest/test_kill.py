@@ -1,8 +1,7 @@
-"""Processes that are killed and signalled in the middle of a harvest, and all who look on."""
+"""Processes that are killed in the middle of a harvest, and all who look on."""
 
 import asyncio
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -167,18 +166,3 @@ async def test_kills_lose_no_row_and_cost_only_what_was_in_flight(
     async with Harvest.open(file, read_only=True) as harvest:
         pages_kept = (await harvest.status()).pages
     assert pages_kept <= billed <= pages_kept + lost + kills * CONCURRENCY
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_keeps_even_the_pages_in_flight(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    async with Sandbox(latency=0.03) as box:
-        ids = box.product_ids(60)
-        process = await started(box, tmp_path / "a.db", ids)
-        while len(box.requests) < 40:
-            await asyncio.sleep(0.001)
-        process.send_signal(number)
-        *_, pages, stopped = await ended(process)
-        assert stopped == "True"
-        assert 40 <= int(pages) == box.billed < 120

@@ -2,13 +2,12 @@
 
 import itertools
 import json
-import zlib
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from keyapi_async.sandbox.faults import Fault, Faults, misshapen, spoilt, zeros
+from keyapi_async.sandbox.faults import Fault, Faults, misshapen, spoilt
 
 
 def test_the_script_comes_first_then_the_rates() -> None:
@@ -55,12 +54,6 @@ def test_a_single_row_comes_as_an_object_and_several_do_not() -> None:
     assert misshapen(Fault.OBJECT_DATA, [row]) == {"data": row}
     assert misshapen(Fault.OBJECT_DATA, [row, row]) == {"data": [row, row]}
     assert misshapen(Fault.OBJECT_DATA, []) == {"data": []}
-
-
-def test_zeros_are_a_small_and_whole_gzip_stream() -> None:
-    packed = zeros()
-    assert zlib.decompress(packed, wbits=31) == bytes(64 << 20)
-    assert len(packed) < 500_000
 
 
 def test_control_characters_stand_raw_in_texts_alone() -> None:

@@ -98,7 +98,8 @@ async def test_faults_that_arrive(box: Sandbox, http: aiohttp.ClientSession) -> 
         assert status == box.requests[-1].status
         assert bool(body) == (fault not in {"empty_body", "redirect"})
         if fault == "zeros":
-            assert zlib.decompressobj(wbits=31).decompress(body, 1 << 20) == bytes(1 << 20)
+            assert zlib.decompress(body, wbits=31) == bytes(64 << 20)
+            assert len(body) < 500_000
     assert (await ask(http, box))[0] == 200
 
 
