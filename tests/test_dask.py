@@ -204,11 +204,10 @@ def test_lists_that_fail_twice_are_named(
     failing: shop.Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     frame = frame_of(failing.ids, creators, client=failing.client)
-    with pytest.raises(
-        PartitionError, match="^6 of 7 lists failed: 101: .*404.*; and 1 more$"
-    ) as e:
+    said = r"^6 of 7 lists failed: 101: .*404.*; and 1 more$"
+    with pytest.raises(PartitionError, match=said) as caught:
         frame.compute()
-    error = e.value
+    error = caught.value
     assert [failure.key for failure in error.failures] == failing.ids[1:]
     assert failing.billed == 8
     failing.statuses["101", 2] = [404, 404]

@@ -163,22 +163,18 @@ async def test_applications_serve(block: Block, box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "options", "status", "headers"),
+    ("fault", "options", "status", "retry_after"),
     [
-        ("402", {}, 402, {}),
-        ("429", {}, 429, {b"retry-after": b"7"}),
-        ("hang", {"timeout": 0.1}, 504, {}),
-        ("hang", {"deadline": 0.1}, 504, {}),
-        (None, {"max_credits": 0}, 402, {}),
-        ("500", {}, 502, {}),
+        ("402", {}, 402, None),
+        ("429", {}, 429, b"7"),
+        ("hang", {"timeout": 0.1}, 504, None),
+        ("hang", {"deadline": 0.1}, 504, None),
+        (None, {"max_credits": 0}, 402, None),
+        ("500", {}, 502, None),
     ],
 )
 async def test_the_recipe_answers_errors_with_a_status(
-    fault: str | None,
-    options: dict[str, Any],
-    status: int,
-    headers: dict[bytes, bytes],
-    box: Sandbox,
+    fault: str | None, options: Any, status: int, retry_after: bytes | None, box: Sandbox
 ) -> None:
     box.faults = Faults(script=[fault], retry_after=7)
     names: dict[str, Any] = {"__name__": "app"}
@@ -190,8 +186,7 @@ async def test_the_recipe_answers_errors_with_a_status(
         begun, body = await asked(app, "/creators/1729492547846767618")
         refused, _ = await asked(app, "/creators/x")
     assert (begun["status"], refused["status"]) == (status, 400)
-    told = dict(begun["headers"])
-    assert {name: told[name] for name in told if name == b"retry-after"} == headers
+    assert dict(begun["headers"]).get(b"retry-after") == retry_after
     assert json.loads(body)["detail"]
 
 
@@ -201,11 +196,9 @@ async def test_tests_pass(block: Block, keyapi: KeyAPI, keyapi_sandbox: Sandbox)
     exec(block.compiled(), names)
     (test,) = (value for name, value in names.items() if name.startswith("test_"))
     fixtures = {"keyapi": keyapi, "keyapi_sandbox": keyapi_sandbox}
-    given = {name: fixtures[name] for name in inspect.signature(test).parameters}
-    if inspect.iscoroutinefunction(test):
-        await test(**given)
-    else:  # it may run a loop of its own
-        await asyncio.to_thread(test, **given)
+    given = [fixtures[name] for name in inspect.signature(test).parameters]
+    if inspect.isawaitable(outcome := await asyncio.to_thread(test, *given)):
+        await outcome  # another one may have run a loop of its own
 
 
 @blocks("declaration")
