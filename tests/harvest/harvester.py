@@ -1,6 +1,6 @@
-"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids, hours.
+"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids.
 
-Lists whose last complete reading is older than the hours are read again.
+Lists whose last complete reading is older than a day are read again.
 """
 
 # ruff: noqa: T201  # it tells its parent
@@ -13,7 +13,7 @@ from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.harvest import Harvest
 
 
-async def main(url: str, ledger: str, concurrency: str, ids: str, hours: str) -> None:
+async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
     retry = RetryPolicy(attempts=6, initial=0.01, maximum=0.05)
     print("running", flush=True)
     async with (
@@ -24,7 +24,7 @@ async def main(url: str, ledger: str, concurrency: str, ids: str, hours: str) ->
             ids.split(","),
             api.tiktok.product.iter_creators,
             concurrency=int(concurrency),
-            max_age=timedelta(hours=float(hours)),
+            max_age=timedelta(days=1),
         )
     print(report.done, report.failed, report.left, report.pages, flush=True)
 

@@ -12,7 +12,6 @@ import threading
 from pathlib import Path
 
 import pandas as pd  # type: ignore[import-untyped]  # it has no types
-import polars as pl
 import pytest
 
 import keyapi_async.harvest.file
@@ -48,13 +47,7 @@ def by_pandas(file: Path) -> int:
     with contextlib.closing(sqlite3.connect(file)) as db:
         frame = pd.read_sql("SELECT * FROM records", db)
     assert frame["total_followers_cnt"].dtype == int
-    return len(frame)
-
-
-def by_polars(file: Path) -> int:
-    with contextlib.closing(sqlite3.connect(file)) as db:
-        frame = pl.read_database("SELECT * FROM records", db, infer_schema_length=None)
-    assert frame.schema["per_product_ifl_gmv_amt"] == pl.Float64
+    assert frame["per_product_ifl_gmv_amt"].dtype == float
     return len(frame)
 
 
@@ -66,14 +59,15 @@ async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(tmp_path
 
     def look(progress: Progress) -> None:
         if progress.pages in {2, 6, 22} and progress.left:
-            readers = (by_ours, by_pandas, by_polars) if progress.pages == 6 else (by_polars,)
-            seen.extend((reader(file), progress.rows) for reader in readers)
+            seen.append((by_pandas(file), progress.rows))
+        if progress.pages == 6:
+            seen.append((by_ours(file), progress.rows))
 
     async with Harvest.open(file) as harvest:
         read = shop.creators(server.client())
         report = await harvest.run(server.ids, read, concurrency=2, progress=look)
         assert report.done == 6
-    assert len(seen) == 5
+    assert len(seen) == 4
     for found, committed in seen:
         assert found == committed > 0
 

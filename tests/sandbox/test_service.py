@@ -40,11 +40,6 @@ def test_pages_are_slices_of_the_list() -> None:
     assert len(box.requests) == box.billed == pages + 1
 
 
-def test_the_whole_list_is_checked_as_a_call_is() -> None:
-    with pytest.raises(ValueError, match="product_id must match"):
-        service().rows(CREATORS, product_id="x")
-
-
 @pytest.mark.parametrize(
     ("authorization", "message"),
     [(None, "apiKey is null"), ("", "apiKey is null"), ("Bearer other", "apiKey is invalid")],
