@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import signal
 import sqlite3
 import sys
@@ -281,8 +282,7 @@ def test_another_terminal_watches(
     other = when(lambda: len(box.requests) > 3, lambda: asyncio.run(watch()))
     assert invoke(capsys, *HARVEST, "--qps", "60").code == 0
     other.join()
-    assert "/12" in seen.getvalue()
-    assert "requests/s" in seen.getvalue()
+    assert re.search("/12.*requests/s", seen.getvalue(), re.DOTALL)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert "12 done" in invoke(capsys, "status", "x.db", "--watch").out
 
@@ -343,9 +343,7 @@ def test_status_tells_of_a_pause_and_of_nothing() -> None:
         running=True, run=_at(10, paused="no network"), **counts,
     )  # fmt: skip
     lines = dict(status_lines(held))
-    assert lines["sort_type"] == "1"
-    assert lines["size"] == "2.5 MB"
-    assert lines["run"] == "no network"
+    assert lines.items() >= {"sort_type": "1", "size": "2.5 MB", "run": "no network"}.items()
     assert "path" not in lines
     left = attrs.evolve(held, running=False, run=_at(10))
     assert dict(status_lines(left))["run"] == "ended before its time; the same command goes on"

@@ -194,9 +194,8 @@ def test_the_health_of_the_data(tmp_path: Path) -> None:
     assert ["nick_name", "Display name of the account.", "", "50 %"] in page.rows
     assert ["new_field", '{"a":0}', "4", "100 %"] in page.rows
     assert ["user_id: None is required, as a digit string or a whole number", "2"] in page.rows
-    assert "total_views_cnt" in page.texts
-    assert "3 more are invalid" in page.texts
-    assert "Fields that never came" in page.texts
+    told = {"total_views_cnt", "3 more are invalid", "Fields that never came"}
+    assert told <= set(page.texts)
     (tmp_path / "a.db").unlink()
     unfit = [{"product_id": "1", "review_id": "2", "rating": "many"}]
     page = harvested(tmp_path, unfit, into=ProductReview)
@@ -329,13 +328,14 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
             await harvest.write_report(path)
 
     before = (tmp_path / "a.html").read_bytes()
-    with pytest.raises(InvalidParameterError, match=r"a name with \.html"):
-        asyncio.run(write(tmp_path / "a.db"))
-    with pytest.raises(ExportError, match="its folder does not exist"):
-        asyncio.run(write(tmp_path / "none" / "a.html"))
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(ExportError, match="Is a directory"):
-        asyncio.run(write(tmp_path / "folder.html"))
+    for name, error, told in (
+        ("a.db", InvalidParameterError, r"a name with \.html"),
+        ("none/a.html", ExportError, "its folder does not exist"),
+        ("folder.html", ExportError, "Is a directory"),
+    ):
+        with pytest.raises(error, match=told):
+            asyncio.run(write(tmp_path / name))
     with pytest.raises(LedgerError, match="holds nothing yet"):
         asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
     assert (tmp_path / "a.html").read_bytes() == before
