@@ -208,6 +208,7 @@ def test_what_ends_a_run_has_its_code_and_the_way_on(
         assert result.code == code
         assert "12 left" in result.out
         assert "Kept in x.db; the same command goes on from there, and exports at its" in result.err
+        Path("x.db").unlink()
 
 
 def test_what_is_uncertain_or_invalid_is_told(
