@@ -18,12 +18,8 @@ NETWORK = (0.02, 0.12)
 LOOPBACK = (0.0005, 0.001)
 
 SERVERS: dict[str, Callable[[float], RateWindow]] = {
-    "fixed": partial(rate_window, "fixed"),
-    "sliding": partial(rate_window, "sliding"),
-    "token": partial(rate_window, "token"),
-    "gcra": partial(rate_window, "gcra"),
-    "burst 10": partial(rate_window, "gcra", burst=10),
-    "burst 2": partial(rate_window, "gcra", burst=2),
+    **{name: partial(rate_window, name) for name in ("fixed", "sliding", "token", "gcra")},
+    **{f"burst {n}": partial(rate_window, "gcra", burst=n) for n in (10, 2)},
     "spaced": partial(rate_window, "spaced"),
 }
 """How a server may count; the last ones allow bursts of ten, of two, and none."""
@@ -31,12 +27,7 @@ SERVERS: dict[str, Callable[[float], RateWindow]] = {
 
 @attrs.define
 class Seen:
-    """What a server has seen.
-
-    Attributes:
-        served: when each request arrived that was served, seconds on the loop's clock.
-        refused: when each 429 was given.
-    """
+    """When a server served a request, and when it answered one with 429: seconds of the loop."""
 
     served: list[float] = attrs.field(factory=list)
     refused: list[float] = attrs.field(factory=list)

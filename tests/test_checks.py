@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -57,9 +56,3 @@ def test_half_an_emoji_is_read_as_the_replacement_character(text: str) -> None:
 def test_what_is_not_json_in_any_reading_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_json(text)
-    with pytest.raises(ValueError, match=r"."):
-        json.loads(text, parse_constant=_no_constant, strict=False)
-
-
-def _no_constant(_: str) -> Iterator[None]:
-    raise ValueError("no JSON")

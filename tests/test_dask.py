@@ -4,7 +4,6 @@ import logging
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -39,7 +38,7 @@ from keyapi_async.dask import PartitionError, harvest_frame
 from keyapi_async.harvest import Harvest, LedgerError, ListFailure
 from keyapi_async.limiter import RedisLimiter
 from keyapi_async.sandbox import Sandbox, Service
-from tests import test_errors, virtual
+from tests import virtual
 from tests.api.test_declarations import given_to
 from tests.gates import worst_second
 from tests.harvest import shop
@@ -102,12 +101,8 @@ def test_any_endpoint_is_a_frame_with_the_columns_of_its_record(told: Any) -> No
     given, query = given_to(told)
     frame = frame_of([given], lambda api, key: told.open(api.tiktok, key), client=near)
     fields = () if told.record is dict else attrs.fields(told.record)[:-1]
-    names = [
-        *(f"list_{name}" for name in told.key if name in given),
-        "fetched_at",
-        *(f.name for f in fields),
-    ]
-    assert set(frame.columns) == {*names, "extra"}
+    names = {"fetched_at", *(f.name for f in fields), "extra"}
+    assert set(frame.columns) == names | {f"list_{name}" for name in told.key if name in given}
     rows = service.rows(told.path, **query)
     if len(rows) < 300:
         part = frame.compute()
@@ -209,19 +204,17 @@ def test_lists_that_fail_twice_are_named(
     failing: shop.Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     frame = frame_of(failing.ids, creators, client=failing.client)
-    with pytest.raises(PartitionError) as caught:
+    said = r"^6 of 7 lists failed: 101: .*404.*; and 1 more$"
+    with pytest.raises(PartitionError, match=said) as caught:
         frame.compute()
     error = caught.value
-    assert str(error).startswith("6 of 7 lists failed: 101: ")
-    assert str(error).endswith("; and 1 more")
-    assert "404" in str(error)
     assert [failure.key for failure in error.failures] == failing.ids[1:]
     assert failing.billed == 8
     failing.statuses["101", 2] = [404, 404]
     assert len(frame_of(failing.ids, creators, client=failing.client, on_error="log")) == 82
-    assert [one.getMessage()[:44] for one in caplog.records if one.levelno == logging.WARNING] == [
-        "rows are missing: 1 of 7 lists failed: 101: "
-    ]
+    (told,) = (one.getMessage() for one in caplog.records if one.levelno == logging.WARNING)
+    assert told.startswith("rows are missing: 1 of 7 lists failed: 101: ")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
     many = tuple(ListFailure(str(one), "e" * 800, Bookmark(2)) for one in range(100))
     assert len(str(PartitionError(2_000, 4_000, many))) < dask.config.get(
         "distributed.admin.max-error-length"
@@ -271,18 +264,11 @@ def test_invalid_rows_are_counted_and_nothing_stays_behind(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_extra_may_be_missing_and_nobody_else_imports_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_extra_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "keyapi_async.dask")
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[dask\]'"):
         import_module("keyapi_async.dask")
-    code = (
-        "import sys, keyapi_async.harvest, keyapi_async.client;"
-        "assert not {'dask', 'distributed', 'pandas', 'pyarrow'} & set(sys.modules)"
-    )
-    subprocess.run((sys.executable, "-c", code), check=True)  # noqa: S603
 
 
 # A cluster
@@ -313,13 +299,15 @@ def cluster(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield client
 
 
-@pytest.fixture
-def ids(box: Sandbox) -> list[str]:
-    return [one for one in box.product_ids(150) if len(box.rows(PATH, product_id=one)) < 60][:24]
+def length(product_id: str) -> int:
+    return len(service.rows(PATH, product_id=product_id))
 
 
-def least(box: Sandbox, ids: list[str]) -> int:
-    return sum(len(box.rows(PATH, product_id=one)) // 10 + 1 for one in ids)
+IDS = [one for one in service.product_ids(60) if length(one) < 60][:24]
+
+
+def least(ids: list[str]) -> int:
+    return sum(length(one) // 10 + 1 for one in ids)
 
 
 def box_frame(ids: list[str], **more: Any) -> Any:
@@ -332,34 +320,34 @@ def expected(ids: list[str]) -> Any:
 
 
 def test_a_cluster_buys_every_page_once_through_one_gate(
-    box: Sandbox, cluster: Any, ids: list[str], tmp_path: Path, redis: RedisServer
+    box: Sandbox, cluster: Any, tmp_path: Path, redis: RedisServer
 ) -> None:
     before, url = box.billed, redis.url
-    frame = box_frame(ids, client=lambda: KeyAPI(limiter=RedisLimiter(url, qps=40)))
+    frame = box_frame(IDS, client=lambda: KeyAPI(limiter=RedisLimiter(url, qps=40)))
     frame.to_parquet(tmp_path, write_index=False, compute=False).compute(scheduler=cluster)
-    assert content(pq.read_table(tmp_path)) == expected(ids)
-    assert box.billed - before == least(box, ids) > 41
-    assert worst_second(sorted(one.at for one in box.requests[-least(box, ids) :])) <= 41
+    assert content(pq.read_table(tmp_path)) == expected(IDS)
+    assert box.billed - before == least(IDS) > 41
+    assert worst_second(sorted(one.at for one in box.requests[-least(IDS) :])) <= 41
 
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_killed_worker_is_replaced(
-    box: Sandbox, cluster: Any, ids: list[str], tmp_path: Path, keep: bool
+    box: Sandbox, cluster: Any, tmp_path: Path, keep: bool
 ) -> None:
-    before, asked, pages = box.billed, len(box.requests), least(box, ids)
+    before, asked, pages = box.billed, len(box.requests), least(IDS)
     workers = cluster.run(os.getpid)
-    kept = cluster.persist(box_frame(ids, ledgers=tmp_path if keep else None))
+    kept = cluster.persist(box_frame(IDS, ledgers=tmp_path if keep else None))
     while box.billed < before + pages // 2:
         time.sleep(0.005)
     worker, pid = next(iter(workers.items()))
     os.kill(pid, signal.SIGSTOP)
     busy = {key[1] for key in [*cluster.processing()[worker], *cluster.has_what()[worker]]}
     os.kill(pid, signal.SIGKILL)
-    assert content(kept.compute(scheduler=cluster)) == expected(ids)
+    assert content(kept.compute(scheduler=cluster)) == expected(IDS)
     cluster.wait_for_workers(3, timeout=30)
     assert 0 < len(busy) < 8
-    again = [one for number in busy for one in ids[3 * number : 3 * number + 3]]
-    assert box.billed - before <= pages + (2 if keep else least(box, again))
+    again = [one for number in busy for one in IDS[3 * number : 3 * number + 3]]
+    assert box.billed - before <= pages + (2 if keep else least(again))
     bought = [(one.params["product_id"], one.page_num) for one in box.requests[asked:]]
     assert {page[0] for page in bought if bought.count(page) > 1} <= set(again)
     assert max(map(bought.count, bought)) <= 2
@@ -378,19 +366,3 @@ def test_the_key_shows_nowhere(
     shown += [logs, repr(cluster.get_scheduler_logs()), *capfd.readouterr(), caplog.text]
     assert SECRET not in "".join(shown)
     assert "session" in how or "Compute Failed" in logs  # a lock never reaches a worker
-
-
-def test_every_error_comes_back_from_a_worker_as_it_was(cluster: Any) -> None:
-    errors: list[Exception] = [test_errors.filled(cls) for cls in test_errors.CLASSES]
-    errors.append(PartitionError(1, 3, (ListFailure("1", "it broke", Bookmark(2)),)))
-    errors.append(LedgerError(Path("a.db"), "is damaged"))
-    futures = cluster.map(throw, errors)
-    for future, error in zip(futures, errors, strict=True):
-        other = future.exception()
-        assert (type(other), str(other), other.args) == (type(error), str(error), error.args)
-        assert test_errors.attributes(other) == test_errors.attributes(error)
-
-
-def throw(error: Exception) -> None:
-    """Fail, in a worker."""
-    raise error

@@ -23,31 +23,21 @@ from keyapi_async import (
 from keyapi_async.errors import error_class, printable, shown
 from tests.rows import steady
 
-TREE = {
-    "KeyAPIError": ("Exception",),
-    "ConfigurationError": ("KeyAPIError",),
-    "UsageError": ("ConfigurationError", "RuntimeError"),
-    "InvalidParameterError": ("KeyAPIError", "ValueError"),
-    "TransportError": ("KeyAPIError",),
-    "AttemptTimeoutError": ("TransportError",),
-    "ConnectionFailedError": ("TransportError",),
-    "DeadlineExceededError": ("KeyAPIError", "TimeoutError"),
-    "ResponseError": ("KeyAPIError",),
-    "DecodeError": ("ResponseError",),
-    "PaginationError": ("KeyAPIError",),
-    "CreditBudgetError": ("KeyAPIError",),
-    "APIError": ("KeyAPIError",),
-    "BadRequestError": ("APIError",),
-    "AuthenticationError": ("APIError",),
-    "QuotaExceededError": ("APIError",),
-    "PermissionDeniedError": ("APIError",),
-    "NotFoundError": ("APIError",),
-    "RateLimitError": ("APIError",),
-    "ServerError": ("APIError",),
+BASES = {
+    ("Exception",): "KeyAPIError",
+    ("KeyAPIError",): "ConfigurationError TransportError ResponseError PaginationError"
+    " CreditBudgetError APIError",
+    ("ConfigurationError", "RuntimeError"): "UsageError",
+    ("KeyAPIError", "ValueError"): "InvalidParameterError",
+    ("TransportError",): "AttemptTimeoutError ConnectionFailedError",
+    ("KeyAPIError", "TimeoutError"): "DeadlineExceededError",
+    ("ResponseError",): "DecodeError",
+    ("APIError",): "BadRequestError AuthenticationError QuotaExceededError PermissionDeniedError"
+    " NotFoundError RateLimitError ServerError",
 }
+TREE = {name: bases for bases, names in BASES.items() for name in names.split()}
 CLASSES: list[type[KeyAPIError]] = [getattr(keyapi_async, name) for name in TREE]
 API_ERRORS = [cls for cls in CLASSES if issubclass(cls, APIError)]
-OURS = {"keyapi_async.errors"}
 ASKED = "GET /v1/x?a=1&b=ß &, 3 attempts"
 every_error = pytest.mark.parametrize("cls", CLASSES)
 
@@ -76,13 +66,8 @@ def filled(cls: type[KeyAPIError]) -> KeyAPIError:
 
 def attributes(error: BaseException) -> dict[str, Any]:
     """Collect what an error says of itself, class attributes included."""
-    names = {name for cls in type(error).__mro__ if cls.__module__ in OURS for name in vars(cls)}
-    names |= vars(error).keys()
-    return {
-        name: value
-        for name in sorted(names)
-        if not name.startswith("_") and not callable(value := getattr(error, name))
-    }
+    values = {name: getattr(error, name, None) for name in dir(error) if not name.startswith("_")}
+    return {name: value for name, value in values.items() if not callable(value)}
 
 
 def test_the_tree_is_as_drawn() -> None:
@@ -98,7 +83,6 @@ def test_an_error_knows_nothing_before_it_is_told(cls: type[KeyAPIError]) -> Non
     assert (error.path, error.params, error.attempts, error.bookmark) == (None, {}, 0, None)
     assert str(error) == error.message
     assert error.params is not made(cls).params
-    filled(cls)
     assert attributes(made(cls)) == attributes(error)
     assert isinstance(cls(), cls)
 
@@ -108,11 +92,8 @@ def test_an_error_survives_pickle_with_all_it_carries(cls: type[KeyAPIError]) ->
     error = filled(cls)
     error.add_note("seen on the way")
     protocols = range(2, pickle.HIGHEST_PROTOCOL + 1)
-    for other in (
-        *(pickle.loads(pickle.dumps(error, protocol)) for protocol in protocols),  # noqa: S301
-        copy.copy(error),
-        copy.deepcopy(error),
-    ):
+    pickled = [pickle.loads(pickle.dumps(error, protocol)) for protocol in protocols]  # noqa: S301
+    for other in (*pickled, copy.copy(error), copy.deepcopy(error)):
         assert type(other) is cls
         assert other is not error
         assert attributes(other) == attributes(error)
@@ -123,9 +104,10 @@ def test_an_error_survives_pickle_with_all_it_carries(cls: type[KeyAPIError]) ->
 @every_error
 def test_an_error_says_what_happened_and_to_which_request(cls: type[KeyAPIError]) -> None:
     error = filled(cls)
-    assert str(error).startswith(f"{error.message} [")
-    assert str(error).endswith(f"{ASKED}]")
+    assert re.fullmatch(rf"{re.escape(error.message)} \[(.*, )?{re.escape(ASKED)}\]", str(error))
     error.attempts = 1
+    error.params = {"q": "a\n\x1b[2J" + "b" * 100}
+    assert re.search(r"[\[ ]GET /v1/x\?q=a\\n\\x1b\[2Jbbb+…\]$", str(error))
     error.params = {}
     assert str(error).endswith("GET /v1/x]")
 
@@ -157,14 +139,6 @@ def test_an_error_tells_its_facts(error: KeyAPIError, facts: dict[str, Any], tex
     assert repr(DecodeError("id", 1, "is required")) == "DecodeError('id: 1 is required')"
 
 
-def test_a_foreign_value_in_a_query_is_shown_in_one_line() -> None:
-    error = KeyAPIError("x")
-    error.path, error.params = "/a", {"q": "a\n\x1b[2J" + "b" * 100}
-    assert str(error).startswith(r"x [GET /a?q=a\n\x1b[2Jbbb")
-    assert str(error).endswith("b…]")
-    assert str(error).isprintable()
-
-
 @pytest.mark.parametrize("cls", API_ERRORS)
 def test_a_fresh_error_is_equal_and_belongs_to_no_request(cls: type[APIError]) -> None:
     error = filled(cls)
@@ -172,27 +146,16 @@ def test_a_fresh_error_is_equal_and_belongs_to_no_request(cls: type[APIError]) -
     error.__cause__ = ValueError()
     other = error.fresh()
     assert type(other) is cls
-    assert other is not error
-    assert (other.message, other.status, other.code) == ("it happened", 429, 1001)
-    assert (other.request_id, other.retry_after) == ("r-1", 7.0)
-    assert (other.path, other.params, other.attempts, other.bookmark) == (None, {}, 0, None)
-    assert other.__cause__ is None
-    assert other.__traceback__ is None
+    of_none: dict[str, Any] = {"path": None, "params": {}, "attempts": 0, "bookmark": None}
+    assert attributes(other) == attributes(error) | of_none
+    assert (other.message, other.__cause__, other.__traceback__) == (error.message, None, None)
 
 
 def test_known_numbers_have_a_class_and_others_have_none() -> None:
-    named = {
-        400: "BadRequestError",
-        401: "AuthenticationError",
-        402: "QuotaExceededError",
-        403: "PermissionDeniedError",
-        404: "NotFoundError",
-        429: "RateLimitError",
-        **dict.fromkeys(range(500, 600), "ServerError"),
-    }
+    named = dict(zip((400, 401, 402, 403, 404, 429), API_ERRORS[1:-1], strict=True))
+    named |= dict.fromkeys(range(500, 600), API_ERRORS[-1])
     for number in [None, *range(-1, 700)]:
-        found = error_class(number)
-        assert (found and found.__name__) == named.get(number or 0)
+        assert error_class(number) is named.get(number or 0)
 
 
 class Broken:

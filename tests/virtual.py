@@ -53,7 +53,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.jump.now
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run(
+    main: Callable[[], Coroutine[Any, Any, T]],
+    loop: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop,
+) -> T:
     """Run a coroutine on a virtual clock, and see that it leaves no task behind."""
 
     async def watched() -> T:
@@ -62,16 +65,19 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         assert not others, f"left running: {others}"
         return value
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(watched())
 
 
-def clock(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+def clock(
+    test: Callable[P, Coroutine[Any, Any, None]],
+    loop: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop,
+) -> Callable[P, None]:
     """Make a test of a coroutine function: it runs on a virtual clock of its own."""
 
     @functools.wraps(test)
     def running(*args: P.args, **kwargs: P.kwargs) -> None:
-        run(lambda: test(*args, **kwargs))
+        run(lambda: test(*args, **kwargs), loop)
 
     return running
 

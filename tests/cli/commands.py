@@ -1,5 +1,6 @@
 """The command line in this process: what it is given, and what it says."""
 
+import io
 import os
 import shlex
 import signal
@@ -18,6 +19,17 @@ from keyapi_async.sandbox import Sandbox
 from tests.cli.conftest import KEY
 
 Capture = pytest.CaptureFixture[str]
+
+
+RANKING = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
+    "--influencer-rank-field", "total-followers-cnt")  # fmt: skip
+
+
+class Terminal(io.StringIO):
+    """What a program takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @attrs.frozen
@@ -46,10 +58,10 @@ def invoke(capsys: Capture, *args: str) -> Result:
 
 def value_of(box: Sandbox, endpoint: Endpoint) -> str:
     """Give a value that leads to rows, for the parameter that says what a list is of."""
-    if endpoint.resource in {"product", "video"}:
-        return {"product": box.product_ids, "video": box.video_ids}[endpoint.resource](2)[1]
-    if endpoint.resource in {"influencer", "shop"}:
-        return {"influencer": box.user_ids, "shop": box.seller_ids}[endpoint.resource](2)[1]
+    ids = {"product": box.product_ids, "video": box.video_ids}
+    ids |= {"influencer": box.user_ids, "shop": box.seller_ids}
+    if endpoint.resource in ids:
+        return ids[endpoint.resource](2)[1]
     return "601450" if endpoint.resource == "category" else "a"
 
 
@@ -77,5 +89,5 @@ def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Threa
     return thread
 
 
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+def interrupt(number: signal.Signals = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)

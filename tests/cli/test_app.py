@@ -5,12 +5,10 @@ import io
 import json
 import os
 import re
-import signal
 import socket
 import sqlite3
 import sys
-import threading
-from collections.abc import Iterator
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,11 +31,8 @@ from keyapi_async.cli.exits import InputError, exit_code, sentence
 from keyapi_async.cli.terminal import clock, console, plain
 from keyapi_async.harvest import HarvestReport, HarvestStoppedError, LedgerError
 from keyapi_async.sandbox import Sandbox
-from tests.cli.commands import Capture, invoke
-from tests.cli.terminals import Terminal
+from tests.cli.commands import RANKING, Capture, Terminal, interrupt, invoke, when
 
-RANKED = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
-    "--influencer-rank-field", "total-followers-cnt")  # fmt: skip
 NAMES = [(one.resource, one.name) for one in endpoints()]
 PLAIN = [("export",), ("status",), ("report",), ("demo",), ("endpoints",), ("sandbox",)]
 COMMANDS = [
@@ -97,16 +92,11 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
         (["product", "creators", "1", "--until", "never"], "'never' is not one of"),
         (["product", "creators", "1", "--columns", "nickname"], "did you mean nick_name?"),
         (["product", "creators", "1", "--columns", " ,"], "--columns: name one field at least"),
-        (["product", "creators", "1", "--qps", "nan"], "nan is not a number above 0"),
         (["influencer", "videos"], "give either --user-id or --unique-id"),
-        (["influencer", "videos", "--user-id", "1", "--unique-id", "x"], "give either --user-id"),
-        (["influencer", "detail", "--user-ids", "1,x"], "'x' is not accepted"),
-        (["product", "list", "--region", "USA"], "'USA' is not accepted"),
         (["product", "list", "--region", "US", "--min-views-cnt", "x"], "No such option"),
         (["product", "list", "--region", "US", "--free-shipping", "x"], "'x' is not accepted"),
-        ([*RANKED, "--date", "2026-07-02"], "you probably mean 2026-07-01"),
+        ([*RANKING, "--date", "2026-07-02"], "you probably mean 2026-07-01"),
         (["status", "none.db"], "there is no ledger of this name"),
-        (["export", "none.db", "x.csv"], "there is no ledger of this name"),
         (["export", "x.db", "x.csv", "--snapshots", "some"], "'some' is not one of"),
         (["harvest", "influencer", "videos"], "give either --ids or --handles"),
         (["estimate", "influencer", "videos", "--ids=a", "--handles=b"], "give either --ids or"),
@@ -150,53 +140,44 @@ def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) 
     assert "ProductCreator: " in seen.getvalue()
 
 
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def test_the_sandbox_serves_until_ctrl_c(taken_port: int, capsys: Capture) -> None:
-    result = invoke(capsys, "sandbox", "--port", str(taken_port))
-    assert result.code == 2
-    assert result.err == (
-        f"keyapi-async: cannot listen on port {taken_port} of 127.0.0.1"
-        " (address already in use): choose another --port\n"
-    )
-    timer = threading.Timer(1.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    result = invoke(capsys, "sandbox", "--port", "0")
-    timer.join()
-    assert (result.code, result.err) == (130, "")
-    assert "export KEYAPI_BASE_URL=http://127.0.0.1:" in result.out
-
-
-def test_an_interrupt_on_a_terminal_leaves_the_line_of_its_sign(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_sandbox_serves_until_ctrl_c_and_leaves_the_line_of_its_sign(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = Terminal()
-    monkeypatch.setattr(sys, "stderr", seen)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        result = invoke(capsys, "sandbox", "--port", str(port))
+    told = f"cannot listen on port {port} of 127.0.0.1 (address already in use)"
+    assert (result.code, result.err) == (2, f"keyapi-async: {told}: choose another --port\n")
+    out, err = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr("keyapi_async.cli.sandbox.FORGET_AFTER", 0.01)
+
+    def after_a_while() -> None:
+        time.sleep(0.1)  # it forgets what was asked, now and then
+        interrupt()
+
+    serves = "export KEYAPI_BASE_URL=http://127.0.0.1:"
+    served = when(lambda: serves in out.getvalue(), after_a_while)
     assert run(["sandbox", "--port", "0"]) == 130
-    timer.join()
-    assert seen.getvalue() == "\n"
+    served.join()
+    assert err.getvalue() == "\n"
 
 
-def _full(error_code: str) -> LedgerError:
-    error, cause = LedgerError(Path("x"), "no"), sqlite3.OperationalError()
+def _because(cause: Exception | None, error: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def _full(error_code: str) -> Exception:
+    cause = sqlite3.OperationalError()
     cause.sqlite_errorname = error_code
-    error.__cause__ = cause
-    return error
+    return _because(cause, LedgerError(Path("x"), "no"))
 
 
-def _stopped(cause: Exception | None) -> HarvestStoppedError:
-    error = HarvestStoppedError("stopped", HarvestReport(done=0, failed=0, left=0))
-    error.__cause__ = cause
-    return error
-
-
-NO_NETWORK = ConnectionFailedError("no")
+def _stopped(cause: Exception | None) -> Exception:
+    report = HarvestReport(done=0, failed=0, left=0)
+    return _because(cause, HarvestStoppedError("stopped", report))
 
 
 @pytest.mark.parametrize(
@@ -208,9 +189,9 @@ NO_NETWORK = ConnectionFailedError("no")
         (AuthenticationError("apiKey is invalid"), 3, "check KEYAPI_TOKEN: the key alone"),
         (QuotaExceededError("no"), 4, "no"),
         (CreditBudgetError("no"), 4, "no"),
-        (NO_NETWORK, 1, "check the network, and KEYAPI_BASE_URL"),
+        (ConnectionFailedError("no"), 1, "check the network, and KEYAPI_BASE_URL"),
         (_stopped(AuthenticationError("no")), 3, "check KEYAPI_TOKEN"),
-        (_stopped(NO_NETWORK), 1, "check the network"),
+        (_stopped(ConnectionFailedError("no")), 1, "check the network"),
         (_stopped(None), 1, "stopped"),
         (_full("SQLITE_FULL"), 1, "x: no"),
         (_full("SQLITE_NOTADB"), 2, "x: no"),
@@ -228,7 +209,6 @@ def test_debug_shows_where_an_error_came_from(box: Sandbox, capsys: Capture) -> 
     result = invoke(capsys, "--debug", "status", "none.db")
     assert result.err.startswith("Traceback")
     assert result.err.endswith("\nkeyapi-async: none.db: there is no ledger of this name\n")
-    assert "Traceback" not in invoke(capsys, "status", "none.db").err
 
 
 def test_a_closed_pipe_is_quiet(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 from rich.cells import cell_len
 
-from keyapi_async import Product, ProductCreator
+from keyapi_async import Product
 from keyapi_async.api import endpoints
 from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.api.params import RankType
@@ -17,13 +17,11 @@ from keyapi_async.cli import columns
 from keyapi_async.cli.options import Format
 from keyapi_async.cli.output import Output
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.commands import Capture, arguments, invoke
-from tests.cli.terminals import Terminal
+from tests.cli.commands import RANKING, Capture, Terminal, arguments, invoke
 
 EVERY = {f"{one.resource} {one.name}": one for one in endpoints()}
 CREATORS = ("product", "creators", "1729492547846767618", "--qps", "1000")
-RANKING = ("influencer", "ranking", "--region", "us", "--rank-type", "month")
-RANKED = (*RANKING, "--influencer-rank-field", "total-followers-cnt", "--limit", "1")
+RANKED = (*RANKING, "--limit", "1")
 
 
 @pytest.mark.parametrize("endpoint", EVERY.values(), ids=EVERY)
@@ -68,10 +66,9 @@ def test_parameters_are_passed_on(box: Sandbox, capsys: Capture) -> None:
     asked = box.requests[-1].params
     assert (asked["region"], asked["min_total_sale_cnt"]) == ("US", "5")
     assert (asked["min_spu_avg_price"], asked["sort_type"]) == ("1.5", "1")
+    videos = ("video", "list", "--region", "US", "--limit", "1", "--min-create-time")
     for text in ("1767225600", "2026-01-01T00:00", "2026-01-01T01:00+01:00", "20260101"):
-        told = invoke(
-            capsys, "video", "list", "--region", "US", "--min-create-time", text, "--limit", "1"
-        )
+        told = invoke(capsys, *videos, text)
         assert told.code == 0, told.err
         assert box.requests[-1].params["min_create_time"] == "1767225600"
 
@@ -87,13 +84,10 @@ def test_the_latest_ranking_is_found(box: Sandbox, capsys: Capture) -> None:
     assert "give a --date" in result.err
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"), [(Fault.UNAUTHORIZED, 3), (Fault.QUOTA, 4), (Fault.NOT_FOUND, 1)]
-)
-def test_an_error_has_its_code(fault: Fault, code: int, box: Sandbox, capsys: Capture) -> None:
-    box.faults = Faults(script=[None, fault])
+def test_an_error_has_its_code(box: Sandbox, capsys: Capture) -> None:
+    box.faults = Faults(script=[None, Fault.NOT_FOUND])
     result = invoke(capsys, *CREATORS)
-    assert (result.code, len(result.out.splitlines()), result.err.count("\n")) == (code, 10, 1)
+    assert (result.code, len(result.out.splitlines()), result.err.count("\n")) == (1, 10, 1)
     assert invoke(capsys, *CREATORS, "--max-credits", "1").code == 4
 
 
@@ -130,30 +124,6 @@ def test_columns_are_those_that_were_named(box: Sandbox, capsys: Capture) -> Non
     assert [list(row) for row in rows] == [["nick_name", "total_followers_cnt"]] * 2
 
 
-EVIL = ProductCreator(
-    product_id="1",
-    user_id="2",
-    nick_name="a\x1b]0;b\x9bc\u202e\n",
-    total_followers_cnt=123_456_789_012_345,
-    extra={"new": {"deep": "\x9b"}},
-)
-
-
-def test_no_terminal_obeys_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for form in Format:
-        seen = Terminal()
-        monkeypatch.setattr(sys, "stdout", seen)
-        monkeypatch.setenv("TERM", "dumb")
-        Output(ProductCreator, form, None).add([EVIL])
-        assert not {"\x1b", "\x9b", "\u202e"} & set(seen.getvalue()), form
-    file = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", file)
-    Output(ProductCreator, None, None).add([EVIL])
-    assert json.loads(file.getvalue())["nick_name"] == EVIL.nick_name
-    Output(ProductCreator, Format.CSV, None).add([EVIL])
-    assert "\x9b" in file.getvalue().split("\n", 1)[1]  # a file gets what there is
-
-
 def test_rows_that_nobody_documents(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     rows = [{"id": "1", "avatar_url": "u", "gmv_amt": 5, "tags": ["a"], "new_name": "x"}]
     out = io.StringIO()
@@ -168,11 +138,6 @@ def test_rows_that_nobody_documents(monkeypatch: pytest.MonkeyPatch, capsys: Cap
     assert '["a"]' in out.getvalue()
     Output(dict, Format.CSV, None).add(rows)
     assert '1,u,5,"[""a""]",x' in out.getvalue()
-    deep: list[object] = []
-    for _ in range(100_000):
-        deep = [deep]
-    with pytest.raises(Exception, match="deeper than can be written"):
-        Output(dict, Format.JSONL, None).add([{"deep": deep}])
 
 
 @pytest.mark.parametrize(
@@ -209,7 +174,7 @@ def test_columns_are_chosen_by_the_width(width: int) -> None:
     assert [one.field for one in chosen][:2] == ["product_id", "product_name"][: len(chosen)]
 
 
-def test_flags_and_times_in_a_csv(capsys: Capture) -> None:
-    row = {"a": True, "b": False, "c": datetime(2025, 1, 4, 14, 24, 39, tzinfo=UTC)}
+def test_flags_times_and_texts_in_a_file(capsys: Capture) -> None:
+    row = {"a": True, "b": False, "c": datetime(2025, 1, 4, 14, 24, 39, tzinfo=UTC), "d": "\x9b"}
     Output(dict, Format.CSV, None).add([row])
-    assert capsys.readouterr().out == "a,b,c\r\ntrue,false,2025-01-04T14:24:39Z\r\n"
+    assert capsys.readouterr().out == "a,b,c,d\r\ntrue,false,2025-01-04T14:24:39Z,\x9b\r\n"

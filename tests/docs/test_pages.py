@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,10 @@ def headings_of(page: Path) -> list[str]:
     return re.findall(r"^(#+) ", prose(page), re.MULTILINE)
 
 
-def rows_of(page: Path) -> list[list[tuple[int, list[str]]]]:
-    """Give the columns and the numbers of every row of every table; words may stand for digits."""
-    return [
-        [(row.count("|"), sorted(re.findall(r"\d[\d,.]+", row))) for row in table.splitlines()]
-        for table in re.findall(r"(?:^\|.*\n)+", prose(page), re.MULTILINE)
-    ]
+def rows_of(page: Path) -> list[tuple[int, list[str]]]:
+    """Give the columns and the numbers of every row of a table; words may stand for digits."""
+    rows = re.findall(r"^\|.*$", prose(page), re.MULTILINE)
+    return [(row.count("|"), sorted(re.findall(r"\d[\d,.]+", row))) for row in rows]
 
 
 def links_of(page: Path) -> list[str]:
@@ -68,19 +66,13 @@ def test_the_dependencies_are_those_of_the_package() -> None:
 
 
 def test_every_fault_of_the_sandbox_is_listed() -> None:
-    listed = re.findall(
-        r'^\| .* \| (.*`".*) \|$', text_of(ROOT / "docs" / "testing.md"), re.MULTILINE
-    )
+    page = text_of(ROOT / "docs" / "testing.md")
+    listed = re.findall(r'^\| .* \| (.*`".*) \|$', page, re.MULTILINE)
     assert sorted(re.findall(r'`"(\w+)"`', " ".join(listed))) == sorted(Fault)
 
 
-def cited() -> Iterator[tuple[str, str]]:
-    for page in PAGES:
-        yield from CITED.findall(prose(page))
-
-
 def test_tests_that_are_named_as_proof_exist() -> None:
-    named = set(cited())
+    named = {one for page in PAGES for one in CITED.findall(prose(page))}
     assert len(named) > 20
     for file, test in named:
         assert (f"def {test}(" if test else "") in text_of(ROOT / file), (file, test)

@@ -12,6 +12,7 @@ import pytest
 
 @contextmanager
 def small_disk_at(place: Path, size: str) -> Iterator[Path]:
+    place.mkdir()
     mounted = subprocess.run(
         ("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place),
         check=False,

@@ -1,12 +1,11 @@
-"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids, hours.
+"""A harvest in a process of its own, to be killed: URL, ledger, lists at a time, ids.
 
-Lists whose last complete reading is older than the hours are read again.
+Lists whose last complete reading is older than a day are read again.
 """
 
 # ruff: noqa: T201  # it tells its parent
 
 import asyncio
-import signal
 import sys
 from datetime import timedelta
 
@@ -14,23 +13,20 @@ from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.harvest import Harvest
 
 
-async def main(url: str, ledger: str, concurrency: str, ids: str, hours: str) -> None:
+async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
     retry = RetryPolicy(attempts=6, initial=0.01, maximum=0.05)
     print("running", flush=True)
     async with (
         KeyAPI("sandbox-key", base_url=url, qps=1e4, retry=retry, proxy="") as api,
         Harvest.open(ledger) as harvest,
     ):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, harvest.stop)
-        read = api.tiktok.product.iter_creators
         report = await harvest.run(
             ids.split(","),
-            read,
+            api.tiktok.product.iter_creators,
             concurrency=int(concurrency),
-            max_age=timedelta(hours=float(hours)),
+            max_age=timedelta(days=1),
         )
-    print(report.done, report.failed, report.left, report.pages, report.stopped, flush=True)
+    print(report.done, report.failed, report.left, report.pages, flush=True)
 
 
 if __name__ == "__main__":

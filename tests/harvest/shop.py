@@ -1,11 +1,11 @@
 """Products and their creators in memory, on a virtual clock, with a ledger on a real disk."""
 
 import asyncio
-import functools
 import json
 import shutil
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 from urllib.parse import parse_qsl
@@ -22,7 +22,7 @@ from keyapi_async import (
 )
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import ConnectionFailedError
-from keyapi_async.harvest import Harvest
+from keyapi_async.harvest import Harvest, HarvestReport
 from tests import virtual
 
 T = TypeVar("T")
@@ -55,27 +55,13 @@ def _unless_done(future: "asyncio.Future[Any]", tell: Callable[[Any], None], val
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine on the virtual clock, and see that it leaves no task behind."""
-
-    async def watched() -> T:
-        value = await main()
-        await asyncio.sleep(0)
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not others, f"left running: {others}"
-        return value
-
-    with asyncio.Runner(loop_factory=InlineLoop) as runner:
-        return runner.run(watched())
+    """Run a coroutine on this clock."""
+    return virtual.run(main, InlineLoop)
 
 
 def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a test run on the virtual clock."""
-
-    @functools.wraps(test)
-    def on_the_clock(*args: P.args, **kwargs: P.kwargs) -> None:
-        run(lambda: test(*args, **kwargs))
-
-    return on_the_clock
+    """Make a test run on this clock."""
+    return virtual.clock(test, InlineLoop)
 
 
 class Shop:
@@ -172,6 +158,13 @@ class Answers:
     def client(self) -> KeyAPI:
         return virtual.client(self, qps=1e5)
 
+    async def harvested(self, harvest: Harvest, into: type[Any] = dict) -> HarvestReport:
+        """Harvest every page as a list of its own."""
+        api = self.client()
+        return await harvest.run(
+            range(len(self.bodies)), lambda n: api.iter_records("/x", {"n": n}, into, pages=None)
+        )
+
 
 def creator(product_id: str, place: int) -> Row:
     return {
@@ -189,6 +182,15 @@ def products(*lengths: int) -> dict[str, int]:
 
 def creators(api: KeyAPI, **options: Any) -> Callable[[str], RecordStream[ProductCreator]]:
     return lambda key: api.tiktok.product.iter_creators(key, **options)
+
+
+@asynccontextmanager
+async def filled(file: Path, *lengths: int) -> AsyncIterator[Harvest]:
+    """Open a ledger in which lists of some lengths have been read."""
+    server = Shop(products(*lengths))
+    async with Harvest.open(file) as harvest:
+        await harvest.run(server.ids, creators(server.client()))
+        yield harvest
 
 
 async def rows_in(harvest: Harvest) -> list[Row]:

@@ -7,16 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from keyapi_async import (
-    InfluencerRankField,
-    KeyAPI,
-    RankType,
-    RecordStream,
-    SortType,
-)
-from keyapi_async.api import endpoints
+from keyapi_async import InfluencerRankField, KeyAPI, RankType, RecordStream
 from keyapi_async.harvest import Harvest, HarvestReport
 from keyapi_async.sandbox import Service
 from tests import virtual
@@ -24,25 +15,11 @@ from tests.harvest import shop
 
 Open = Callable[[Any], RecordStream[Any]]
 service = Service(today=date(2026, 1, 20))
-USERS, VIDEOS = service.user_ids(4), service.video_ids(45)
-KEYS: dict[str, list[Any]] = {
-    "region": ["TH"],
-    "product_id": service.product_ids(2),
-    "product_ids": [service.product_ids(13)],
-    "user_id": USERS,
-    "user_ids": [USERS],
-    "seller_id": service.seller_ids(2),
-    "video_id": VIDEOS[:3],
-    "video_ids": [VIDEOS[:13]],
-    "date": ["2026-01-05", "2026-01-12"],
-    "sk": ["a", "e"],
-    "language": ["en-US"],
-}
-MORE = {"region": "US", "rank_type": 2, "start_date": "2025-12-01", "end_date": "2026-01-10"}
+VIDEOS = service.video_ids(45)
 
 
 def harvested(
-    file: Path, keys: Any, make: Callable[[KeyAPI], Open], into: type[Any] = dict
+    file: Path, keys: Any, make: Callable[[KeyAPI], Open]
 ) -> tuple[HarvestReport, list[Any]]:
     """Harvest some lists of the sandbox; give the report, and the rows."""
 
@@ -50,26 +27,9 @@ def harvested(
         api = virtual.client(virtual.SandboxTransport(service), qps=1e5)
         async with Harvest.open(file) as harvest:
             report = await harvest.run(keys, make(api))
-            return report, [row async for row in harvest.records(into)]
+            return report, [row async for row in harvest.records(dict)]
 
     return shop.run(main)
-
-
-@pytest.mark.parametrize("one", list(endpoints()), ids=lambda one: f"{one.resource} {one.name}")
-def test_every_endpoint_can_be_harvested(tmp_path: Path, one: Any) -> None:
-    name = next(key for key in one.key if key in KEYS)
-    needed = {two.name for two in one.parameters if two.required} - {name}
-    options: dict[str, Any] = {two: MORE.get(two, 1) for two in needed}
-
-    def make(api: KeyAPI) -> Open:
-        return lambda key: one.open(api.tiktok, {name: key, **options})
-
-    report, rows = harvested(tmp_path / "a.db", KEYS[name], make, one.record)
-    assert report.failures == ()
-    assert (report.failed, report.left, report.rejects) == (0, 0, 0)
-
-    assert report.rows == len(rows) > 0
-    assert all(isinstance(row, one.record) for row in rows)
 
 
 def test_ids_go_in_tens_and_known_ones_are_not_asked_for_again(tmp_path: Path) -> None:
@@ -119,19 +79,3 @@ def test_rankings_over_dates_and_regions(tmp_path: Path) -> None:
     assert shop.run(lambda: values("list_region")) == ["US", "MY"]
     ranks = shop.run(lambda: values("rank"))
     assert ranks == list(range(1, max(ranks) + 1))
-
-
-def test_options_and_shared_parameters_go_along(tmp_path: Path) -> None:
-    service.requests.clear()
-    creators = harvested(
-        tmp_path / "a.db",
-        service.product_ids(3),
-        lambda api: (
-            lambda key: api.tiktok.product.iter_creators(
-                key, sort_type=SortType.ASC, product_influencer_sort_field=2, page_size=7
-            )
-        ),
-    )
-    assert creators[0].done == 3
-    for asked in service.requests:
-        assert (asked.params["sort_type"], asked.page_size) == ("0", 7)

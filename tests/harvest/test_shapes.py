@@ -49,14 +49,10 @@ class Seen:
 
 def seen(folder: Path, cls: type, pages: Sequence[Sequence[Any]]) -> Seen:
     """Harvest pages of rows, and read them back in every way."""
-    server = shop.Answers(pages)
 
     async def main() -> tuple[list[Any], list[Row], int]:
-        api = server.client()
         async with Harvest.open(folder / "a.db") as harvest:
-            await harvest.run(
-                range(len(pages)), lambda n: api.iter_records("/x", {"n": n}, cls, pages=None)
-            )
+            await shop.Answers(pages).harvested(harvest, cls)
             records: Any = harvest.records(cls)
             found = [record async for record in records]
             for suffix in ("csv", "jsonl", "parquet"):
@@ -154,13 +150,10 @@ ANY_NAMES = st.sampled_from(
 )  # fmt: skip
 
 
-@given(
-    pages=st.lists(
-        st.lists(st.dictionaries(ANY_NAMES, json_values, max_size=6), max_size=3),
-        min_size=1,
-        max_size=3,
-    )
-)
+ANY_ROWS = st.lists(st.dictionaries(ANY_NAMES, json_values, max_size=6), max_size=3)
+
+
+@given(pages=st.lists(ANY_ROWS, min_size=1, max_size=3))
 @settings(steady, max_examples=25)
 def test_rows_without_a_record_come_back_as_they_are(pages: list[list[Row]]) -> None:
     pages = orjson.loads(orjson.dumps(pages))

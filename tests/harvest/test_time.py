@@ -1,6 +1,5 @@
 """When a page came, lists that are read again, and a clock that is wrong."""
 
-import csv
 import json
 import sqlite3
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from keyapi_async import InvalidParameterError, ProductCreator
 from keyapi_async.harvest import Harvest
+from tests.csvs import read_csv
 from tests.harvest import shop
 
 DAY = timedelta(days=1)
@@ -22,17 +22,13 @@ NOON = 1_767_268_800  # 2026-01-01, 12:00 UTC
 class Clock:
     """What ``time.time`` says."""
 
-    def __init__(self) -> None:
-        self.now = float(NOON)
-
-    def __call__(self) -> float:
-        return self.now
+    now = float(NOON)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(time, "time", made)
+    monkeypatch.setattr(time, "time", lambda: made.now)
     return made
 
 
@@ -77,8 +73,7 @@ async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
     old, other, new = "2026-01-01T12:00:00Z", "2026-01-02T10:13:20Z", "2026-01-02T13:00:00Z"
     assert times_in(file) == {new: 14, other: 25}
     assert times_in(file, "snapshots") == {old: 12, new: 14, other: 25}
-    with (tmp_path / "all.csv").open(encoding="utf-8-sig") as text:
-        cells = [row["fetched_at"] for row in csv.DictReader(text)]
+    cells = [row["fetched_at"] for row in read_csv(tmp_path / "all.csv")[1]]
     lines = (tmp_path / "all.jsonl").read_bytes().splitlines()
     typed = pq.read_table(tmp_path / "all.parquet")["fetched_at"].to_pylist()
     assert cells == [old] * 12 + [new] * 14 + [other] * 25

@@ -1,11 +1,11 @@
 """A headless Chromium, spoken to in its DevTools protocol: what a page does, and how it looks."""
 
-import asyncio
 import os
-import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -86,30 +86,32 @@ class Tab:
         return wrong + list(look["result"]["value"])
 
 
-@asynccontextmanager
-async def tab() -> AsyncIterator[Tab]:
-    """Start a browser with one tab, and end it."""
+@contextmanager
+def browser() -> Iterator[str]:
+    """Run a browser; give its address."""
     assert CHROMIUM is not None
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        browser = await asyncio.create_subprocess_exec(
-            CHROMIUM, *_SWITCHES, f"--user-data-dir={folder}", stderr=asyncio.subprocess.PIPE
-        )
-        try:
-            assert browser.stderr is not None
-            found = None
-            while found is None:
-                line = await asyncio.wait_for(browser.stderr.readline(), 30)
-                assert line, "the browser has ended"
-                found = re.search(rb"DevTools listening on ws://([\d.:]+)/", line)
-            async with aiohttp.ClientSession(f"http://{found[1].decode()}") as session:
-                async with session.get("/json") as answer:
-                    pages = [one for one in await answer.json() if one["type"] == "page"]
-                where = pages[0]["webSocketDebuggerUrl"]
-                async with session.ws_connect(where, max_msg_size=0) as socket:
-                    made = Tab(socket)
-                    for domain in ("Page", "Runtime", "Log", "Network"):
-                        await made.call(f"{domain}.enable")
-                    yield made
-        finally:
-            browser.terminate()
-            await browser.communicate()
+        command = [CHROMIUM, *_SWITCHES, f"--user-data-dir={folder}"]
+        told = Path(folder, "DevToolsActivePort")
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+            try:
+                while not (told.exists() and "\n" in told.read_text()):
+                    assert process.poll() is None, "the browser has ended"
+                    time.sleep(0.01)
+                yield f"http://127.0.0.1:{told.read_text().splitlines()[0]}"
+            finally:
+                process.terminate()
+
+
+@asynccontextmanager
+async def tab(address: str) -> AsyncIterator[Tab]:
+    """Talk to the one tab of a browser."""
+    async with aiohttp.ClientSession(address) as session:
+        async with session.get("/json") as answer:
+            pages = [one for one in await answer.json() if one["type"] == "page"]
+        where = pages[0]["webSocketDebuggerUrl"]
+        async with session.ws_connect(where, max_msg_size=0) as socket:
+            made = Tab(socket)
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                await made.call(f"{domain}.enable")
+            yield made

@@ -23,13 +23,11 @@ ROOT = str(Path(keyapi_async.__path__[0]).parent)
 
 @pytest.fixture(autouse=True)
 def _named_plugins_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same plugins whether the package is installed or not."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", ROOT)
 
 
 def test_the_sandbox_is_a_fixture(pytester: pytest.Pytester) -> None:
-    """A running one, fresh for each test, warnings being errors."""
     pytester.makepyfile(
         """
         import aiohttp
@@ -56,7 +54,6 @@ def test_a_test_that_is_no_coroutine_may_ask_it_too(keyapi_sandbox: Sandbox) -> 
 
 
 async def test_the_client_asks_the_sandbox(keyapi: KeyAPI, keyapi_sandbox: Sandbox) -> None:
-    """With its key, and past any proxy."""
     params = {"user_id": "7288986759428588590", "page_num": "1", "page_size": "1"}
     envelope = await keyapi.get("/v1/tiktok/influencer/livestreams/analytics", params)
     assert envelope.code == 0
@@ -64,8 +61,6 @@ async def test_the_client_asks_the_sandbox(keyapi: KeyAPI, keyapi_sandbox: Sandb
 
 
 def test_without_pytest_asyncio_they_are_plain_fixtures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For anyio's plugin to run."""
-
     async def fixture() -> AsyncIterator[object]:
         yield None
 
@@ -75,7 +70,6 @@ def test_without_pytest_asyncio_they_are_plain_fixtures(monkeypatch: pytest.Monk
 
 
 def test_the_plugin_loads_nothing_heavy() -> None:
-    """Every pytest run of every user imports it."""
     code = (
         "import sys, types; package = types.ModuleType('keyapi_async');"
         f"package.__path__ = [{ROOT + '/keyapi_async'!r}]; sys.modules['keyapi_async'] = package;"

@@ -56,7 +56,6 @@ ABSENT = {
 
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_made_rows_have_every_property_of_the_specification(path: str) -> None:
-    """Each in some row: one that the sandbox has no rule for would be missing from all."""
     box, operation = service(), OPERATIONS[path]
     if operation.subject not in {"", *RULES}:
         return  # the example is all that there is
@@ -76,7 +75,6 @@ def test_made_rows_have_every_property_of_the_specification(path: str) -> None:
 def wrong_values(
     name: str, schema: Mapping[str, Any], most: int | None
 ) -> Iterator[tuple[str, str]]:
-    """Give values that the parameter does not take, and what is said of them."""
     must = f"Invalid parameter: {name} must"
     whole = "maximum" in schema and "x-format" not in schema
     cases = [
@@ -113,7 +111,6 @@ def wrong(operation: Operation) -> Iterator[tuple[dict[str, str], str]]:
 
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_what_is_not_documented_is_refused(path: str) -> None:
-    """400 naming the parameter, free of charge; a good call is answered."""
     box = service()
     operation = OPERATIONS[path]
     for params, message in wrong(operation):
@@ -137,12 +134,7 @@ def test_a_repeated_parameter_is_refused() -> None:
     [
         ("product/creators", "product_id", "٣", "match ^[0-9]+$"),
         ("influencer/videos", "unique_id", "@me", r"match ^[^@\s,]+$"),
-        (
-            "category/primary",
-            "language",
-            "de",
-            "be one of th-TH, en-US, id-ID, zh-CN, ms-MY, vi-VN",
-        ),
+        ("category/primary", "language", "de", "be one of th-TH, en-US, id-ID, zh-CN, ms-MY, vi"),
         ("product/ranking", "rank_type", "0", "be one of 1, 2, 3"),
         ("product/list", "min_total_sale_cnt", "x", "be an integer of 0 or more"),
     ],
