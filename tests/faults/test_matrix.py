@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from keyapi_async import DeadlineExceededError
 from keyapi_async.sandbox.faults import Fault
 from tests.faults import (
-    ATTEMPTS,
     FOR_EVER,
     OUTCOMES,
     PATIENCE,
@@ -21,7 +19,7 @@ from tests.faults import (
     see_errors,
     see_rows,
 )
-from tests.faults.kinds import KINDS, LIST, Phase
+from tests.faults.kinds import KINDS, Phase
 from tests.faults.readers import READERS, HarvestReader
 from tests.harvest import shop
 
@@ -83,30 +81,5 @@ def test_a_fault_costs_no_row_and_no_credit_but_its_own(
         see_credits(reader, service, outcome, cut=phase.cut)
         assert reader.longest <= PATIENCE
         assert phase.cut or times in {service.strikes, FOR_EVER}
-
-    shop.run(main)
-
-
-PLAIN = [name for name in READERS if "harvest" not in name]
-LASTING = [fault for fault, outcome in OUTCOMES.items() if outcome.tries == ATTEMPTS]
-
-
-@pytest.mark.parametrize(
-    ("deadline", "fault", "name"), in_pairs(product([0.6, 7.0], LASTING, PLAIN))
-)
-def test_a_deadline_bounds_a_call_whatever_lasts(
-    fault: Fault, name: str, deadline: float, tmp_path: Path
-) -> None:
-    service, outcome = FaultyService(fault, LIST.struck(Phase.MIDDLE), ATTEMPTS), OUTCOMES[fault]
-
-    async def main() -> None:
-        client = CheckedClient(service, deadline=deadline)
-        reader = READERS[name](client.api, tmp_path)
-        await read_all(reader, service, Phase.MIDDLE, 0.0, client.idle)
-        see_rows(reader, service)
-        # What a deadline cut short on its way there is uncertain, too.
-        see_credits(reader, service, outcome, cut=False, more=len(reader.errors))
-        assert {type(error) for error in reader.errors} <= {outcome.error, DeadlineExceededError}
-        assert reader.longest <= deadline + 0.01
 
     shop.run(main)

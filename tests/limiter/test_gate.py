@@ -284,6 +284,27 @@ async def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() ->
     assert seen.use(50, 0, 60) >= 88
 
 
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("qps", [3.0, 20.0])
+@virtual.clock
+async def test_those_who_wait_through_a_suspension_do_not_burst(server: str, qps: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, virtual.VirtualLoop)
+
+    def leap(*others: float) -> None:
+        loop.jump.now += 3600.0
+        if others:
+            loop.call_later(others[0], leap, *others[1:])
+
+    loop.call_later(0.9, leap, 0.4, 0.3, 2.0, 0.05)
+    window, seconds = SERVERS[server](qps), 5 * 3600.0 + 10
+    seen = await gates.ask(QpsLimiter(qps), window, seconds, latency=LOOPBACK, callers=30)
+    assert len(seen.served) > 4 * qps
+    assert worst_second(sorted(seen.served + seen.refused)) <= qps
+    # Two that come late together are too close for a server that allows hardly any burst.
+    assert len(seen.refused) <= {"spaced": 10, "burst 2": 2}.get(server, 0)
+
+
 def test_what_times_out_was_let_in_and_says_what_is_allowed() -> None:
     seen = simulate(lambda: QpsLimiter(50), SERVERS["fixed"](30), 60, given_up=1.0)
     assert seen.met(30, 60) <= 5
