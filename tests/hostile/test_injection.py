@@ -26,8 +26,17 @@ from keyapi_async.records.codec import kinds_of
 from keyapi_async.records.converter import reader_of
 from tests import virtual
 from tests.harvest import shop
-from tests.hostile.documents import ENDPOINTS, EVIL, Wire, literals, page_of, row_text, success
-from tests.hostile.judge import harmless
+from tests.hostile.documents import (
+    EVIL,
+    EXAMPLE,
+    RECORD,
+    Wire,
+    harmless,
+    literals,
+    page_of,
+    row_text,
+    success,
+)
 from tests.rows import DOCUMENTED, RECORDS, steady
 
 every_evil = pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL)
@@ -45,14 +54,14 @@ def whole_story(error: BaseException) -> list[str]:
 async def provoked(api: KeyAPI) -> list[BaseException]:
     """Read a page; give the errors of its rows, or its own."""
     try:
-        return [reject.error for reject in (await page_of(api, ENDPOINTS[0])).rejects]
+        return [reject.error for reject in (await page_of(api)).rejects]
     except KeyAPIError as error:
         return [error]
 
 
 def answers(evil: str) -> list[tuple[int, bytes]]:
     """List the places in an answer where a foreign text ends up in an error or a log."""
-    told, good = json.dumps(evil).encode(), literals(ENDPOINTS[0].example)
+    told, good = json.dumps(evil).encode(), literals(EXAMPLE)
     error = b'{"code":%s,"message":%s,"requestId":%s}'
     return [
         (200, success(row_text(good), request_id=told)),
@@ -185,10 +194,9 @@ def test_any_text_at_all_is_harmless_on_the_terminal(evil: str, cls: type) -> No
 
 @pytest.mark.parametrize("kind", Format)
 def test_what_is_long_or_deep_fits_or_is_told_in_one_sentence(kind: Format) -> None:
-    cls, nested = ENDPOINTS[0].record, list[Any]()
+    cls, nested = RECORD, list[Any]()
     long: Any = reader_of(cls)(
-        ENDPOINTS[0].example
-        | {"total_followers_cnt": "9" * 4000, "per_product_ifl_gmv_amt": "1e308"},
+        EXAMPLE | {"total_followers_cnt": "9" * 4000, "per_product_ifl_gmv_amt": "1e308"},
         None,
     )
     assert kind is not Format.TABLE or len(printed(cls, kind, [long]).splitlines()[1]) <= 300

@@ -1,10 +1,12 @@
 """Every kind of field: the forms that it takes, what it refuses, what it writes back."""
 
+import json
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from keyapi_async import CategoryRank, SalesFlag
 from keyapi_async.api.category import CategoryLevel
 from keyapi_async.api.params import SortType
+from keyapi_async.jsontext import read_json
 from keyapi_async.records.fields import Kind, choice
+from tests.records.literals import ANY, any_json, says
 from tests.rows import (
     ALL_KINDS,
     CHOICES,
@@ -106,11 +110,8 @@ def test_kinds_of_one_meaning_read_alike() -> None:
     assert {one for names in alike for one in names} | READ.keys() == KINDS.keys()
 
 
-@every_kind
-@given(wire=json_values)
-@steady
-def test_a_kind_gives_its_one_type_or_refuses_with_a_reason(kind: Kind, wire: object) -> None:
-    """Whatever JSON carries: no other exception, no other type."""
+def see_meaning(kind: Kind, literal: bytes) -> None:
+    """See that JSON becomes what it says, of the kind's one type, or is refused with a reason."""
     types: dict[str, tuple[type, ...]] = {
         "id": (str,), "text": (str,), "url": (str,), "count": (int,), "amount": (float,),
         "rate": (float,), "moment": (datetime,), "moment_ms": (datetime,), "date": (date,),
@@ -118,11 +119,26 @@ def test_a_kind_gives_its_one_type_or_refuses_with_a_reason(kind: Kind, wire: ob
         "choice": (SalesFlag,) if kind is KINDS["Sales"] else (int, CHOICES.get(kind, int)),
     }  # fmt: skip
     try:
-        value = kind.read(wire)
+        value = kind.read(read_json(literal))
     except ValueError as error:
         assert str(error).isprintable()  # noqa: PT017  # either way is right
     else:
         assert type(value) in types[kind.name] or (value is None and not kind.required)
+        assert says(kind.name, value, json.loads(literal)), literal[:99]
+
+
+@every_kind
+def test_no_value_of_the_wild_is_misread(kind: Kind) -> None:
+    for literal in ANY:
+        see_meaning(kind, literal)
+
+
+@every_kind
+@given(literal=any_json | json_values.map(orjson.dumps))
+@steady
+def test_no_json_is_misread(kind: Kind, literal: bytes) -> None:
+    """Whatever JSON carries: no other exception, no other type."""
+    see_meaning(kind, literal)
 
 
 @every_kind
