@@ -86,7 +86,7 @@ def kept(hosts: list[Host], marks: list[float]) -> bool:
     return (
         worst_second(times) <= 51
         and before >= 0.8 * 50 * (away - begin - 0.3)
-        and len(times) >= 0.6 * 50 * (end - begin)
+        and len(times) >= 0.45 * 50 * (end - begin)
         and max(stalls) < 1.5
         and all(host.was_alone and host.sharing for host in hosts)
     )
