@@ -130,16 +130,16 @@ async def test_many_thousand_keys_cost_the_memory_of_the_streams_that_are_open()
     server = Lists(1, 0.05, 0.5)
     rows, sizes = 0, []
     opens = opener(client(server, qps=1e9))
-    async with fan_out(range(3_000), opens, concurrency=64) as results:
+    async with fan_out(range(5_000), opens, concurrency=64) as results:
         async for _ in results:
             rows += 1
             server.asked.clear()
-            if rows == 800:
+            if rows == 1_000:
                 tracemalloc.start()
-            if rows in {1_800, 2_800}:
+            if rows in {3_500, 4_500}:
                 gc.collect()
                 sizes.append(tracemalloc.get_traced_memory()[0])
-            if rows == 2_800:
+            if rows == 4_500:
                 tracemalloc.stop()
     assert sizes[1] - sizes[0] < 25_000  # 25 bytes a key
-    assert rows == 3_000
+    assert rows == 5_000
