@@ -293,21 +293,6 @@ async def test_an_own_session_is_closed_on_exit_with_all_its_connections() -> No
                 await asyncio.sleep(0)
 
 
-async def test_closing_ends_a_request_in_flight() -> None:
-    asked = asyncio.Event()
-
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
-        asked.set()
-
-    async with raw(talk) as server:
-        api = client(server.url, retry=RetryPolicy())
-        task = asyncio.create_task(api.get(PATH))
-        await asked.wait()
-        await api.aclose()
-        with pytest.raises(UsageError, match="closed"):
-            await asyncio.wait_for(task, 5)
-
-
 async def test_a_session_that_aiohttp_refuses_is_a_clear_error(box: Sandbox) -> None:
     with pytest.warns(DeprecationWarning, match="is deprecated and will be removed in"):
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"))

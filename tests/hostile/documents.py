@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from keyapi_async import KeyAPI, KeyAPIError, Page, ProductCreator, RetryPolicy
-from keyapi_async.call.wire import Answer, Request
+from keyapi_async import KeyAPI, Page, ProductCreator, RetryPolicy
+from keyapi_async.call.wire import Answer
 from tests import virtual
+from tests.call.script import Script
 from tests.rows import DOCUMENTED
 
 Row: TypeAlias = dict[str, Any]
@@ -68,25 +69,10 @@ def harmless(shown: str) -> bool:
     return True
 
 
-class Wire:
-    """A server that answers whatever its bytes are, under any status."""
-
-    def __init__(self, body: bytes = b"", status: int = 200, **headers: str) -> None:
-        self.body = body
-        self.status = status
-        self.headers = headers
-        self.asked = 0
-
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        self.asked += 1
-        return Answer(self.status, self.headers, self.body)
-
-    async def close(self) -> None:
-        return None
-
-    def client(self, **options: Any) -> KeyAPI:
-        options.setdefault("retry", RetryPolicy(attempts=2))
-        return virtual.client(self, qps=1e6, **options)
+def answering(body: bytes, status: int = 200, **headers: str) -> KeyAPI:
+    """Make a client of a server that answers so, whatever it is asked."""
+    always = [Answer(status, headers, body)] * 99
+    return virtual.client(Script(*always), qps=1e6, retry=RetryPolicy(attempts=2))
 
 
 async def page_of(api: KeyAPI) -> Page[ProductCreator]:

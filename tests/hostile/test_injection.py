@@ -30,7 +30,7 @@ from tests.hostile.documents import (
     EVIL,
     EXAMPLE,
     RECORD,
-    Wire,
+    answering,
     harmless,
     literals,
     page_of,
@@ -40,7 +40,6 @@ from tests.hostile.documents import (
 from tests.rows import DOCUMENTED, RECORDS, steady
 
 every_evil = pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL)
-every_shape = pytest.mark.parametrize("cls", [*RECORDS, dict], ids=lambda cls: cls.__name__)
 texts = st.text(st.characters(codec="utf-8")) | st.lists(st.sampled_from([*EVIL.values()])).map(
     "".join
 )
@@ -83,7 +82,7 @@ def test_no_error_and_no_log_line_is_commanded_or_forged(
     evil: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main(status: int, body: bytes) -> None:
-        for error in await provoked(Wire(body, status, **{"Retry-After": evil}).client()):
+        for error in await provoked(answering(body, status, **{"Retry-After": evil})):
             again = pickle.loads(pickle.dumps(error))  # noqa: S301
             assert all(line.isprintable() for line in [*whole_story(error), *whole_story(again)])
             assert len(str(error)) < 800
@@ -100,14 +99,14 @@ async def test_a_key_quoted_in_a_success_is_in_no_error_and_no_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.DEBUG, "keyapi_async"):
-        (error,) = await provoked(Wire(success(b"5", request_id=b'"sandbox-key"')).client())
+        (error,) = await provoked(answering(success(b"5", request_id=b'"sandbox-key"')))
     assert "request id ***" in str(error)
     assert "sandbox-key" not in caplog.text + "".join(whole_story(error))
 
 
 @every_evil
 async def test_what_a_caller_gives_is_shown_escaped(evil: str, tmp_path: Path) -> None:
-    api, name = Wire(b"", 404).client(), evil.replace("\x00", "").replace("/", "")
+    api, name = answering(b"", 404), evil.replace("\x00", "").replace("/", "")
     for refused in (
         lambda: api.tiktok.product.iter_creators(evil),
         lambda: api.iter_records(f"/v1/{evil}"),
@@ -129,7 +128,7 @@ async def test_what_a_caller_gives_is_shown_escaped(evil: str, tmp_path: Path) -
 @every_evil
 def test_a_ledger_tells_what_failed_harmlessly(evil: str, tmp_path: Path) -> None:
     async def main(file: Path, status: int, body: bytes) -> tuple[Any, ...]:
-        api = Wire(body, status).client()
+        api = answering(body, status)
         async with Harvest.open(file) as harvest:
             return (await harvest.run(["1"], api.tiktok.product.iter_creators)).failures
 
@@ -178,12 +177,6 @@ def check_terminal(cls: type, evil: str) -> None:
         if kind is Format.JSONL:
             lines = [json.loads(line) for line in shown.splitlines()]
             assert all(line[name] == evil for line in lines for name in names)
-
-
-@every_shape
-def test_each_row_is_one_harmless_line_of_the_terminal(cls: type) -> None:
-    for evil in EVIL.values():
-        check_terminal(cls, evil)
 
 
 @given(evil=texts, cls=st.sampled_from([*RECORDS, dict]))

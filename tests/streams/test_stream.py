@@ -17,7 +17,6 @@ from keyapi_async import (
     InvalidParameterError,
     PaginationError,
     RankedInfluencer,
-    ResponseError,
     RetryPolicy,
     ServerError,
     Until,
@@ -197,16 +196,6 @@ async def test_two_tasks_cannot_read_one_stream() -> None:
     with pytest.raises(UsageError, match="another task"):
         await anext(rows)
     assert await first == {"id": "0.0"}
-
-
-@virtual.clock
-async def test_data_that_is_no_list_is_an_error_not_an_empty_list() -> None:
-    odd = Answer(200, {}, b'{"code": 0, "data": "maintenance", "requestId": "r"}')
-    rows = virtual.client(Script(odd)).iter_records(PATH, skip_invalid=True)
-    with pytest.raises(ResponseError, match="data is not a list of rows, but str") as caught:
-        await rows.collect()
-    assert (caught.value.path, caught.value.bookmark) == (PATH, Bookmark(1))
-    assert (caught.value.attempts, caught.value.request_id) == (1, "r")
 
 
 @virtual.clock
