@@ -204,14 +204,10 @@ def see_errors(
     errors = [error for error in reader.errors if not _is_unsent(error)]
     assert len(errors) == most if exactly else len(errors) <= most
     for error in errors:
-        if isinstance(error, str):  # a ledger keeps what was said
-            told = error
-        else:
-            assert type(error) is outcome.error
-            assert error.attempts == outcome.tries
+        if not isinstance(error, str):  # a ledger keeps what was said
+            assert (type(error), error.attempts) == (outcome.error, outcome.tries)
             assert service.call.asks.items() <= error.params.items()
-            told = str(error)
-        assert re.search(outcome.says, told), told
+        assert re.search(outcome.says, str(error)), error
 
 
 def _is_unsent(error: KeyAPIError | str) -> bool:
