@@ -23,16 +23,6 @@ from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, doubled, lost, no
 
 
-@virtual.clock
-async def test_a_success_is_an_envelope_and_one_credit() -> None:
-    api = virtual.client(Script())
-    envelope = await api.get(PATH, {"a": 1})
-    assert (envelope.code, envelope.message, envelope.data) == (0, "success", [])
-    assert envelope.request_id == "r-1"
-    assert credits_of(api) == (1, 0)
-    assert (api.stats.requests, api.stats.retries, api.stats.credits) == (1, 0, 1)
-
-
 @pytest.mark.parametrize(
     ("failure", "uncertain"),
     [
