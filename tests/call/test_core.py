@@ -68,6 +68,10 @@ async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
     assert api.closed
     assert len(script.sent) == 1
     await api.aclose()
+    unused = virtual.client(Script())
+    await unused.aclose()
+    with pytest.raises(UsageError, match="closed"):
+        await unused.get(PATH)
 
 
 class Deaf(Script):
