@@ -285,6 +285,8 @@ async def test_pages_have_their_rejects_and_never_raise_them() -> None:
     assert (first.page_num, first.page_size, first.request_id) == (1, 10, "r-1")
     assert ids(last.records) == ["0.10", "0.11"]
     assert (last.rejects, last.page_num, last.is_last) == ((), 2, True)
+    empty = stream(Lists([3]), until=Until.EMPTY_PAGE)
+    assert [(len(p.records), p.is_last) async for p in empty.pages()] == [(3, False), (0, True)]
 
 
 @virtual.clock
@@ -300,11 +302,3 @@ async def test_pages_begin_where_the_stream_stands_and_keep_its_limit() -> None:
     ]
     assert rows.bookmark == Bookmark(2, 8)
     assert len(lists.asked) == 2
-
-
-@virtual.clock
-async def test_every_page_asked_for_is_a_page() -> None:
-    assert [len(p.records) async for p in stream(Lists([0])).pages()] == [0]
-    assert [len(p.records) async for p in stream(Lists([10])).pages()] == [10, 0]
-    empty = stream(Lists([3]), until=Until.EMPTY_PAGE)
-    assert [(len(p.records), p.is_last) async for p in empty.pages()] == [(3, False), (0, True)]
