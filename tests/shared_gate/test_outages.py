@@ -190,11 +190,6 @@ def test_it_serves_one_event_loop_at_a_time(redis: RedisServer) -> None:
 # What is refused
 
 
-@pytest.mark.parametrize("url", ["rediss://localhost", "unix:///tmp/redis.sock"])
-def test_other_addresses_go_to_redis_py_as_they_are(url: str) -> None:
-    assert repr(RedisLimiter(url)).startswith(f"<RedisLimiter {url}, 10 queries a second")
-
-
 @pytest.mark.parametrize(
     ("options", "told"),
     [
