@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
 
 import pytest
 
@@ -22,6 +21,7 @@ from tests.shared_gate.sharing import (
     crowd,
     take,
     until,
+    way_to,
 )
 
 
@@ -168,25 +168,13 @@ async def test_what_nobody_uses_is_forgotten_and_a_process_that_leaves_no_longer
 
 
 async def test_a_redis_that_is_far_away_does_not_slow_the_gate_down(redis: RedisServer) -> None:
-    async def far(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Bring everything 20 ms later, each way."""
-        to_redis, from_redis = await asyncio.open_connection("127.0.0.1", redis.port)
-        loop = asyncio.get_running_loop()
-
-        async def carry(source: asyncio.StreamReader, goal: asyncio.StreamWriter) -> None:
-            while data := await source.read(1 << 16):
-                loop.call_later(0.02, goal.write, data)
-            goal.close()
-
-        with suppress(asyncio.CancelledError):  # the server is closed
-            await asyncio.gather(carry(reader, from_redis), carry(to_redis, writer))
-
     times: list[float] = []
-    async with await asyncio.start_server(far, "127.0.0.1", 0) as server:
-        url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
-        async with RedisLimiter(url, name="plan", qps=50) as gate:
-            await crowd(gate, 32, 1.8, times)
-            assert gate.sharing
+    async with (
+        way_to(redis, seconds=0.02) as port,
+        RedisLimiter(f"redis://127.0.0.1:{port}/0", name="plan", qps=50) as gate,
+    ):
+        await crowd(gate, 32, 1.8, times)
+        assert gate.sharing
     settled = [at for at in times if at > times[0] + 0.8]
     assert len(settled) / (settled[-1] - settled[0]) > 40  # one at a time: 24
     assert worst_second(times) <= 50
