@@ -179,6 +179,12 @@ def check_terminal(cls: type, evil: str) -> None:
             assert all(line[name] == evil for line in lines for name in names)
 
 
+@every_evil
+def test_each_row_is_one_harmless_line_of_the_terminal(evil: str) -> None:
+    for cls in (RECORD, dict):
+        check_terminal(cls, evil)
+
+
 @given(evil=texts, cls=st.sampled_from([*RECORDS, dict]))
 @settings(steady, max_examples=60)
 def test_any_text_at_all_is_harmless_on_the_terminal(evil: str, cls: type) -> None:
@@ -203,7 +209,6 @@ def test_what_is_long_or_deep_fits_or_is_told_in_one_sentence(kind: Format) -> N
         printed(cls, kind, [deep] * 2)
 
 
-@every_evil
 @pytest.mark.parametrize(
     "args",
     ["{}", "product {}", "product creators {}", "product creators 1 {}", "video list --{}",
@@ -211,12 +216,13 @@ def test_what_is_long_or_deep_fits_or_is_told_in_one_sentence(kind: Format) -> N
      "influencer ranking --region {} --rank-type {}", "harvest product creators --ids {}"],
 )  # fmt: skip
 def test_no_argument_comes_back_as_a_command(
-    args: str, evil: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    args: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEYAPI_TOKEN", "key")
     monkeypatch.setenv("KEYAPI_BASE_URL", "http://127.0.0.1:9")
-    foreign = evil.replace("\x00", "").replace("/", "")
-    assert run([one.replace("{}", foreign) for one in args.split()]) in {1, 2}
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.removesuffix("\n").isprintable()
+    for evil in EVIL.values():
+        foreign = evil.replace("\x00", "").replace("/", "")
+        assert run([one.replace("{}", foreign) for one in args.split()]) in {1, 2}
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.removesuffix("\n").isprintable()
