@@ -77,14 +77,6 @@ def test_a_query_is_read_back_as_it_was_meant(params: dict[str, str]) -> None:
 ROW: JSON = {"user_id": "1"}
 
 
-@pytest.mark.parametrize("code", [0, 200, "0", "200"])
-@pytest.mark.parametrize("status", [200, 299])
-def test_codes_0_and_200_are_success(code: Any, status: int) -> None:
-    document = {"code": code, "message": "success", "data": [ROW], "requestId": "r-1"}
-    assert meaning(status, document) == Envelope(int(code), "success", [ROW], "r-1")
-    assert meaning(status, {"code": code}) == Envelope(int(code), "", None, None)
-
-
 @pytest.mark.parametrize(
     ("data", "where", "rows"),
     [
