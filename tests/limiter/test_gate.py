@@ -24,7 +24,8 @@ async def take(gate: QpsLimiter, trip: float = 0.01) -> float:
     return permit.at
 
 
-def test_it_fulfils_the_protocols() -> None:
+def test_it_fulfils_the_protocols_and_tells_its_limit() -> None:
+    assert QpsLimiter().limit == 10
     assert isinstance(QpsLimiter(), Limiter)
     assert isinstance(QpsLimiter(), Immediate)
     assert not isinstance(QpsLimiter(), Bound | Connected)
