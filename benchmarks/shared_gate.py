@@ -13,7 +13,7 @@ import argparse
 import asyncio
 from collections.abc import Callable, Coroutine
 
-from tests.processes import PROCESSES, QPS, Outcome, flushed, hung, measure, restarted
+from benchmarks.processes import PROCESSES, QPS, Outcome, flushed, hung, measure, restarted
 
 SCENES: dict[str, Callable[[float], Coroutine[None, None, Outcome]]] = {
     "left alone": measure,

@@ -17,25 +17,10 @@ from keyapi_async import (
     ServerError,
 )
 from keyapi_async.call.credits import Circuit
-from keyapi_async.call.wire import Answer
 from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, lost, no
 
 # Credits
-
-
-@virtual.clock
-async def test_max_credits_is_never_passed_and_nothing_is_sent_beyond_it() -> None:
-    script = Script()
-    api = virtual.client(script, max_credits=2)
-    await api.get(PATH)
-    await api.get(PATH)
-    with pytest.raises(CreditBudgetError, match="max_credits=2") as caught:
-        await api.get(PATH)
-    assert caught.value.path == PATH
-    assert caught.value.attempts == 0
-    assert len(script.sent) == 2
-    assert (api.credits.budget, api.credits.remaining) == (2, 0)
 
 
 @virtual.clock
@@ -45,11 +30,13 @@ async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
     await api.get(PATH, credits=2)
     assert credits_of(api) == (2, 2)
     await api.get(PATH, credits=0)
-    with pytest.raises(CreditBudgetError, match="2 spent, 2 uncertain, 3 asked for"):
+    told = "max_credits=6.* 2 spent, 2 uncertain, 3 asked for"
+    with pytest.raises(CreditBudgetError, match=told) as caught:
         await api.get(PATH, credits=3)
-    assert len(script.sent) == 3
+    assert (caught.value.path, caught.value.attempts, len(script.sent)) == (PATH, 0, 3)
     await api.iter_records(PATH, credits=2).collect()
     assert (api.credits.spent, api.credits.remaining, api.stats.credits) == (4, 0, 4)
+    assert api.credits.budget == 6
 
 
 @virtual.clock
@@ -191,22 +178,15 @@ async def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
 # The circuit
 
 
-@pytest.mark.parametrize(
-    "answer", [no(402, "empty"), no(500, "Usage Limit Exceeded"), no(402, status=200)]
-)
 @virtual.clock
-async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(
-    answer: Answer,
-) -> None:
-    script = Script(answer, latency=0.2)
+async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown() -> None:
+    script = Script(no(500, "Usage Limit Exceeded"), latency=0.2)
     loop = asyncio.get_running_loop()
     api = virtual.client(script, qps=2.0, max_credits=4)
     tasks = [asyncio.create_task(api.get(PATH)) for _ in range(9)]
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert loop.time() < 0.3
-    assert len(script.sent) == 1
     errors = [error for error in outcomes if isinstance(error, QuotaExceededError)]
-    assert len(errors) == 9
     assert len({id(error) for error in errors}) == 9
     unsent = f"{errors[0].message}; not sent: the API said so less than 300 s ago"
     assert {(e.status, e.code, e.message) for e in errors[1:]} == {
@@ -222,15 +202,6 @@ async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(
     await asyncio.sleep(2)
     await api.get(PATH)
     assert credits_of(api) == (1, 0)
-
-
-@virtual.clock
-async def test_reset_closes_the_circuit_at_once() -> None:
-    api = virtual.client(Script(no(402)))
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
-    api.credits.reset()
-    await api.get(PATH)
 
 
 @virtual.clock

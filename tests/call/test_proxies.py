@@ -1,7 +1,12 @@
-"""Proxies and TLS: real sockets on loopback."""
+"""Ways to a server, and what reaches nobody: proxies, names, TLS; real sockets on loopback."""
 
 import asyncio
+import contextlib
+import re
+import socket
 import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
@@ -9,6 +14,7 @@ import pytest
 import trustme
 
 from keyapi_async import ConfigurationError, ConnectionFailedError
+from keyapi_async.sandbox import Sandbox
 from tests.call.test_transport import PATH, client, failing
 from tests.servers import Raw, http, raw, succeed
 
@@ -86,7 +92,32 @@ def test_a_proxy_that_is_none_is_refused_without_showing_it(proxy: Any) -> None:
     assert str(proxy) not in str(caught.value).replace("http://proxy", "")
 
 
-async def test_ssl_is_verified_by_default() -> None:
+# What never reaches the API costs nothing
+
+
+@contextlib.asynccontextmanager
+async def nobody_knows_the_name() -> AsyncIterator[str]:
+    find = socket.getaddrinfo
+
+    def resolve(host: Any, *args: Any, **options: Any) -> Any:
+        if host == "nowhere.invalid":  # what a resolver says, without asking the network
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find(host, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        yield "https://nowhere.invalid"
+
+
+@contextlib.asynccontextmanager
+async def plain_where_tls_is_due() -> AsyncIterator[str]:
+    async with Sandbox() as box:
+        yield box.url.replace("http:", "https:")
+        assert box.requests == []
+
+
+@contextlib.asynccontextmanager
+async def a_stranger_signed() -> AsyncIterator[str]:
     authority = trustme.CA()
     theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(theirs)
@@ -94,11 +125,7 @@ async def test_ssl_is_verified_by_default() -> None:
     server = Raw(succeed)
     async with await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=theirs) as listener:
         url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        async with client(url) as api:
-            error = await failing(api)
-        assert isinstance(error, ConnectionFailedError)
-        assert not error.sent
-        assert "certificate verify failed" in str(error)
+        yield url
         assert server.heads == []
         # Nothing else was wrong with it: whoever trusts that authority is answered.
         connector = aiohttp.TCPConnector(ssl=ours)
@@ -109,3 +136,22 @@ async def test_ssl_is_verified_by_default() -> None:
             await api.get(PATH)
         assert len(server.heads) == 1
         server.drop_all()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        (nobody_knows_the_name, r"Cannot connect to host nowhere\.invalid:443 .*not known"),
+        (plain_where_tls_is_due, r"Cannot connect to host 127\.0\.0\.1:\d+ \[\[SSL: "),
+        (a_stranger_signed, r"127\.0\.0\.1:\d+ .*[Cc]ertificate.*verify failed"),
+    ],
+)
+async def test_what_reached_nobody_is_told_and_costs_nothing(
+    trouble: Callable[[], AbstractAsyncContextManager[str]], says: str
+) -> None:
+    async with trouble() as url, client(url) as api:
+        error = await failing(api)
+        assert isinstance(error, ConnectionFailedError)
+        assert not error.sent
+        assert re.search(says, str(error)), error
+        assert (api.credits.spent, api.credits.uncertain) == (0, 0)

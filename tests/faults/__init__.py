@@ -14,7 +14,6 @@ from keyapi_async import (
     AttemptTimeoutError,
     AuthenticationError,
     ConnectionFailedError,
-    KeyAPI,
     KeyAPIError,
     NotFoundError,
     PermissionDeniedError,
@@ -205,14 +204,10 @@ def see_errors(
     errors = [error for error in reader.errors if not _is_unsent(error)]
     assert len(errors) == most if exactly else len(errors) <= most
     for error in errors:
-        if isinstance(error, str):  # a ledger keeps what was said
-            told = error
-        else:
-            assert type(error) is outcome.error
-            assert error.attempts == outcome.tries
+        if not isinstance(error, str):  # a ledger keeps what was said
+            assert (type(error), error.attempts) == (outcome.error, outcome.tries)
             assert service.call.asks.items() <= error.params.items()
-            told = str(error)
-        assert re.search(outcome.says, told), told
+        assert re.search(outcome.says, str(error)), error
 
 
 def _is_unsent(error: KeyAPIError | str) -> bool:
@@ -232,15 +227,3 @@ def see_credits(
     calls += service.strikes if outcome.cost is Cost.UNCERTAIN else 0
     paid = (spent + uncertain) / reader.kind.price
     assert calls <= paid <= calls + more + reader.waste(cut=cut)
-
-
-def in_use(api: KeyAPI) -> int:
-    """Count the connections on which a client waits for something."""
-    session = getattr(api._caller.core._transport, "_session", None)
-    return 0 if session is None else len(session.connector._acquired)
-
-
-def tasks_but_servers() -> set[asyncio.Task[Any]]:
-    """List the tasks that run, but for those of the servers in the same loop."""
-    servers = ("RequestHandler", "Raw.handle", "_accept_connection2")
-    return {task for task in asyncio.all_tasks() if not any(name in repr(task) for name in servers)}

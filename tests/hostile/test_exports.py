@@ -15,14 +15,14 @@ import attrs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
 
+from keyapi_async import ProductCreator, RankedInfluencer
 from keyapi_async.harvest import Harvest
 from keyapi_async.records.codec import kinds_of
 from tests.csvs import read_csv
 from tests.harvest import shop
-from tests.hostile.documents import EVIL, literals, row_text
-from tests.hostile.judge import harmless
+from tests.hostile.documents import EVIL, harmless, literals, row_text
 from tests.report.page import Page
-from tests.rows import DOCUMENTED, RECORDS, Row
+from tests.rows import DOCUMENTED, Row
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What some spreadsheet takes as the beginning of a formula."""
@@ -32,7 +32,9 @@ FORMULAS = [
 PLAIN = ["", "a=1", "'=1", " =", "5", "é-", "x\n=1", '"', '""', ',";\r\n', "\ufeff", "x" * 10**5]
 TEXTS = [*EVIL.values(), *FORMULAS, *PLAIN]
 
-every_shape = pytest.mark.parametrize("cls", [*RECORDS, dict], ids=lambda cls: cls.__name__)
+SHAPES = [ProductCreator, RankedInfluencer, dict]
+"""One that is documented, one that is only inferred, and none."""
+every_shape = pytest.mark.parametrize("cls", SHAPES, ids=lambda cls: cls.__name__)
 
 
 @attrs.frozen
@@ -134,27 +136,16 @@ def test_an_unknown_field_is_data_and_forges_nothing(cls: type, tmp_path: Path) 
     assert harmless(found.page.source)
 
 
-@pytest.mark.parametrize(
-    "count", [2**63 - 1, 2**63, 2**64 - 1, -(2**63), "9" * 400, "-" + "9" * 400]
-)
-def test_a_whole_number_keeps_every_digit(count: Any, tmp_path: Path) -> None:
-    for cls, name in (
-        (dict, "n"),
-        *((one, first_count(one)) for one in RECORDS if first_count(one)),
-    ):
-        folder = tmp_path / cls.__name__
-        folder.mkdir()
-        found = given(folder, cls, row_text(literals(DOCUMENTED.get(cls, {}) | {name: count})))
-        (cells,), (line,), (typed,) = found.cells, found.lines, found.typed
-        assert cells[name] == str(count)
-        assert str(line[name]) == str(count)
-        kept = json.loads(typed["extra"] or "{}").get(name, typed[name])
-        assert str(kept) == str(count)
-
-
-def first_count(cls: type) -> str:
-    """Name a field of a shape that is a whole number."""
-    return next((name for name, kind in kinds_of(cls).items() if kind.name == "count"), "")
+@every_shape
+def test_a_whole_number_keeps_every_digit(cls: type, tmp_path: Path) -> None:
+    counts = [2**63 - 1, 2**63, 2**64 - 1, -(2**63), "9" * 400, "-" + "9" * 400]
+    kinds = {} if cls is dict else kinds_of(cls)
+    name = next((name for name, kind in kinds.items() if kind.name == "count"), "n")
+    rows = (row_text(literals(DOCUMENTED.get(cls, {}) | {name: count})) for count in counts)
+    found = given(tmp_path, cls, *rows)
+    kept = [json.loads(row["extra"] or "{}").get(name, row[name]) for row in found.typed]
+    for told in ([row[name] for row in found.cells], [row[name] for row in found.lines], kept):
+        assert [*map(str, told)] == [*map(str, counts)]
 
 
 @every_shape

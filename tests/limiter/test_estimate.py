@@ -77,35 +77,6 @@ def test_429s_in_quick_succession_lower_the_limit_by_ever_more() -> None:
     assert cuts == pytest.approx([0.06, 0.12, 0.2, 0.2, 0.2, 0.2, 0.2])
 
 
-def test_the_rate_rises_again_only_under_demand() -> None:
-    estimate = RateEstimate(50)
-    now = served(estimate, 32, 3)
-    estimate.refused(sent=now, now=now)
-    low = estimate.state.rate
-    for second in range(20):
-        estimate.granted(now + second + 1.0, waited=False)
-    assert estimate.state.rate == low
-    busy(estimate, 1.1, begin=now + 20)
-    assert low < estimate.state.rate < 0.95 * estimate.state.limit
-    busy(estimate, 10, begin=now + 22)
-    assert estimate.state.rate == pytest.approx(0.95 * estimate.state.limit)
-
-
-def test_the_limit_rises_after_quiet_and_never_above_what_was_told() -> None:
-    estimate = RateEstimate(50)
-    now = served(estimate, 49, 3)
-    estimate.refused(sent=now - 2.5, now=now)
-    estimate.refused(sent=now + 0.1, now=now + 0.1)
-    low = estimate.state.limit
-    now = busy(estimate, 28, begin=now)
-    assert estimate.state.limit == low < 50
-    now = busy(estimate, 4, begin=now)
-    assert estimate.state.limit == pytest.approx(min(50, 1.05 * low))
-    busy(estimate, 900, begin=now)
-    assert estimate.state.limit == 50
-    assert estimate.state.rate == pytest.approx(0.95 * 50)
-
-
 def test_each_429_doubles_the_quiet_that_is_waited_for_up_to_ten_minutes() -> None:
     estimate = RateEstimate(50)
     now = 0.0
@@ -232,14 +203,6 @@ def test_successes_count_for_two_and_a_half_seconds(old: float, many: int, reach
         estimate.succeeded(success)
     estimate.refused(sent=10.0, now=10.0)
     assert estimate.state.limit == pytest.approx(0.97 * reached)
-
-
-@pytest.mark.parametrize(("gap", "cut"), [(2.9, 0.06), (3.0, 0.03)])
-def test_a_429_within_three_seconds_of_the_last_cuts_twice_as_much(gap: float, cut: float) -> None:
-    estimate = RateEstimate(50)
-    estimate.refused(sent=1.0, now=1.0)
-    estimate.refused(sent=1.0 + gap, now=1.0 + gap)
-    assert estimate.state.limit == pytest.approx((1 - cut) * 50)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """What the tests of the shared gate share."""
 
 import asyncio
-from collections.abc import Callable
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from keyapi_async import Permit, RedisLimiter
 from tests.redis_server import RedisServer
@@ -45,3 +47,23 @@ def calls(redis: RedisServer) -> int:
 
 def clients(redis: RedisServer) -> int:
     return int(redis.ask("INFO", "clients").split("connected_clients:")[1].split()[0])
+
+
+@asynccontextmanager
+async def way_to(
+    redis: RedisServer, *, seconds: float = 0.0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Listen on a port that leads to Redis; each way takes its time, and may be encrypted."""
+
+    async def carry(source: asyncio.StreamReader, goal: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            asyncio.get_running_loop().call_later(seconds, goal.write, data)
+        goal.close()
+
+    async def inside(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_redis, from_redis = await asyncio.open_connection("127.0.0.1", redis.port)
+        with suppress(asyncio.CancelledError):  # the server is closed
+            await asyncio.gather(carry(reader, from_redis), carry(to_redis, writer))
+
+    async with await asyncio.start_server(inside, "127.0.0.1", 0, ssl=tls) as server:
+        yield server.sockets[0].getsockname()[1]

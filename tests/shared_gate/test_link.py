@@ -12,6 +12,7 @@ import trustme
 
 from keyapi_async import RedisLimiter
 from tests.redis_server import RedisServer, redis_server
+from tests.shared_gate.sharing import way_to
 
 PASSWORD = "pass:w/rd"
 QUOTED = "pass%3Aw%2Frd"
@@ -81,28 +82,14 @@ async def test_tls_is_checked_against_who_signed_it(
 ) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    issued = authority.issue_cert("127.0.0.1")
-    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
-    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-
-    async def inside(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_redis, from_redis = await asyncio.open_connection("127.0.0.1", redis.port)
-        await asyncio.gather(carry(reader, from_redis), carry(to_redis, writer))
-
-    async with await asyncio.start_server(inside, "127.0.0.1", 0, ssl=context) as server:
-        url = f"rediss://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with way_to(redis, tls=context) as port:
+        url = f"rediss://127.0.0.1:{port}/0"
         assert await shares(f"{url}?ssl_ca_certs={tmp_path / 'authority.pem'}")
         assert not caplog.messages
         assert not await shares(url)
         assert "certificate" in caplog.text.lower()
-
-
-async def carry(source: asyncio.StreamReader, goal: asyncio.StreamWriter) -> None:
-    while data := await source.read(1 << 16):
-        goal.write(data)
-    goal.close()
 
 
 @pytest.fixture(scope="module")

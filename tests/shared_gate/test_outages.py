@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import sys
-import threading
 import time
 from itertools import pairwise
 
@@ -13,7 +12,6 @@ import pytest
 
 from keyapi_async import ConfigurationError, KeyAPI, RedisLimiter, UsageError
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.gates import worst_second
 from tests.redis_server import RedisServer, redis_server
 from tests.shared_gate.sharing import (
     GATE,
@@ -21,7 +19,6 @@ from tests.shared_gate.sharing import (
     Gates,
     calls,
     clients,
-    crowd,
     take,
     until,
 )
@@ -35,9 +32,9 @@ async def test_without_redis_each_process_keeps_to_its_share(
     url = "redis://:pass-word@127.0.0.1:1"
     begin = time.monotonic()
     async with RedisLimiter(url, name="plan", qps=40, expected_processes=4) as gate:
-        for _ in range(12):
+        for _ in range(6):
             await take(gate)
-    assert time.monotonic() - begin > 1.1
+    assert time.monotonic() - begin > 0.5
     assert "pass-word" not in caplog.text
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert "redis://127.0.0.1:1" in warning.getMessage()
@@ -46,7 +43,7 @@ async def test_without_redis_each_process_keeps_to_its_share(
 
 async def test_the_share_is_of_the_processes_seen_where_none_are_expected() -> None:
     with redis_server() as own:
-        ours = [RedisLimiter(own.url, name="plan", qps=6) for _ in range(3)]
+        ours = [RedisLimiter(own.url, name="plan", qps=12) for _ in range(3)]
         for gate in (*ours, *ours):
             await take(gate)
         first = await ours[0].acquire()
@@ -56,7 +53,7 @@ async def test_the_share_is_of_the_processes_seen_where_none_are_expected() -> N
         ours[0].throttled(first, 0.0)  # so Redis is told, and does not answer
         ours[0].answered(first)
         await waiter
-        assert ours[0].limit == 2
+        assert ours[0].limit == 4
         assert "by itself" in repr(ours[0])
         own.start()
         for gate in ours:
@@ -88,27 +85,6 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(
     assert "no answer within 0.5 s" in caplog.text
     assert "answers again: the gate is shared" in caplog.text
     assert [one.levelname for one in caplog.records].count("WARNING") == 1
-
-
-async def test_where_redis_forgets_everything_or_is_left_for_a_while_the_limit_is_kept(
-    redis: RedisServer, gates: Gates
-) -> None:
-    ours = [gates(20, expected_processes=2), gates(20, expected_processes=2)]
-    times: list[float] = []
-
-    async def disturb() -> None:
-        await asyncio.sleep(0.5)
-        redis.ask("FLUSHALL")
-        redis.ask("SCRIPT", "FLUSH")
-        await asyncio.sleep(1.0)
-        redis.send(signal.SIGSTOP)
-        await asyncio.sleep(0.8)
-        redis.send(signal.SIGCONT)
-
-    await asyncio.gather(disturb(), *(crowd(gate, 4, 4.0, times) for gate in ours))
-    assert worst_second(sorted(times)) <= 21
-    assert len(times) > 4 * 20 * 0.4
-    assert all(gate.sharing for gate in ours)
 
 
 async def test_a_key_of_redis_that_is_something_else_is_an_outage(
@@ -201,25 +177,13 @@ async def test_a_burst_of_429s_is_told_by_one_call_at_a_time_and_counts_once(
 
 def test_it_serves_one_event_loop_at_a_time(redis: RedisServer) -> None:
     gate = RedisLimiter(redis.url, name="plan")
-
-    async def used() -> None:
-        await take(gate)
-        told: list[BaseException] = []
-
-        def elsewhere() -> None:
-            try:
-                asyncio.run(take(gate))
-            except UsageError as error:
-                told.append(error)
-
-        thread = threading.Thread(target=elsewhere)
-        thread.start()
-        thread.join()
-        assert "another event loop" in str(told[0])
-        await gate.aclose()
-
-    for _ in range(2):
-        asyncio.run(used())
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        one.run(take(gate))
+        with pytest.raises(UsageError, match="another event loop"):
+            other.run(take(gate))
+        one.run(gate.aclose())
+        other.run(take(gate))
+        other.run(gate.aclose())
     gc.collect()
 
 

@@ -1,4 +1,4 @@
-"""One process of `tests.processes`: asks for pages as fast as its gate allows.
+"""One process of `benchmarks.processes`: asks for pages as fast as its gate allows.
 
 It stops where its standard input ends, and then says in one line of JSON what it has seen. Its
 clocks may be put forward, as another host's could be.
@@ -43,7 +43,7 @@ async def hammer(url: str, redis: str, qps: float | None, processes: int) -> dic
 
     async with KeyAPI(base_url=url, limiter=gate, proxy="", retry=lambda _, __: 0.0) as api:
         await api.get(PATH, QUERY)
-        print("running", flush=True)  # noqa: T201  # its parent waits for it
+        print("running", flush=True)  # its parent waits for it
         last = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(AT_ONCE):
@@ -61,4 +61,4 @@ async def hammer(url: str, redis: str, qps: float | None, processes: int) -> dic
 if __name__ == "__main__":
     _, _, url, redis, qps, processes = sys.argv
     told = asyncio.run(hammer(url, redis, float(qps) or None, int(processes)))
-    print(json.dumps(told))  # noqa: T201  # its parent reads it
+    print(json.dumps(told))  # its parent reads it

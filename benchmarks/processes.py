@@ -42,7 +42,7 @@ async def hammers(
     env = {**os.environ, "KEYAPI_TOKEN": box.api_key, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.hammer", str(skew)),
+            *(sys.executable, "-m", "benchmarks.hammer", str(skew)),
             *(box.url, redis, str(told or 0), str(PROCESSES)),
             stdin=PIPE,
             stdout=PIPE,
@@ -53,7 +53,7 @@ async def hammers(
     ]
     try:
         for process in processes:
-            assert process.stdout is not None  # it is a pipe
+            assert process.stdout is not None  # noqa: S101  # it is a pipe
             await process.stdout.readline()
         yield processes
     finally:
