@@ -83,11 +83,14 @@ class Parquet:
         self._schema = schema_of(known)
         # Counts differ from row to row: a dictionary of them costs more than it saves.
         counts = {field.name for field in self._schema if field.type == pa.int64()}
+        prose = {column.name for column in known.columns if column.kind in ("text", "url")}
+        paths = _paths(self._schema)
         self._writer = pq.ParquetWriter(
             stream,
             self._schema,
             compression="zstd",
-            use_dictionary=[path for path in _paths(self._schema) if path not in counts],
+            use_dictionary=[path for path in paths if path not in counts],
+            write_statistics=[path for path in paths if path not in prose],
             column_encoding=dict.fromkeys(counts, "DELTA_BINARY_PACKED"),
         )
         self._parts: list[list[object]] = [[] for _ in self._schema]
