@@ -132,6 +132,9 @@ async def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
     gate = QpsLimiter(40)
     granted = [gate.at_once(at) is not None for at in (0.0, 0.99 / 38, 1 / 38)]
     assert granted == [True, False, True]
+    gate = QpsLimiter(2)  # an unanswered one takes its place for 1.3 s
+    granted = [gate.at_once(at) is not None for at in (0.0, 0.6, 1.2, 1.31)]
+    assert granted == [True, True, False, True]
 
 
 @virtual.clock
@@ -139,7 +142,7 @@ async def test_nothing_is_granted_at_once_where_somebody_waits() -> None:
     gate = QpsLimiter(10)
     loop = asyncio.get_running_loop()
     gate.throttled(await gate.acquire(), 3.0)
-    assert gate.at_once(loop.time()) is None
+    assert gate.at_once(loop.time() + 2.5) is None
     waiter = asyncio.create_task(take(gate))
     await asyncio.sleep(1.0)
     assert gate.at_once(loop.time() + 2.5) is None  # it would be open then, if nobody waited
