@@ -186,8 +186,9 @@ def test_a_day_within_a_period_is_refused_with_its_beginning(
     with pytest.raises(InvalidParameterError, match=f"^date='{day}'.*{meant}"):
         ranking(day, rank_type)
     assert ranking(day, RankType.DAY).listing.key["date"] == day
-    started = rank_type.start(datetime.now(UTC).date())
+    started = rank_type.start(today := datetime.now(UTC).date())
     ranking(started, rank_type)
+    ranking(today, RankType.DAY)
     coming = rank_type.start(started + timedelta(days=32))
     latest = rank_type.latest()
     with pytest.raises(InvalidParameterError, match=rf"that has begun: .* begins at {latest}$"):
