@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from copy import copy
-from types import TracebackType
 from typing import Final, Self, TypeVar, Unpack, overload
 
 from keyapi_async.api import TikTok
@@ -293,12 +292,7 @@ class KeyAPI:
         self._caller.core.enter()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

@@ -1,13 +1,19 @@
-"""The ledger's file: opened to write or to read, and locked by a run."""
+"""The ledger's file: opened to write or to read, locked by a run, and used in a thread."""
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from keyapi_async.errors import KeyAPIError, printable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FORMAT = 2
 """The version of the file's format; files of another version are refused."""
@@ -250,3 +256,38 @@ class RunLock:
         except LedgerError as error:
             return _code(error.__cause__) == sqlite3.SQLITE_BUSY
         return False
+
+
+class FileThread:
+    """A thread for one file: the event loop never waits for the disk."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="keyapi-ledger")
+
+    async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function there; it runs to its end, also where the caller is cancelled."""
+        loop = asyncio.get_running_loop()
+        return await seen_through(
+            loop.run_in_executor(self._thread, partial(call, *args, **kwargs))
+        )
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+
+async def seen_through(future: asyncio.Future[T]) -> T:
+    """Wait for a future to the end; a cancellation is obeyed only after that.
+
+    Where it fails, its error is raised in place of the cancellation.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    result = future.result()
+    if cancelled is not None:
+        raise cancelled
+    return result

@@ -35,6 +35,7 @@ from keyapi_async.harvest.schema import (
     show,
 )
 from keyapi_async.records.codec import is_record
+from keyapi_async.streams.page import Page
 
 _AT_ONCE = 64
 """Rows inserted with one statement, of at most 403 values each: SQLite takes 32,766 values."""
@@ -49,29 +50,15 @@ class Unread(NamedTuple):
     page_num: int
 
 
-@attrs.frozen
-class PageRead:
-    """A page to be written down: which of which reading of which list, and what came.
+class PageRead(NamedTuple):
+    """A page to be written down: of which list, what came, and when, in Unix seconds."""
 
-    Attributes:
-        first: the position of its first row in the list.
-        fetched_at: when the answer came, in Unix seconds.
-        invalid: the rows that are not even objects: place in the page from 0, and why.
-    """
-
-    list_id: int
-    reading: int
-    page_num: int
-    first: int
-    is_last: bool
-    request_id: str | None
+    unread: Unread
+    page: Page[Any]
     fetched_at: int
-    rows: Sequence[object]
-    invalid: dict[int, str]
 
 
-@attrs.frozen
-class Failed:
+class Failed(NamedTuple):
     """A list's end with an error, to be written down."""
 
     list_id: int
@@ -251,8 +238,8 @@ class Ledger:
                 "UPDATE list SET state = ?, error = ? WHERE id = ?",
                 [(State.FAILED, one.error, one.list_id) for one in failed],
             )
-            rejects = self._write_pages(pages, narrow=narrow)
-            rows, done = sum(len(one.rows) for one in pages), sum(one.is_last for one in pages)
+            rows, rejects = self._write_pages(pages, narrow=narrow)
+            done = sum(one.page.is_last for one in pages)
             self._db.execute(
                 "UPDATE run SET updated_at = ?, pages = pages + ?, rows = rows + ?,"
                 " rejects = rejects + ?, spent = ?, uncertain = ?, requests = ?, paused = ?"
@@ -265,8 +252,8 @@ class Ledger:
             self._db.execute("COMMIT")
         return Written(done, len(failed), len(pages), rows, rejects)
 
-    def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> int:
-        """Write pages and how far their lists are; give how many rows were invalid."""
+    def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> tuple[int, int]:
+        """Write pages and how far their lists are; count the rows, and those that are invalid."""
         known = len(self._rows.columns)
         (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
         beginning = (last or 0) + 1
@@ -274,15 +261,15 @@ class Ledger:
         read: list[tuple[Any, ...]] = []
         rejects: list[tuple[Any, ...]] = []
         done: list[tuple[Any, ...]] = []
-        for page in pages:
-            taken = self._rows.take(page.rows, page.first, page.invalid)
-            here, first = (page.list_id, page.reading, page.page_num), beginning + len(valid)
+        for unread, page, fetched_at in pages:
+            taken = self._rows.take(page)
+            here, first = (unread.list_id, unread.reading, page.page_num), beginning + len(valid)
             counts = (len(taken.valid), len(taken.invalid))
-            read.append((*here, page.fetched_at, page.request_id, first, *counts))
+            read.append((*here, fetched_at, page.request_id, first, *counts))
             rejects += [(*here, *one) for one in taken.invalid]
             valid += taken.valid
             if page.is_last:
-                done.append((State.DONE, page.page_num, page.fetched_at, page.list_id))
+                done.append((State.DONE, page.page_num, fetched_at, unread.list_id))
         columns = self._rows.columns
         if len(columns) != known:  # rows before the one that brought a new column lack it
             show(self._db, attrs.evolve(self._known, columns=tuple(columns)))
@@ -305,9 +292,9 @@ class Ledger:
         )
         self._db.executemany(
             "UPDATE list SET page_num = ? WHERE id = ?",
-            [(one.page_num + 1, one.list_id) for one in pages if not one.is_last],
+            [(page.page_num + 1, unread.list_id) for unread, page, _ in pages if not page.is_last],
         )
-        return len(rejects)
+        return len(valid) + len(rejects), len(rejects)
 
     def _insert(self, into: str, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows, many with one statement: at each one, threads take turns, which costs."""

@@ -20,6 +20,7 @@ from keyapi_async.harvest.columns import (
     json_text,
     plain,
 )
+from keyapi_async.harvest.export import RowWriter
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
 from keyapi_async.records.fields import Categories, Kind
@@ -73,7 +74,7 @@ def schema_of(known: About) -> pa.Schema:
     )
 
 
-class Parquet:
+class Parquet(RowWriter):
     """Typed columns; a number that its column cannot hold is in ``extra`` under its name."""
 
     def __init__(self, stream: BinaryIO, known: About) -> None:
@@ -130,6 +131,7 @@ class Parquet:
                 self._write()
             self._writer.close()
         finally:
+            self._waiting = 0
             self._writer.is_open = False  # or its finalizer would write once more
 
 

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl
 
 from keyapi_async.call.wire import query_of
 from keyapi_async.errors import InvalidParameterError, shown
+from keyapi_async.harvest.file import FileThread
 from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import difference, facts_of
-from keyapi_async.harvest.writer import FileThread
 from keyapi_async.streams.fanout import check_lists, check_stream, drawn
 from keyapi_async.streams.stream import RecordStream
 
@@ -117,7 +117,7 @@ def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
     except InvalidParameterError as error:
         error.message = f"key {number}, {shown(key)}: {error.message}"
         raise
-    check_stream(stream, open_stream, is_one=isinstance(stream, RecordStream))
+    check_stream(stream, open_stream)
     if (limit := stream._left) is not None:  # noqa: SLF001  # it has no name of its own
         raise InvalidParameterError("limit", limit, "a harvest reads whole lists: leave it out")
     mark = stream.bookmark
