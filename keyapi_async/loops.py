@@ -103,12 +103,7 @@ class Timeout:
 
 
 class Timeouts:
-    """One timer for all timeouts of a loop; it is set anew only for what ends sooner.
-
-    Attributes:
-        open: the blocks that may be cut short.
-        fires_at: when the timer fires.
-    """
+    """One timer for all open timeouts of a loop; it is set anew only for what ends sooner."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

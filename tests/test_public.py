@@ -70,13 +70,6 @@ def described(cls: type) -> dict[str, str]:
     return {name: " ".join(words.split()) for name, words in entries}
 
 
-def test_the_shared_gate_is_found_with_the_others() -> None:
-    gates = import_module("keyapi_async.limiter")
-    assert gates.RedisLimiter is keyapi_async.RedisLimiter
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = gates.nothing
-
-
 def test_type_checkers_and_programs_find_the_same_public_names() -> None:
     """Each name stands once, in the file where it is at home."""
     tree = ast.parse(inspect.getsource(keyapi_async))

@@ -25,7 +25,7 @@ from keyapi_async.harvest import (
     HarvestStoppedError,
     Progress,
 )
-from keyapi_async.limiter import RedisLimiter
+from keyapi_async.limiter.shared import RedisLimiter
 
 
 def run(chosen: Selection, how: HarvestOptions) -> None:

@@ -176,7 +176,10 @@ class Csv(RowWriter):
         self._own = without_formula if escape_formulas else str
         cells = [_cell(column, escape_formulas=escape_formulas) for column in known.columns]
         self._cells = [*cells, "ifnull(record.extra, '')"]
-        self._quoted = [*map(_is_foreign, known.columns), True]
+        self._quoted = [
+            *(one.wire == "any" or one.kind in _TEXTS for one in known.columns),
+            True,
+        ]
         stream.write(f"\ufeff{','.join(self._texts(known.names))}\r\n".encode())
 
     def _texts(self, texts: Iterable[str | None]) -> Sequence[str]:
@@ -195,10 +198,6 @@ class Csv(RowWriter):
             columns.append(csv_cells(texts) if quoted else texts)
         rows = map(",".join, zip(*columns, strict=True))
         self._stream.write("\r\n".join([*rows, ""]).encode())
-
-
-def _is_foreign(column: Column) -> bool:
-    return column.wire == "any" or column.kind in _TEXTS
 
 
 def _cell(column: Column, *, escape_formulas: bool) -> str:

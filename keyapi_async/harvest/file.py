@@ -57,11 +57,7 @@ _REASONS = {
 
 @contextmanager
 def readable_errors(file: Path) -> Iterator[None]:
-    """Turn errors of SQLite into errors that say what to do.
-
-    Raises:
-        LedgerError: SQLite reported an error.
-    """
+    """Turn errors of SQLite into a LedgerError, which says what to do."""
     try:
         yield
     except sqlite3.Error as error:
@@ -72,11 +68,7 @@ def readable_errors(file: Path) -> Iterator[None]:
 
 @contextmanager
 def damage_reported(file: Path) -> Iterator[None]:
-    """Report contents that no harvest could have written as damage.
-
-    Raises:
-        LedgerError: the ledger is damaged, or SQLite reported an error.
-    """
+    """Turn contents that no harvest could have written into a LedgerError, too."""
     with readable_errors(file):
         try:
             yield
@@ -91,11 +83,7 @@ def _code(error: BaseException | None) -> int:
 
 
 def open_to_write(file: Path) -> sqlite3.Connection:
-    """Open a ledger, and make one where there is none.
-
-    Raises:
-        LedgerError: it cannot be used.
-    """
+    """Open a ledger, and make one where there is none; a LedgerError says why it cannot be."""
     if not file.absolute().parent.is_dir():
         raise LedgerError(file, "its folder does not exist")
     size = _size(file)
@@ -112,11 +100,7 @@ def open_to_write(file: Path) -> sqlite3.Connection:
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
-    """Open a ledger that is there; nothing is written, also where it was killed.
-
-    Raises:
-        LedgerError: it cannot be used.
-    """
+    """Open a ledger that is there, or raise a LedgerError; nothing is written to it."""
     size = _size(file)
     if not file.exists():
         raise LedgerError(file, "there is no ledger of this name")
@@ -217,11 +201,7 @@ class RunLock:
         self._db: sqlite3.Connection
 
     def take(self) -> None:
-        """Take it.
-
-        Raises:
-            LedgerError: another run has it.
-        """
+        """Take it; a LedgerError says that another run has it."""
         left = 2
         while True:
             try:

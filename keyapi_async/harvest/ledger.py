@@ -83,11 +83,7 @@ class Written(NamedTuple):
 
 
 class Ledger:
-    """The file of one run. Every method blocks.
-
-    Raises (here and in every method):
-        LedgerError: the file cannot be used; it names the reason.
-    """
+    """The file of one run. Every method blocks; a LedgerError says why the file cannot be used."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -115,11 +111,7 @@ class Ledger:
     # The plan: all lists of a run in one transaction.
 
     def begin(self, facts: dict[str, str | int], keys: tuple[str, ...], into: type) -> None:
-        """Begin to write down the lists of a run.
-
-        Raises:
-            LedgerError: the ledger is of other lists.
-        """
+        """Begin to write down the lists of a run, unless the ledger is of other lists."""
         with self._rolled_back_on_error():
             self._db.execute("BEGIN IMMEDIATE")
             with damage_reported(self._file):
@@ -170,11 +162,9 @@ class Ledger:
             return [one for one in ids if self._db.execute(insert, (one,)).rowcount]
 
     def finish(self, max_age: float | None) -> Progress:
-        """Commit the lists; failed ones will be tried again.
+        """Commit the lists; failed ones, and those read more than max_age seconds ago, are left.
 
-        Args:
-            max_age: lists whose last complete reading is more seconds ago are read again; None for
-                no list. So are those from as far in the future: a clock was wrong.
+        So are those read as far in the future: a clock was wrong.
         """
         with self._rolled_back_on_error():
             self._db.execute(

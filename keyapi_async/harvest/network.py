@@ -26,10 +26,7 @@ class NoNetworkError(Exception):
 class Network:
     """Whether the API can be reached, as far as the lists of one run tell.
 
-    Args:
-        patience: how long to wait for a network that was there before.
-        paused: is called with the reason when a pause begins.
-        resumed: is called when it ends.
+    A network that was there before is waited for; ``paused`` is told why, and ``resumed`` the end.
     """
 
     def __init__(
@@ -72,13 +69,8 @@ class Network:
     async def failed(self, error: TransportError, *, alone: bool) -> bool:
         """Take note of a failure, and wait before the next try: one list after the other tries.
 
-        Args:
-            error: why the connection failed.
-            alone: whether the list has failed before while others came through; it is given a
-                minute at most.
-
-        Returns:
-            Whether others came through meanwhile, so that the list itself is to blame.
+        Says whether others came through meanwhile, so that the list itself is to blame. One that
+        has failed before while others did not, ``alone``, is given a minute at most.
 
         Raises:
             NoNetworkError: there is no network, or not for longer than the patience.

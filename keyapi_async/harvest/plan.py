@@ -24,11 +24,7 @@ _AT_A_TIME = 500
 
 
 def check_arguments(keys: object, open_stream: object, max_age: object) -> None:
-    """Refuse what cannot be planned.
-
-    Raises:
-        InvalidParameterError: it is that.
-    """
+    """Refuse what cannot be planned, with an InvalidParameterError."""
     check_lists(keys, open_stream)
     if max_age is not None and (not isinstance(max_age, timedelta) or max_age < timedelta(0)):
         raise InvalidParameterError("max_age", max_age, "a timedelta, such as timedelta(days=1)")
@@ -54,12 +50,7 @@ class Plan:
     async def write(
         self, keys: Keys[K], open_stream: Open[K], max_age: timedelta | None
     ) -> Progress:
-        """Write down the lists of all keys: all of them, or none where one is refused.
-
-        Raises:
-            InvalidParameterError: a key is refused; it is named.
-            LedgerError: the ledger is of other lists.
-        """
+        """Write down the lists of all keys: all of them, or none where one is refused."""
         try:
             number = 0
             async for key in drawn(keys):
@@ -107,11 +98,7 @@ class Plan:
 
 
 def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
-    """Open the stream of a key, and see that a harvest can read it.
-
-    Raises:
-        InvalidParameterError: it is refused; the key is named.
-    """
+    """Open the stream of a key; an InvalidParameterError names a key that is refused."""
     try:
         stream = open_stream(key)
     except InvalidParameterError as error:

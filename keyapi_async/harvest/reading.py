@@ -47,15 +47,10 @@ START: Place = (0, 0, 0)
 
 
 class StoredPage(NamedTuple):
-    """Where a page's rows are.
+    """Where a page's rows are: ``rows`` valid ones from row ``first`` of the file on.
 
-    Attributes:
-        place: list, reading and page, by which pages are ordered.
-        fetched_at: when it came, in Unix seconds.
-        first: the number of its first valid row in the file.
-        rows: how many valid rows it has.
-        rejects: how many invalid ones.
-        key: the values that tell its list from others.
+    ``place`` is its list, reading and page, by which pages are ordered; ``fetched_at`` is in Unix
+    seconds; ``key`` has the values that tell its list from others.
     """
 
     place: Place
@@ -67,13 +62,9 @@ class StoredPage(NamedTuple):
 
 
 class Reading:
-    """A ledger opened to be read. Every method blocks.
+    """A ledger opened to be read.
 
-    Attributes:
-        file: where it is.
-
-    Raises (here and in every method):
-        LedgerError: the file cannot be used; it names the reason.
+    Every method blocks; a LedgerError says why the file cannot be used.
     """
 
     def __init__(self, file: Path) -> None:
@@ -88,11 +79,7 @@ class Reading:
             self._db.close()
 
     def about(self) -> About:
-        """Tell what the lists have in common.
-
-        Raises:
-            LedgerError: there are no lists yet.
-        """
+        """Tell what the lists have in common; a LedgerError says that there are none yet."""
         with damage_reported(self.file):
             found = about(self._db)
         if found is None:
@@ -210,11 +197,7 @@ class Reading:
             ).fetchall()
 
     def values(self, field: str) -> Generator[list[Any], None, None]:
-        """Give the distinct values of a column of the view, some at a time.
-
-        Raises:
-            InvalidParameterError: there is no such column.
-        """
+        """Give the distinct values of a column of the view, some at a time."""
         names = self.about().names
         if field not in names:
             raise InvalidParameterError("field", field, f"one of {', '.join(names)}")

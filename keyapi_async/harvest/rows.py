@@ -59,11 +59,7 @@ class _Conversion:
 
 
 class Rows(ABC):
-    """Takes over rows, by a conversion for each layout of them.
-
-    Attributes:
-        columns: what the rows are stored in.
-    """
+    """Takes over rows, by a conversion for each layout of them."""
 
     def __init__(self, columns: Sequence[Column], check: ReadRow[Any] | None = None) -> None:
         self.columns: list[Column] = list(columns)

@@ -39,12 +39,7 @@ _FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
 
 @attrs.define(eq=False)
 class OpenList:
-    """A list that is to be read.
-
-    Attributes:
-        unread: what the ledger says of it.
-        failed_alone: whether its connection has failed while those of others did not.
-    """
+    """A list that is to be read, and whether it has failed while others came through."""
 
     unread: Unread
     failed_alone: bool = False
@@ -234,11 +229,7 @@ class HarvestRun:
 
 
 class OpenLists:
-    """Gives out lists; those whose connection was lost come again after all others.
-
-    Args:
-        draw: gives some unread lists that come after a list.
-    """
+    """Gives out lists; those whose connection was lost come again after all others."""
 
     def __init__(self, draw: Callable[[int, int], Awaitable[list[Unread]]]) -> None:
         self._draw = draw
@@ -287,10 +278,8 @@ class OpenLists:
 class Writer:
     """Hands entries to the ledger: what arrives together is committed together.
 
-    Args:
-        write: commits some entries; where it is cancelled, it has done so all the same.
-        committed: is called with what they brought.
-        broken: is called when either has failed, and nothing more should come.
+    ``write`` has committed them also where it is cancelled; ``broken`` is called when it, or
+    ``committed``, has failed.
     """
 
     def __init__(

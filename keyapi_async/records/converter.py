@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     """The cattrs converter of all records: ``converter.structure(row, ProductCreator)``."""
 
 T = TypeVar("T")
-Reader = ReadRow[T]
 
 _CODECS: dict[type, tuple[ReadRow[object], ReadRows[object]]] = {}
 

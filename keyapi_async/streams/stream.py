@@ -9,11 +9,10 @@ import attrs
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller
 from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, UsageError
-from keyapi_async.streams.fetch import Fetcher
+from keyapi_async.streams.fetch import Fetcher, Prefetch
 from keyapi_async.streams.listing import MAX_PAGE_NUM, Listing
 from keyapi_async.streams.page import FetchedPage, Page, Place, Reject
 from keyapi_async.streams.paging import Paging, Until, checked
-from keyapi_async.streams.prefetch import Prefetch
 
 __all__ = ["RecordStream"]
 
