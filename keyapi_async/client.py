@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Final, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from keyapi_async.api import TikTok
 from keyapi_async.call.core import Caller, Core, Options, Stats
@@ -22,7 +22,16 @@ from keyapi_async.streams.stream import RecordStream
 
 __all__ = ["KeyAPI"]
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # it knows of defaults, and type checkers bring it
+
+    T = TypeVar("T", default=dict[str, JSON])
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+_ROWS: type[dict[str, JSON]] = dict
 
 DEFAULT_BASE_URL = "https://api.keyapi.ai"
 
@@ -186,42 +195,17 @@ class KeyAPI:
         envelope, _ = await self._caller.call(request, _price(path, credits))
         return envelope
 
-    @overload
     def iter_records(
         self,
         path: str,
         params: Mapping[str, str | float | None] | None = None,
-        *,
-        credits: int | None = None,
-        rows: str = "data",
-        pages: PageNum | PageLimit | None = ...,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[dict[str, JSON]]: ...
-
-    @overload
-    def iter_records(
-        self,
-        path: str,
-        params: Mapping[str, str | float | None] | None = None,
-        into: type[T] = ...,
-        *,
-        credits: int | None = None,
-        rows: str = "data",
-        pages: PageNum | PageLimit | None = ...,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[T]: ...
-
-    def iter_records(
-        self,
-        path: str,
-        params: Mapping[str, str | float | None] | None = None,
-        into: type[T] = dict,  # type: ignore[assignment]  # a default for a type variable
+        into: type[T] = _ROWS,  # type: ignore[assignment]  # a default for a type variable
         *,
         credits: int | None = None,  # noqa: A002
         rows: str = "data",
         pages: PageNum | PageLimit | None = PageNum(),  # noqa: B008  # it is frozen
         **paging: Unpack[Paging],
-    ) -> RecordStream[T] | RecordStream[dict[str, JSON]]:
+    ) -> RecordStream[T]:
         """Stream any list of the API; rows become dicts, or what ``into`` names.
 
         Args:

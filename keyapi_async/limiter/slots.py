@@ -51,6 +51,9 @@ class Slots:
         when = permit.at + trip + 1.0 - self.shortest / 2
         flying, leaving = self._flying, self._leaving
         leaving.append(max(when, leaving[-1]) if leaving else when)
+        if leaving[0] <= now:  # or they would add up where nobody looks for room
+            leaving.popleft()
+            self.taken -= 1
         while flying and flying[0].landed:
             flying.popleft()
 
