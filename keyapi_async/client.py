@@ -192,7 +192,8 @@ class KeyAPI:
         from keyapi_async.api import params as checks  # noqa: PLC0415
 
         request = Request(checks.path(path), query_of(checks.query(params or {})))
-        envelope, _ = await self._caller.call(request, _price(path, credits))
+        core, options = self._caller
+        envelope, _ = await core.call(request, options, _price(path, credits))
         return envelope
 
     def iter_records(

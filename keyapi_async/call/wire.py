@@ -10,13 +10,7 @@ from urllib.parse import parse_qsl, quote_plus
 
 import orjson
 
-from keyapi_async.errors import (
-    APIError,
-    QuotaExceededError,
-    ResponseError,
-    error_class,
-    printable,
-)
+from keyapi_async.errors import APIError, QuotaExceededError, ResponseError, error_class, printable
 from keyapi_async.jsontext import JSON, read_json
 
 __all__ = ["Answer", "Envelope", "Request"]

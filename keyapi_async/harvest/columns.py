@@ -169,12 +169,8 @@ def _quoted_in(text: str) -> bool:
     return "," in text or '"' in text or "\n" in text or "\r" in text
 
 
-def _float_text(value: float | None) -> str | None:
-    return None if value is None else str(value)
-
-
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "float_text": _float_text,
+    "float_text": lambda value: None if value is None else str(value),
     "without_formula": without_formula,
     **{f"{kind}_{wire}": made for (kind, wire), made in _WIRE.items()},
 }

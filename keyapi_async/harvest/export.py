@@ -7,8 +7,8 @@ floats, it asks for value by value (``columns.FUNCTIONS``).
 import json
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, repeat
@@ -84,25 +84,28 @@ def export(
     known, after, rows, rejected = reading.about(), START, 0, 0
     writer_of = _format_of(file, escape_formulas=escape_formulas)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-    with damage_reported(reading.file), _readable_errors(file), ExitStack() as opened:
-        stream = draft.open("xb")
-        opened.callback(draft.unlink, missing_ok=True)
-        opened.callback(_ended, stream.close)
-        writer = writer_of(stream, known)
-        opened.callback(_ended, writer.end)
-        while pages := reading.pages(known, after, _PAGES, snapshots=snapshots):
-            after = pages[-1].place
-            rejected += sum(page.rejects for page in pages)
-            if valid := sum(page.rows for page in pages):
-                rows += valid
-                writer.add(reading, pages)
-            yield None
-        writer.end()
-        stream.flush()
-        os.fsync(stream.fileno())
-        stream.close()
-        draft.replace(file)
-        _sync(file.parent)
+    try:
+        with damage_reported(reading.file), ExitStack() as opened:
+            stream = draft.open("xb")
+            opened.callback(draft.unlink, missing_ok=True)
+            opened.callback(_ended, stream.close)
+            writer = writer_of(stream, known)
+            opened.callback(_ended, writer.end)
+            while pages := reading.pages(known, after, _PAGES, snapshots=snapshots):
+                after = pages[-1].place
+                rejected += sum(page.rejects for page in pages)
+                if valid := sum(page.rows for page in pages):
+                    rows += valid
+                    writer.add(reading, pages)
+                yield None
+            writer.end()
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
+            draft.replace(file)
+            _sync(file.parent)
+    except OSError as error:
+        raise ExportError(file, error.strerror or str(error)) from error
     yield Exported(file, rows, rejected)
 
 
@@ -110,14 +113,6 @@ def _ended(end: Callable[[], None]) -> None:
     """End what may have failed: what is buffered may not fit on the disk."""
     with suppress(OSError):
         end()
-
-
-@contextmanager
-def _readable_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ExportError(file, error.strerror or str(error)) from error
 
 
 def check_export(path: str | os.PathLike[str]) -> None:
@@ -176,10 +171,7 @@ class Csv(RowWriter):
         self._own = without_formula if escape_formulas else str
         cells = [_cell(column, escape_formulas=escape_formulas) for column in known.columns]
         self._cells = [*cells, "ifnull(record.extra, '')"]
-        self._quoted = [
-            *(one.wire == "any" or one.kind in _TEXTS for one in known.columns),
-            True,
-        ]
+        self._quoted = [*(one.wire == "any" or one.kind in _TEXTS for one in known.columns), True]
         stream.write(f"\ufeff{','.join(self._texts(known.names))}\r\n".encode())
 
     def _texts(self, texts: Iterable[str | None]) -> Sequence[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from keyapi_async.errors import KeyAPIError, printable
+from keyapi_async.loops import seen_through
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -254,20 +255,3 @@ class FileThread:
     def close(self) -> None:
         """End the thread."""
         self._thread.shutdown()
-
-
-async def seen_through(future: asyncio.Future[T]) -> T:
-    """Wait for a future to the end; a cancellation is obeyed only after that.
-
-    Where it fails, its error is raised in place of the cancellation.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait((future,))
-        except asyncio.CancelledError as error:
-            cancelled = error
-    result = future.result()
-    if cancelled is not None:
-        raise cancelled
-    return result

@@ -132,15 +132,12 @@ class Harvest:
                 await thread.call(ledger.close)
             finally:
                 thread.close()
-        return report or await self._nothing_done()
-
-    async def _nothing_done(self) -> HarvestReport:
-        """Report a run without a key."""
-        now = await self.status()
+        if report is not None:
+            return report
+        now, failures = await self.status(), await self.failures()
         return HarvestReport(
-            done=now.done, failed=now.failed, left=now.left, before=now.done,
-            failures=await self.failures(),
-        )  # fmt: skip
+            done=now.done, failed=now.failed, left=now.left, before=now.done, failures=failures
+        )
 
     def stop(self) -> None:
         """End the run under way: ask for nothing more, and keep the pages in flight."""

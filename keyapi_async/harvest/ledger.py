@@ -25,15 +25,7 @@ from keyapi_async.harvest.file import (
 from keyapi_async.harvest.progress import ListFailure, Progress
 from keyapi_async.harvest.reading import failures
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
-from keyapi_async.harvest.schema import (
-    About,
-    State,
-    about,
-    count_lists,
-    create,
-    difference,
-    show,
-)
+from keyapi_async.harvest.schema import About, State, about, count_lists, create, difference, show
 from keyapi_async.records.codec import is_record
 from keyapi_async.streams.page import Page
 

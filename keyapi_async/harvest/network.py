@@ -16,11 +16,7 @@ _FIRST, _LONGEST = 1.0, 60.0
 
 
 class NoNetworkError(Exception):
-    """There is no network; ``reason`` is the last error."""
-
-    def __init__(self, message: str, reason: TransportError) -> None:
-        super().__init__(message)
-        self.reason = reason
+    """There is no network; the last error is its cause."""
 
 
 class Network:
@@ -80,7 +76,7 @@ class Network:
         self._failures += 1
         if not self._answered:
             if self._failures >= self._enough:
-                raise NoNetworkError("no connection could be made", error)
+                raise NoNetworkError("no connection could be made") from error
         elif self._away_since is None:
             self._away_since = failed_at
             reason = f"the connection is lost, waiting for it: {error}"
@@ -97,5 +93,5 @@ class Network:
         patience = min(self._patience, _LONGEST) if alone else self._patience
         if self._away_since is not None and now() - self._away_since > patience:
             waited = timedelta(seconds=int(patience))
-            raise NoNetworkError(f"there was no connection for {waited}", error)
+            raise NoNetworkError(f"there was no connection for {waited}") from error
         return False

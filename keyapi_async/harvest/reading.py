@@ -237,11 +237,7 @@ class Records(AsyncIterator[T]):
     """
 
     def __init__(
-        self,
-        opened: Callable[[], tuple[Reading, FileThread]],
-        into: type[T],
-        *,
-        snapshots: bool,
+        self, opened: Callable[[], tuple[Reading, FileThread]], into: type[T], *, snapshots: bool
     ) -> None:
         self.rejected: int = 0
         self._opened = opened

@@ -14,14 +14,7 @@ import attrs
 import orjson
 
 from keyapi_async.errors import DecodeError
-from keyapi_async.harvest.columns import (
-    Column,
-    column_of,
-    is_narrow,
-    json_text,
-    stored,
-    wire_of,
-)
+from keyapi_async.harvest.columns import Column, column_of, is_narrow, json_text, stored, wire_of
 from keyapi_async.records.codec import KIND, ReadRow, kinds_of
 from keyapi_async.records.converter import reader_of
 from keyapi_async.records.fields import Kind, SalesFlag

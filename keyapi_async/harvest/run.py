@@ -21,11 +21,12 @@ from keyapi_async.errors import (
     TransportError,
     UsageError,
 )
-from keyapi_async.harvest.file import FileThread, seen_through
+from keyapi_async.harvest.file import FileThread
 from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Paused, Unread, Written
 from keyapi_async.harvest.network import Network, NoNetworkError
 from keyapi_async.harvest.plan import Keys, Open, Plan
 from keyapi_async.harvest.progress import HarvestReport, HarvestStoppedError, Progress
+from keyapi_async.loops import seen_through
 from keyapi_async.streams.stream import RecordStream
 
 Show = Callable[[Progress], None]
@@ -222,10 +223,10 @@ class HarvestRun:
         )
         if error is None:
             return report
-        reason, cause = str(error), error
+        reason = f"the harvest was stopped: {error}"
         if isinstance(error, NoNetworkError):
-            reason, cause = f"{error}: {error.reason}", error.reason
-        raise HarvestStoppedError(f"the harvest was stopped: {reason}", report) from cause
+            raise HarvestStoppedError(f"{reason}: {error.__cause__}", report) from error.__cause__
+        raise HarvestStoppedError(reason, report) from error
 
 
 class OpenLists:

@@ -86,11 +86,7 @@ def _hook(into: type[T]) -> Callable[[object, type[T]], T]:
 def reader_of(into: type[T]) -> ReadRow[T]:
     """Find the function of (row, position in the list) that makes an ``into`` of a row.
 
-    Raises:
-        InvalidParameterError: rows cannot become that.
-
-    Raises (the function):
-        DecodeError: the row cannot be one.
+    An InvalidParameterError says that rows cannot become that; the function raises a DecodeError.
     """
     return _codec_of(into)[0]
 

@@ -133,15 +133,10 @@ def _count(value: object) -> int | None:
     if isinstance(number, float):
         if not number.is_integer() or abs(number) >= _EXACT:
             raise ValueError("is not a whole number")
-        if isinstance(value, str) and _is_rounded(value, number):
+        if isinstance(value, str) and Decimal(value.strip()) != Decimal(number):  # as 1e-400 is
             raise ValueError("is not a whole number")
         return int(number)
     return number
-
-
-def _is_rounded(written: str, number: float) -> bool:
-    """Tell whether a text such as 1e-400 is a number that a float only comes near to."""
-    return Decimal(written.strip()) != Decimal(number)
 
 
 def _amount(value: object) -> float | None:
@@ -277,8 +272,7 @@ CountText = Annotated[int | None, Kind("count", int | None, _count, write=str)]
 CountDecimals = Annotated[int | None, Kind("count", int | None, _count, write=write_decimals)]
 Code = Annotated[int | None, Kind("choice", int | None, _count, passes=int)]
 Amount = Annotated[
-    float | None,
-    Kind("amount", float | None, _amount, passes=float, write=write_amount),
+    float | None, Kind("amount", float | None, _amount, passes=float, write=write_amount)
 ]
 AmountText = Annotated[
     float | None, Kind("amount", float | None, _amount, write=lambda v: str(write_amount(v)))
@@ -291,8 +285,7 @@ Rate = Annotated[
 ]
 Moment = Annotated[datetime | None, Kind("moment", datetime | None, _moment, write=_write_moment)]
 MomentText = Annotated[
-    datetime | None,
-    Kind("moment", datetime | None, _moment, write=lambda v: str(_write_moment(v))),
+    datetime | None, Kind("moment", datetime | None, _moment, write=lambda v: str(_write_moment(v)))
 ]
 MomentMs = Annotated[
     datetime | None,

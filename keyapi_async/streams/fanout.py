@@ -18,6 +18,7 @@ from keyapi_async.errors import (
     QuotaExceededError,
     UsageError,
 )
+from keyapi_async.loops import seen_through
 from keyapi_async.streams.listing import MAX_PAGE_SIZE
 from keyapi_async.streams.stream import RecordStream
 
@@ -124,15 +125,10 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._phase = "closed"
         for worker in self._workers:
             worker.cancel()
-        cancelled: asyncio.CancelledError | None = None
-        while self._workers:
-            try:
-                await asyncio.wait(self._workers)
-            except asyncio.CancelledError as error:
-                cancelled = error  # it is obeyed when nothing is running any more
-        await self._keys.aclose()
-        if cancelled is not None:
-            raise cancelled
+        try:
+            await seen_through(asyncio.gather(*self._workers, return_exceptions=True))
+        finally:
+            await self._keys.aclose()
 
     def stop(self) -> None:
         """Ask for nothing more: what is in flight is awaited and delivered, then the end comes."""

@@ -122,10 +122,7 @@ class Prefetch(Generic[T]):
         return place in self._tasks
 
     async def take(self, place: Place) -> FetchedPage[T]:
-        """Wait for a page that is in flight.
-
-        Cancelling the wait leaves the pages in flight.
-        """
+        """Wait for a page that is in flight; cancelling the wait leaves it there."""
         task = self._tasks[place]
         await asyncio.wait((task,))
         self._tasks.pop(place, None)

@@ -84,9 +84,6 @@ class RecordStream(AsyncIterator[T]):
         part, page_num = place
         return Bookmark(page_num, offset, self.page_size, part, self.listing.fingerprint)
 
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> T:
         """Give the next record.
 
@@ -263,9 +260,6 @@ class PageStream(AsyncIterator[Page[T]]):
 
     def __init__(self, stream: RecordStream[T]) -> None:
         self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def aclose(self) -> None:
         """Leave the stream and its pages."""
