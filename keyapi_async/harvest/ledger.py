@@ -167,9 +167,9 @@ class Ledger:
                 " WHERE state = ? AND abs(? - read_at) > ?",
                 (State.LEFT, State.DONE, int(time.time()), max_age),
             )
-            done, failed, left = count_lists(self._db)
+            lists = count_lists(self._db)
             self._db.execute("COMMIT")
-        return Progress(done=done, failed=failed, left=left, before=done)
+        return Progress(**lists, before=lists["done"])
 
     def abandon(self) -> None:
         """Undo what was planned."""

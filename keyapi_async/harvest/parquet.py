@@ -23,7 +23,7 @@ from keyapi_async.harvest.columns import (
 from keyapi_async.harvest.export import RowWriter
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
-from keyapi_async.records.fields import Categories, Kind
+from keyapi_async.records.fields import Categories
 
 _GROUP = 40_000
 """Rows of a row group."""
@@ -38,7 +38,7 @@ _INEXACT = "inexact"
 """In place of a float that is not."""
 
 _MOMENT = pa.timestamp("us", tz="UTC")
-_CATEGORIES: Kind = get_args(Categories)[1]
+_read_categories: Callable[[str], Any] = get_args(Categories)[1].read
 _TYPES: Mapping[str, object] = {
     "count": pa.int64(),
     "choice": pa.int64(),
@@ -60,6 +60,13 @@ _TYPES: Mapping[str, object] = {
         )
     ),
 }
+_STORED: Mapping[str, object] = {
+    "moment": pa.timestamp("s", tz="UTC"),
+    "moment_ms": pa.timestamp("ms", tz="UTC"),
+    "date": pa.string(),
+    "flag": None,  # numbers, or flags where rows have no record class
+}
+"""What is stored where that is not of the type of the column."""
 
 
 def schema_of(known: About) -> pa.Schema:
@@ -162,7 +169,7 @@ def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> o
             for value in values
         ]
     try:
-        return _ARRAYS.get(column.kind, _plain)(values, column)
+        return _typed(column, values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         fit = [_fits(column, value) for value in values]
         for place, value in enumerate(values):
@@ -171,11 +178,7 @@ def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> o
                 wide = int(value) if isinstance(value, str) else value
                 extras[place] = json_text({**extra, column.name: wide}).decode()
         kept = [value if fit[place] else None for place, value in enumerate(values)]
-        return _ARRAYS.get(column.kind, _plain)(kept, column)
-
-
-def _read_categories(text: str) -> Any:
-    return _CATEGORIES.read(text)
+        return _typed(column, kept)
 
 
 def _fits(column: Column, value: Any) -> bool:
@@ -186,18 +189,7 @@ def _fits(column: Column, value: Any) -> bool:
     return value is None or (isinstance(value, int) and is_narrow(value))
 
 
-def _plain(values: Sequence[Any], column: Column) -> Any:
-    return pa.array(values, _TYPES.get(column.kind, pa.string()))
-
-
-def _via(stored: Any) -> Callable[[Sequence[Any], Column], Any]:
+def _typed(column: Column, values: Sequence[Any]) -> Any:
     """Make an array of what is stored, and cast it to the type of the column."""
-    return lambda values, column: pa.array(values, stored).cast(_TYPES[column.kind])
-
-
-_ARRAYS: Mapping[str, Callable[[Sequence[Any], Column], Any]] = {
-    "moment": _via(pa.timestamp("s", tz="UTC")),
-    "moment_ms": _via(pa.timestamp("ms", tz="UTC")),
-    "date": _via(pa.string()),
-    "flag": lambda values, _: pa.array(values).cast(pa.bool_()),
-}
+    typed = _TYPES.get(column.kind, pa.string())
+    return pa.array(values, _STORED.get(column.kind, typed)).cast(typed)

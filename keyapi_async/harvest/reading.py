@@ -91,7 +91,8 @@ class Reading:
         running = RunLock(self.file).is_taken()
         with damage_reported(self.file):
             known = about(self._db)
-            lists, counts, first, last, run = (0, 0, 0), (0, 0, 0), None, None, None
+            lists, counts = {"done": 0, "failed": 0, "left": 0}, (0, 0, 0)
+            first = last = run = None
             if known is not None:
                 lists = count_lists(self._db)
                 *counts, first, last = self._db.execute(
@@ -100,23 +101,20 @@ class Reading:
                 ).fetchone()
             if first is not None:
                 run = self._run(lists, running=running)
-        done, failed, left = lists
         pages, rows, rejects = (count or 0 for count in counts)
         return Status(
             listing=dict(known.facts) if known else {}, keys=known.keys if known else (),
-            done=done, failed=failed, left=left, pages=pages, rows=rows, rejects=rejects,
-            size=bytes_of(self.file), first=_moment(first), last=_moment(last),
-            running=running, run=run,
+            **lists, pages=pages, rows=rows, rejects=rejects, size=bytes_of(self.file),
+            first=_moment(first), last=_moment(last), running=running, run=run,
         )  # fmt: skip
 
-    def _run(self, lists: tuple[int, int, int], *, running: bool) -> Progress:
+    def _run(self, lists: dict[str, Any], *, running: bool) -> Progress:
         started, updated, paused, *counts = self._db.execute(
             f"SELECT started_at, updated_at, paused, {', '.join(_RUN)}"  # noqa: S608
             " FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
-        done, failed, left = lists
         return Progress(
-            done=done, failed=failed, left=left, **dict(zip(_RUN, counts, strict=True)),
+            **lists, **dict(zip(_RUN, counts, strict=True)),
             elapsed=max(0.0, (time.time() if running else updated) - started),
             paused=paused if running else None,
         )  # fmt: skip

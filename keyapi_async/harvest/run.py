@@ -12,21 +12,14 @@ import attrs
 
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller
-from keyapi_async.errors import (
-    AuthenticationError,
-    CreditBudgetError,
-    DeadlineExceededError,
-    KeyAPIError,
-    QuotaExceededError,
-    TransportError,
-    UsageError,
-)
+from keyapi_async.errors import DeadlineExceededError, KeyAPIError, TransportError, UsageError
 from keyapi_async.harvest.file import FileThread
 from keyapi_async.harvest.ledger import Entry, Failed, Ledger, PageRead, Paused, Unread, Written
 from keyapi_async.harvest.network import Network, NoNetworkError
 from keyapi_async.harvest.plan import Keys, Open, Plan
 from keyapi_async.harvest.progress import HarvestReport, HarvestStoppedError, Progress
 from keyapi_async.loops import seen_through
+from keyapi_async.streams.fanout import FATAL
 from keyapi_async.streams.stream import RecordStream
 
 Show = Callable[[Progress], None]
@@ -35,7 +28,6 @@ _AT_A_TIME = 256
 """Lists drawn from the ledger."""
 
 _TOGETHER = 0.001  # seconds: what arrives within them costs one commit, a quarter less CPU a page
-_FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
 
 
 @attrs.define(eq=False)
@@ -128,7 +120,7 @@ class HarvestRun:
         while (one := await self._lists.next()) is not None:
             try:
                 await self._read(one)
-            except (*_FATAL, NoNetworkError) as error:
+            except (*FATAL, NoNetworkError) as error:
                 self._error = self._error or error
                 self.stop()
             finally:
@@ -143,7 +135,7 @@ class HarvestRun:
             while not self._stopped:
                 try:
                     page = await stream.next_page()
-                except (*_FATAL, UsageError):
+                except (*FATAL, UsageError):
                     raise
                 except KeyAPIError as error:
                     late = isinstance(error, DeadlineExceededError)

@@ -27,8 +27,8 @@ __all__ = ["Failure", "FanOut", "fan_out"]
 K = TypeVar("K")
 T = TypeVar("T")
 
-_HOPELESS = (AuthenticationError, QuotaExceededError, CreditBudgetError, UsageError)
-"""Errors that every other stream would meet too: they end the run whatever ``on_error`` says."""
+FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
+"""Errors of the API that every other stream would meet too: they end a run of many."""
 
 
 @attrs.frozen
@@ -225,7 +225,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
 
     def _failed(self, state: _KeyState[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
         """Note what went wrong with one list, or end the run with it."""
-        if self._collects and not isinstance(error, _HOPELESS):
+        if self._collects and not isinstance(error, (*FATAL, UsageError)):
             # Its traceback would keep the stream and the page before it alive.
             state.failure = Failure(state.key, error.with_traceback(None), bookmark)
             state.over = True
