@@ -60,13 +60,6 @@ _TYPES: Mapping[str, object] = {
         )
     ),
 }
-_STORED: Mapping[str, object] = {
-    "moment": pa.timestamp("s", tz="UTC"),
-    "moment_ms": pa.timestamp("ms", tz="UTC"),
-    "date": pa.string(),
-    "flag": None,  # numbers, or flags where rows have no record class
-}
-"""What is stored where that is not of the type of the column."""
 
 
 def schema_of(known: About) -> pa.Schema:
@@ -169,7 +162,7 @@ def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> o
             for value in values
         ]
     try:
-        return _typed(column, values)
+        return _ARRAYS.get(column.kind, _plain)(values, column)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         fit = [_fits(column, value) for value in values]
         for place, value in enumerate(values):
@@ -178,7 +171,7 @@ def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> o
                 wide = int(value) if isinstance(value, str) else value
                 extras[place] = json_text({**extra, column.name: wide}).decode()
         kept = [value if fit[place] else None for place, value in enumerate(values)]
-        return _typed(column, kept)
+        return _ARRAYS.get(column.kind, _plain)(kept, column)
 
 
 def _fits(column: Column, value: Any) -> bool:
@@ -189,7 +182,18 @@ def _fits(column: Column, value: Any) -> bool:
     return value is None or (isinstance(value, int) and is_narrow(value))
 
 
-def _typed(column: Column, values: Sequence[Any]) -> Any:
+def _plain(values: Sequence[Any], column: Column) -> Any:
+    return pa.array(values, _TYPES.get(column.kind, pa.string()))
+
+
+def _via(stored: Any) -> Callable[[Sequence[Any], Column], Any]:
     """Make an array of what is stored, and cast it to the type of the column."""
-    typed = _TYPES.get(column.kind, pa.string())
-    return pa.array(values, _STORED.get(column.kind, typed)).cast(typed)
+    return lambda values, column: pa.array(values, stored).cast(_TYPES[column.kind])
+
+
+_ARRAYS: Mapping[str, Callable[[Sequence[Any], Column], Any]] = {
+    "moment": _via(pa.timestamp("s", tz="UTC")),
+    "moment_ms": _via(pa.timestamp("ms", tz="UTC")),
+    "date": _via(pa.string()),
+    "flag": lambda values, _: pa.array(values).cast(pa.bool_()),
+}

@@ -51,20 +51,23 @@ class Slots:
         when = permit.at + trip + 1.0 - self.shortest / 2
         flying, leaving = self._flying, self._leaving
         leaving.append(max(when, leaving[-1]) if leaving else when)
-        if leaving[0] <= now:  # or they would add up where nobody looks for room
-            leaving.popleft()
-            self.taken -= 1
+        self._forget(now)
         while flying and flying[0].landed:
             flying.popleft()
+
+    def _forget(self, now: float) -> None:
+        """Give back the places whose time has come."""
+        leaving = self._leaving
+        while leaving and leaving[0] <= now:
+            leaving.popleft()
+            self.taken -= 1
 
     def room_at(self, now: float, places: int) -> float:
         """Say when to look for a free place; a time not after now means that one is free."""
         flying, leaving = self._flying, self._leaving
         while flying and flying[0].at + FLIGHT <= now:
             self.leave(flying.popleft(), now)
-        while leaving and leaving[0] <= now:
-            leaving.popleft()
-            self.taken -= 1
+        self._forget(now)
         if self.taken < places:
             return now
         # A place that is not leaving yet is not given back before that.
