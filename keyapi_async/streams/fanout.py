@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
-from contextlib import aclosing
 from typing import Generic, Literal, Self, TypeVar
 
 import attrs
@@ -191,7 +190,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
                 self._failed(state, error, None)
                 continue
             check_stream(stream, self._open_stream)
-            async with aclosing(stream):
+            async with stream:
                 await self._read(state, stream)
 
     async def _read(self, state: _KeyState[K], stream: RecordStream[T]) -> None:
