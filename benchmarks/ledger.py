@@ -23,9 +23,9 @@ from pathlib import Path
 
 from benchmarks.serving import KEY, nginx
 from benchmarks.serving import PATH as CREATORS
-from keyapi_async import KeyAPI, ProductCreator, fan_out
+from keyapi_async import KeyAPI, Page, ProductCreator, fan_out
 from keyapi_async.harvest import Harvest
-from keyapi_async.harvest.ledger import Ledger, PageRead
+from keyapi_async.harvest.ledger import Ledger, PageRead, Unread
 from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import facts_of
 from keyapi_async.sandbox import Service
@@ -79,15 +79,16 @@ def fill(file: Path, rows: int) -> None:
     for first in range(0, lists, 10):
         pages = [
             PageRead(
-                list_id=1 + number // A_LIST,
-                reading=1,
-                page_num=1 + number % A_LIST,
-                first=1 + number % A_LIST * 10,
-                is_last=number % A_LIST == A_LIST - 1,
-                request_id=f"request-{number}",
-                fetched_at=1_770_000_000 + number,
-                rows=sample[number * 10 % (len(sample) - 9) :][:10],
-                invalid={},
+                Unread(1 + number // A_LIST, "", 1, 1),
+                Page(
+                    records=tuple(sample[number * 10 % (len(sample) - 9) :][:10]),
+                    rejects=(),
+                    page_num=1 + number % A_LIST,
+                    page_size=10,
+                    request_id=f"request-{number}",
+                    is_last=number % A_LIST == A_LIST - 1,
+                ),
+                1_770_000_000 + number,
             )
             for number in range(first * A_LIST, min(first + 10, lists) * A_LIST)
         ]

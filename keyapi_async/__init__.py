@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from keyapi_async.client import *
     from keyapi_async.errors import *
     from keyapi_async.limiter import *
+    from keyapi_async.limiter.shared import *
     from keyapi_async.records.converter import *
     from keyapi_async.records.fields import *
     from keyapi_async.streams.fanout import *
@@ -44,7 +45,7 @@ _FILES = (
     "streams.fanout streams.listing streams.page streams.paging streams.stream records.fields "
     "api.params api.shared api.endpoint api.category api.product_record api.product "
     "api.video api.influencer_record api.influencer api.shop api.search "
-    "records.converter"
+    "records.converter limiter.shared"
 )
 
 

@@ -17,11 +17,7 @@ def whole(value: object) -> int | None:
 
 
 def number(name: str, value: object, least: int, most: int | None = None) -> int:
-    """Check a whole number between two bounds.
-
-    Raises:
-        InvalidParameterError: it is not one.
-    """
+    """Check a whole number between two bounds, or raise an InvalidParameterError."""
     found = whole(value)
     if found is not None and found >= least and (most is None or found <= most):
         return found
@@ -30,11 +26,7 @@ def number(name: str, value: object, least: int, most: int | None = None) -> int
 
 
 def setting(name: str, value: object, least: int) -> int:
-    """Check a whole number that sets up a client.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
+    """Check a whole number that sets up a client, or raise a ConfigurationError."""
     found = whole(value)
     if found is None or found < least:
         raise ConfigurationError(f"{name}={shown(value)}: a whole number, {least} or more")
@@ -42,11 +34,7 @@ def setting(name: str, value: object, least: int) -> int:
 
 
 def seconds(name: str, value: object, *, least: float | None = None) -> None:
-    """Check a positive number of seconds; ``least=0.0`` allows none, too.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
+    """Check a positive number of seconds as ``setting`` does; ``least=0.0`` allows none, too."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and (0 < value < math.inf or value == least):  # type: ignore[operator]  # as just asked
         return

@@ -3,8 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from copy import copy
-from types import TracebackType
-from typing import Final, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from keyapi_async.api import TikTok
 from keyapi_async.call.core import Caller, Core, Options, Stats
@@ -23,7 +22,16 @@ from keyapi_async.streams.stream import RecordStream
 
 __all__ = ["KeyAPI"]
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # it knows of defaults, and type checkers bring it
+
+    T = TypeVar("T", default=dict[str, JSON])
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+_ROWS: type[dict[str, JSON]] = dict
 
 DEFAULT_BASE_URL = "https://api.keyapi.ai"
 
@@ -184,45 +192,21 @@ class KeyAPI:
         from keyapi_async.api import params as checks  # noqa: PLC0415
 
         request = Request(checks.path(path), query_of(checks.query(params or {})))
-        envelope, _ = await self._caller.call(request, _price(path, credits))
+        core, options = self._caller
+        envelope, _ = await core.call(request, options, _price(path, credits))
         return envelope
 
-    @overload
     def iter_records(
         self,
         path: str,
         params: Mapping[str, str | float | None] | None = None,
-        *,
-        credits: int | None = None,
-        rows: str = "data",
-        pages: PageNum | PageLimit | None = ...,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[dict[str, JSON]]: ...
-
-    @overload
-    def iter_records(
-        self,
-        path: str,
-        params: Mapping[str, str | float | None] | None = None,
-        into: type[T] = ...,
-        *,
-        credits: int | None = None,
-        rows: str = "data",
-        pages: PageNum | PageLimit | None = ...,
-        **paging: Unpack[Paging],
-    ) -> RecordStream[T]: ...
-
-    def iter_records(
-        self,
-        path: str,
-        params: Mapping[str, str | float | None] | None = None,
-        into: type[T] = dict,  # type: ignore[assignment]  # a default for a type variable
+        into: type[T] = _ROWS,  # type: ignore[assignment]  # a default for a type variable
         *,
         credits: int | None = None,  # noqa: A002
         rows: str = "data",
         pages: PageNum | PageLimit | None = PageNum(),  # noqa: B008  # it is frozen
         **paging: Unpack[Paging],
-    ) -> RecordStream[T] | RecordStream[dict[str, JSON]]:
+    ) -> RecordStream[T]:
         """Stream any list of the API; rows become dicts, or what ``into`` names.
 
         Args:
@@ -293,12 +277,7 @@ class KeyAPI:
         self._caller.core.enter()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

@@ -30,12 +30,9 @@ def read_json(text: bytes | str) -> JSON:
         read: JSON = orjson.loads(text)
     except orjson.JSONDecodeError:
         raw = text.encode() if isinstance(text, str) else text
-        read = orjson.loads(_STRING.sub(_mended, raw))
+        mended = _STRING.sub(lambda string: _UNLIKE_JSON.sub(_strict, string[0]), raw)
+        read = orjson.loads(mended)
     return read
-
-
-def _mended(string: re.Match[bytes]) -> bytes:
-    return _UNLIKE_JSON.sub(_strict, string[0])
 
 
 def _strict(found: re.Match[bytes]) -> bytes:

@@ -7,8 +7,9 @@ which is four per cent of a page. ``Places`` cost 0.2 µs, where ``asyncio.Semap
 import asyncio
 import math
 from collections import deque
-from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 
 class Places:
@@ -76,12 +77,7 @@ class Timeout:
             self._timeouts.fire_at(self.end)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, exc_type: type[BaseException] | None, _: object, __: object) -> bool:
         self._timeouts.open.discard(self)  # the timer may fire for nothing
         if not self.expired:
             return False
@@ -103,12 +99,7 @@ class Timeout:
 
 
 class Timeouts:
-    """One timer for all timeouts of a loop; it is set anew only for what ends sooner.
-
-    Attributes:
-        open: the blocks that may be cut short.
-        fires_at: when the timer fires.
-    """
+    """One timer for all open timeouts of a loop; it is set anew only for what ends sooner."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -145,3 +136,20 @@ class Timeouts:
         for timeout in timeouts:
             self.open.discard(timeout)
             timeout.expire()
+
+
+async def seen_through(future: asyncio.Future[T]) -> T:
+    """Wait for a future to the end; a cancellation is obeyed only after that.
+
+    Where it fails, its error is raised in place of the cancellation.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    result = future.result()
+    if cancelled is not None:
+        raise cancelled
+    return result

@@ -16,11 +16,7 @@ class Secret:
         self._key = key.strip(" \t") if isinstance(key, str) else ""
 
     def check(self, name: str = "api_key") -> None:
-        """Refuse what cannot be a key; ``name`` is the parameter that it came by.
-
-        Raises:
-            ConfigurationError: it is missing, blank, or would break the header.
-        """
+        """Raise a ConfigurationError for what cannot be a key, which came by ``name``."""
         if not self._key:
             raise ConfigurationError(
                 f"no API key: set KEYAPI_TOKEN, or pass {name}="

@@ -36,7 +36,7 @@ from keyapi_async import (
 from keyapi_async.api import endpoints
 from keyapi_async.dask import PartitionError, harvest_frame
 from keyapi_async.harvest import Harvest, LedgerError, ListFailure
-from keyapi_async.limiter import RedisLimiter
+from keyapi_async.limiter.shared import RedisLimiter
 from keyapi_async.sandbox import Sandbox, Service
 from tests import virtual
 from tests.api.test_declarations import given_to

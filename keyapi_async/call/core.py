@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-from collections.abc import Coroutine
 from typing import NamedTuple
 
 import attrs
@@ -141,7 +140,7 @@ class Core:
         self._connections = Places(max_connections)
         self._timeouts: Timeouts
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self.closed: bool = False
         if isinstance(limiter, Bound):
             limiter.bind(secret.fingerprint())
         self._at_once = limiter.at_once if isinstance(limiter, Immediate) else _never
@@ -195,7 +194,7 @@ class Core:
             raise UsageError(
                 "this client belongs to another event loop: make one for each asyncio.run()"
             )
-        if self._closed:
+        if self.closed:
             raise UsageError("this client is closed: make another")
         return loop
 
@@ -210,9 +209,7 @@ class Core:
         try:
             with call:
                 # Asked without a call first, as every page comes by here.
-                if (self._closed or self.circuit.error) and (
-                    refusal := self._refusal()
-                ) is not None:
+                if (self.closed or self.circuit.error) and (refusal := self._refusal()) is not None:
                     return refusal, False
                 if delay > 0:
                     await asyncio.sleep(delay)
@@ -278,7 +275,7 @@ class Core:
             call.options.meter.settle(call.cost, call.price)
 
     def _refusal(self) -> KeyAPIError | None:
-        return UsageError("this client is closed") if self._closed else self.circuit.blocked()
+        return UsageError("this client is closed") if self.closed else self.circuit.blocked()
 
     def _learn(self, error: APIError, permit: Permit) -> None:
         """Report a 429 to the gate, and open the circuit after a 402."""
@@ -296,8 +293,8 @@ class Core:
 
     async def close(self) -> None:
         """Stop everything that waits, and close the connections."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             if self._loop is not None:
                 self._timeouts.interrupt()
             try:
@@ -308,21 +305,12 @@ class Core:
                 if self._loop is not None:
                     self._timeouts.stop_timer()
 
-    @property
-    def closed(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._closed
-
 
 class Caller(NamedTuple):
     """One view of a client: the shared core, and the options of its calls."""
 
     core: Core
     options: Options
-
-    def call(self, request: Request, price: int) -> Coroutine[None, None, tuple[Envelope, int]]:
-        """Make a request; a success costs ``price`` credits, and comes with its attempts."""
-        return self.core.call(request, self.options, price)
 
 
 def _never(_: float) -> None:

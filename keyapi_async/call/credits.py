@@ -57,8 +57,7 @@ class Meter:
     async def reserve(self, price: int) -> None:
         """Set credits aside; wait while a request in flight may still turn out free.
 
-        Raises:
-            CreditBudgetError: the budget does not suffice; nothing was sent.
+        A CreditBudgetError says that the budget does not suffice.
         """
         while (full := self._full(price)) is not None:
             if full.left is not None and full.left < price:

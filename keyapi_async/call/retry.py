@@ -69,12 +69,7 @@ def is_transient(failure: KeyAPIError) -> bool:
             return False
         if failure.code is None:
             return failure.status in _TRANSIENT or failure.status >= 500
-        code = failure.code
-        return (code if _names_an_error(code) else failure.status) in _TRANSIENT
+        return (failure.code if 400 <= failure.code <= 599 else failure.status) in _TRANSIENT
     return isinstance(failure, TransportError) or (
         isinstance(failure, ResponseError) and failure.repeatable
     )
-
-
-def _names_an_error(code: int) -> bool:
-    return 400 <= code <= 599

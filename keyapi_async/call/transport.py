@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from http.cookies import BaseCookie
 from typing import Protocol, TypeAlias
@@ -220,17 +221,9 @@ def _too_large(status: int) -> ResponseError:
 
 
 def checked_base_url(value: str) -> URL:
-    """Check a base URL: https, or http on this machine alone.
-
-    Raises:
-        ConfigurationError: it is not such a URL.
-    """
-    try:
-        url = URL(value)
-        valid = bool(url.host) and url.port is not None
-    except (TypeError, ValueError):
-        valid = False
-    if not valid or url.user or url.password or url.query_string or url.fragment:
+    """Check a base URL: https, or http on this machine alone; else raise a ConfigurationError."""
+    url = _url_of(value)
+    if url is None or url.user or url.password or url.query_string or url.fragment:
         # Not shown where it may hold a password.
         told = "" if "@" in str(value) else f"={shown(value)}"
         raise ConfigurationError(
@@ -244,6 +237,15 @@ def checked_base_url(value: str) -> URL:
     )
 
 
+def _url_of(value: str) -> URL | None:
+    """Read the URL of a host; None where it is not one."""
+    with suppress(TypeError, ValueError):
+        url = URL(value)
+        if url.host and url.port is not None:
+            return url
+    return None
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -254,11 +256,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def checked_proxy(value: str | None, base: URL) -> URL | None:
-    """Check a proxy's URL; None looks into the environment once, an empty text means none.
-
-    Raises:
-        ConfigurationError: it is not the URL of an HTTP proxy.
-    """
+    """Check a proxy's URL; None looks into the environment once, an empty text means none."""
     name = "proxy"
     if value is None:
         import urllib.request  # noqa: PLC0415  # it loads an HTTP client of its own
@@ -271,12 +269,8 @@ def checked_proxy(value: str | None, base: URL) -> URL | None:
             value = f"http://{value}"
     if not value:
         return None
-    try:
-        url = URL(value)
-        valid = url.scheme in ("http", "https") and bool(url.host)
-    except (TypeError, ValueError):
-        valid = False
-    if not valid:
+    url = _url_of(value)
+    if url is None or url.scheme not in ("http", "https"):
         # Not shown: a proxy's URL may hold a password.
         raise ConfigurationError(f"{name}: an address such as 'http://proxy.example:3128'")
     return url

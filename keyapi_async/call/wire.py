@@ -10,13 +10,7 @@ from urllib.parse import parse_qsl, quote_plus
 
 import orjson
 
-from keyapi_async.errors import (
-    APIError,
-    QuotaExceededError,
-    ResponseError,
-    error_class,
-    printable,
-)
+from keyapi_async.errors import APIError, QuotaExceededError, ResponseError, error_class, printable
 from keyapi_async.jsontext import JSON, read_json
 
 __all__ = ["Answer", "Envelope", "Request"]
@@ -154,15 +148,12 @@ def _code(value: object) -> int | None:
     return None
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _no_envelope(answer: Answer, document: JSON, hide: Hide) -> APIError | ResponseError:
-    said = _text(document.get("message")) if isinstance(document, dict) else None
-    text = hide(said or _plain(answer.body, document))
-    if said is None:
-        text = readable(text)
+    said = document.get("message") if isinstance(document, dict) else None
+    if isinstance(said, str) and said:
+        text = hide(said)
+    else:
+        text = readable(hide(_plain(answer.body, document)))
     if answer.status >= 400 or text.lower().startswith(_OUT_OF_CREDITS):
         return _api_error(answer, None, text, None)
     if answer.status >= 300:

@@ -20,7 +20,7 @@ from keyapi_async.cli.terminal import console, counted, pairs
 from keyapi_async.client import KeyAPI
 from keyapi_async.errors import printable
 from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, Progress
-from keyapi_async.limiter import RedisLimiter
+from keyapi_async.limiter.shared import RedisLimiter
 
 
 def run(chosen: Selection, how: HarvestOptions) -> None:

@@ -17,7 +17,7 @@ from keyapi_async.harvest.progress import (
     Progress,
     Status,
 )
-from keyapi_async.harvest.records import Records
+from keyapi_async.harvest.reading import Records
 
 __all__ = [
     "ExportError",

@@ -8,12 +8,12 @@ rows without a record class hold what is neither text nor number as a blob of JS
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import attrs
 import orjson
 
-from keyapi_async.records.fields import Amount, CountDecimals, Kind
+from keyapi_async.records.fields import Kind, write_amount, write_decimals
 
 SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,22 +73,18 @@ def stored(kind: Kind, value: object) -> object:
     return value
 
 
-_amount: Callable[[float], int | float] = get_args(Amount)[1].write
-_write_decimals: Callable[[float], str] = get_args(CountDecimals)[1].write
-
-
 def _decimals(value: float | str) -> str:
-    return _write_decimals(int(value) if isinstance(value, str) else value)
+    return write_decimals(int(value) if isinstance(value, str) else value)
 
 
 _WIRE: Mapping[tuple[str, str], Callable[..., object]] = {
     ("count", "number"): int,
     ("count", "text"): str,
     ("count", "decimals"): _decimals,
-    ("amount", "number"): _amount,
-    ("amount", "text"): lambda value: str(_amount(value)),
+    ("amount", "number"): write_amount,
+    ("amount", "text"): lambda value: str(write_amount(value)),
     ("amount", "decimals"): _decimals,
-    ("rate", "number"): _amount,
+    ("rate", "number"): write_amount,
     ("choice", "number"): int,
     ("choice", "text"): str,
     ("moment", "text"): str,
@@ -173,12 +169,8 @@ def _quoted_in(text: str) -> bool:
     return "," in text or '"' in text or "\n" in text or "\r" in text
 
 
-def _float_text(value: float | None) -> str | None:
-    return None if value is None else str(value)
-
-
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "float_text": _float_text,
+    "float_text": lambda value: None if value is None else str(value),
     "without_formula": without_formula,
     **{f"{kind}_{wire}": made for (kind, wire), made in _WIRE.items()},
 }

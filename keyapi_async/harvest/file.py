@@ -1,13 +1,20 @@
-"""The ledger's file: opened to write or to read, and locked by a run."""
+"""The ledger's file: opened to write or to read, locked by a run, and used in a thread."""
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from keyapi_async.errors import KeyAPIError, printable
+from keyapi_async.loops import seen_through
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FORMAT = 2
 """The version of the file's format; files of another version are refused."""
@@ -51,11 +58,7 @@ _REASONS = {
 
 @contextmanager
 def readable_errors(file: Path) -> Iterator[None]:
-    """Turn errors of SQLite into errors that say what to do.
-
-    Raises:
-        LedgerError: SQLite reported an error.
-    """
+    """Turn errors of SQLite into a LedgerError, which says what to do."""
     try:
         yield
     except sqlite3.Error as error:
@@ -66,11 +69,7 @@ def readable_errors(file: Path) -> Iterator[None]:
 
 @contextmanager
 def damage_reported(file: Path) -> Iterator[None]:
-    """Report contents that no harvest could have written as damage.
-
-    Raises:
-        LedgerError: the ledger is damaged, or SQLite reported an error.
-    """
+    """Turn contents that no harvest could have written into a LedgerError, too."""
     with readable_errors(file):
         try:
             yield
@@ -85,11 +84,7 @@ def _code(error: BaseException | None) -> int:
 
 
 def open_to_write(file: Path) -> sqlite3.Connection:
-    """Open a ledger, and make one where there is none.
-
-    Raises:
-        LedgerError: it cannot be used.
-    """
+    """Open a ledger, and make one where there is none; a LedgerError says why it cannot be."""
     if not file.absolute().parent.is_dir():
         raise LedgerError(file, "its folder does not exist")
     size = _size(file)
@@ -106,11 +101,7 @@ def open_to_write(file: Path) -> sqlite3.Connection:
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
-    """Open a ledger that is there; nothing is written, also where it was killed.
-
-    Raises:
-        LedgerError: it cannot be used.
-    """
+    """Open a ledger that is there, or raise a LedgerError; nothing is written to it."""
     size = _size(file)
     if not file.exists():
         raise LedgerError(file, "there is no ledger of this name")
@@ -211,11 +202,7 @@ class RunLock:
         self._db: sqlite3.Connection
 
     def take(self) -> None:
-        """Take it.
-
-        Raises:
-            LedgerError: another run has it.
-        """
+        """Take it; a LedgerError says that another run has it."""
         left = 2
         while True:
             try:
@@ -250,3 +237,21 @@ class RunLock:
         except LedgerError as error:
             return _code(error.__cause__) == sqlite3.SQLITE_BUSY
         return False
+
+
+class FileThread:
+    """A thread for one file: the event loop never waits for the disk."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="keyapi-ledger")
+
+    async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function there; it runs to its end, also where the caller is cancelled."""
+        loop = asyncio.get_running_loop()
+        return await seen_through(
+            loop.run_in_executor(self._thread, partial(call, *args, **kwargs))
+        )
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()

@@ -4,27 +4,21 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from keyapi_async.checks import number
 from keyapi_async.errors import InvalidParameterError, UsageError
-from keyapi_async.harvest.export import Exported, open_export
-from keyapi_async.harvest.file import open_to_write
+from keyapi_async.harvest.export import Exported, export
+from keyapi_async.harvest.file import FileThread, open_to_write
 from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.plan import Keys, Open, check_arguments
 from keyapi_async.harvest.progress import HarvestReport, ListFailure, Progress, Status
-from keyapi_async.harvest.reading import START, Reading
-from keyapi_async.harvest.records import Records
+from keyapi_async.harvest.reading import Reading, Records
 from keyapi_async.harvest.run import HarvestRun
-from keyapi_async.harvest.writer import FileThread
 
 K = TypeVar("K")
 T = TypeVar("T")
 Snapshots = Literal["latest", "all"]
-
-_PAGES = 400
-"""Pages exported at a time."""
 
 
 class Harvest:
@@ -71,12 +65,7 @@ class Harvest:
             open_to_write(self._file).close()
         return Reading(self._file)
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         reading, thread = self._opened()
         self._reading = self._thread = None
         try:
@@ -143,15 +132,12 @@ class Harvest:
                 await thread.call(ledger.close)
             finally:
                 thread.close()
-        return report or await self._nothing_done()
-
-    async def _nothing_done(self) -> HarvestReport:
-        """Report a run without a key."""
-        now = await self.status()
+        if report is not None:
+            return report
+        now, failures = await self.status(), await self.failures()
         return HarvestReport(
-            done=now.done, failed=now.failed, left=now.left, before=now.done,
-            failures=await self.failures(),
-        )  # fmt: skip
+            done=now.done, failed=now.failed, left=now.left, before=now.done, failures=failures
+        )
 
     def stop(self) -> None:
         """End the run under way: ask for nothing more, and keep the pages in flight."""
@@ -234,19 +220,15 @@ class Harvest:
             LedgerError: the ledger holds nothing yet, or cannot be read.
         """
         reading, thread = self._opened()
-        every = _all(snapshots)
-        known = await thread.call(reading.about)
-        export = open_export(Path(path), known, escape_formulas=escape_formulas)
-        after = START
+        steps = export(
+            reading, Path(path), snapshots=_all(snapshots), escape_formulas=escape_formulas
+        )
         try:
-            await thread.call(export.begin, reading)
-            while pages := await thread.call(reading.pages, known, after, _PAGES, snapshots=every):
-                after = pages[-1].place
-                await thread.call(export.write, reading, pages)
-            return await thread.call(export.finish)
-        except BaseException:
-            await thread.call(export.abandon)
-            raise
+            while (done := await thread.call(next, steps)) is None:
+                pass
+        finally:
+            await thread.call(steps.close)
+        return done
 
     async def write_report(self, path: str | os.PathLike[str]) -> Path:
         """Write what the ledger holds as one page to look at, which asks for nothing from anywhere.

@@ -25,16 +25,9 @@ from keyapi_async.harvest.file import (
 from keyapi_async.harvest.progress import ListFailure, Progress
 from keyapi_async.harvest.reading import failures
 from keyapi_async.harvest.rows import AnyRows, RecordRows, narrowed
-from keyapi_async.harvest.schema import (
-    About,
-    State,
-    about,
-    count_lists,
-    create,
-    difference,
-    show,
-)
+from keyapi_async.harvest.schema import About, State, about, count_lists, create, difference, show
 from keyapi_async.records.codec import is_record
+from keyapi_async.streams.page import Page
 
 _AT_ONCE = 64
 """Rows inserted with one statement, of at most 403 values each: SQLite takes 32,766 values."""
@@ -49,29 +42,15 @@ class Unread(NamedTuple):
     page_num: int
 
 
-@attrs.frozen
-class PageRead:
-    """A page to be written down: which of which reading of which list, and what came.
+class PageRead(NamedTuple):
+    """A page to be written down: of which list, what came, and when, in Unix seconds."""
 
-    Attributes:
-        first: the position of its first row in the list.
-        fetched_at: when the answer came, in Unix seconds.
-        invalid: the rows that are not even objects: place in the page from 0, and why.
-    """
-
-    list_id: int
-    reading: int
-    page_num: int
-    first: int
-    is_last: bool
-    request_id: str | None
+    unread: Unread
+    page: Page[Any]
     fetched_at: int
-    rows: Sequence[object]
-    invalid: dict[int, str]
 
 
-@attrs.frozen
-class Failed:
+class Failed(NamedTuple):
     """A list's end with an error, to be written down."""
 
     list_id: int
@@ -96,11 +75,7 @@ class Written(NamedTuple):
 
 
 class Ledger:
-    """The file of one run. Every method blocks.
-
-    Raises (here and in every method):
-        LedgerError: the file cannot be used; it names the reason.
-    """
+    """The file of one run. Every method blocks; a LedgerError says why the file cannot be used."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -128,11 +103,7 @@ class Ledger:
     # The plan: all lists of a run in one transaction.
 
     def begin(self, facts: dict[str, str | int], keys: tuple[str, ...], into: type) -> None:
-        """Begin to write down the lists of a run.
-
-        Raises:
-            LedgerError: the ledger is of other lists.
-        """
+        """Begin to write down the lists of a run, unless the ledger is of other lists."""
         with self._rolled_back_on_error():
             self._db.execute("BEGIN IMMEDIATE")
             with damage_reported(self._file):
@@ -183,11 +154,9 @@ class Ledger:
             return [one for one in ids if self._db.execute(insert, (one,)).rowcount]
 
     def finish(self, max_age: float | None) -> Progress:
-        """Commit the lists; failed ones will be tried again.
+        """Commit the lists; failed ones, and those read more than max_age seconds ago, are left.
 
-        Args:
-            max_age: lists whose last complete reading is more seconds ago are read again; None for
-                no list. So are those from as far in the future: a clock was wrong.
+        So are those read as far in the future: a clock was wrong.
         """
         with self._rolled_back_on_error():
             self._db.execute(
@@ -198,9 +167,9 @@ class Ledger:
                 " WHERE state = ? AND abs(? - read_at) > ?",
                 (State.LEFT, State.DONE, int(time.time()), max_age),
             )
-            done, failed, left = count_lists(self._db)
+            lists = count_lists(self._db)
             self._db.execute("COMMIT")
-        return Progress(done=done, failed=failed, left=left, before=done)
+        return Progress(**lists, before=lists["done"])
 
     def abandon(self) -> None:
         """Undo what was planned."""
@@ -251,8 +220,8 @@ class Ledger:
                 "UPDATE list SET state = ?, error = ? WHERE id = ?",
                 [(State.FAILED, one.error, one.list_id) for one in failed],
             )
-            rejects = self._write_pages(pages, narrow=narrow)
-            rows, done = sum(len(one.rows) for one in pages), sum(one.is_last for one in pages)
+            rows, rejects = self._write_pages(pages, narrow=narrow)
+            done = sum(one.page.is_last for one in pages)
             self._db.execute(
                 "UPDATE run SET updated_at = ?, pages = pages + ?, rows = rows + ?,"
                 " rejects = rejects + ?, spent = ?, uncertain = ?, requests = ?, paused = ?"
@@ -265,8 +234,8 @@ class Ledger:
             self._db.execute("COMMIT")
         return Written(done, len(failed), len(pages), rows, rejects)
 
-    def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> int:
-        """Write pages and how far their lists are; give how many rows were invalid."""
+    def _write_pages(self, pages: Sequence[PageRead], *, narrow: bool) -> tuple[int, int]:
+        """Write pages and how far their lists are; count the rows, and those that are invalid."""
         known = len(self._rows.columns)
         (last,) = self._db.execute("SELECT max(_id) FROM record").fetchone()
         beginning = (last or 0) + 1
@@ -274,15 +243,15 @@ class Ledger:
         read: list[tuple[Any, ...]] = []
         rejects: list[tuple[Any, ...]] = []
         done: list[tuple[Any, ...]] = []
-        for page in pages:
-            taken = self._rows.take(page.rows, page.first, page.invalid)
-            here, first = (page.list_id, page.reading, page.page_num), beginning + len(valid)
+        for unread, page, fetched_at in pages:
+            taken = self._rows.take(page)
+            here, first = (unread.list_id, unread.reading, page.page_num), beginning + len(valid)
             counts = (len(taken.valid), len(taken.invalid))
-            read.append((*here, page.fetched_at, page.request_id, first, *counts))
+            read.append((*here, fetched_at, page.request_id, first, *counts))
             rejects += [(*here, *one) for one in taken.invalid]
             valid += taken.valid
             if page.is_last:
-                done.append((State.DONE, page.page_num, page.fetched_at, page.list_id))
+                done.append((State.DONE, page.page_num, fetched_at, unread.list_id))
         columns = self._rows.columns
         if len(columns) != known:  # rows before the one that brought a new column lack it
             show(self._db, attrs.evolve(self._known, columns=tuple(columns)))
@@ -305,9 +274,9 @@ class Ledger:
         )
         self._db.executemany(
             "UPDATE list SET page_num = ? WHERE id = ?",
-            [(one.page_num + 1, one.list_id) for one in pages if not one.is_last],
+            [(page.page_num + 1, unread.list_id) for unread, page, _ in pages if not page.is_last],
         )
-        return len(rejects)
+        return len(valid) + len(rejects), len(rejects)
 
     def _insert(self, into: str, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows, many with one statement: at each one, threads take turns, which costs."""

@@ -16,20 +16,13 @@ _FIRST, _LONGEST = 1.0, 60.0
 
 
 class NoNetworkError(Exception):
-    """There is no network; ``reason`` is the last error."""
-
-    def __init__(self, message: str, reason: TransportError) -> None:
-        super().__init__(message)
-        self.reason = reason
+    """There is no network; the last error is its cause."""
 
 
 class Network:
     """Whether the API can be reached, as far as the lists of one run tell.
 
-    Args:
-        patience: how long to wait for a network that was there before.
-        paused: is called with the reason when a pause begins.
-        resumed: is called when it ends.
+    A network that was there before is waited for; ``paused`` is told why, and ``resumed`` the end.
     """
 
     def __init__(
@@ -72,13 +65,8 @@ class Network:
     async def failed(self, error: TransportError, *, alone: bool) -> bool:
         """Take note of a failure, and wait before the next try: one list after the other tries.
 
-        Args:
-            error: why the connection failed.
-            alone: whether the list has failed before while others came through; it is given a
-                minute at most.
-
-        Returns:
-            Whether others came through meanwhile, so that the list itself is to blame.
+        Says whether others came through meanwhile, so that the list itself is to blame. One that
+        has failed before while others did not, ``alone``, is given a minute at most.
 
         Raises:
             NoNetworkError: there is no network, or not for longer than the patience.
@@ -88,7 +76,7 @@ class Network:
         self._failures += 1
         if not self._answered:
             if self._failures >= self._enough:
-                raise NoNetworkError("no connection could be made", error)
+                raise NoNetworkError("no connection could be made") from error
         elif self._away_since is None:
             self._away_since = failed_at
             reason = f"the connection is lost, waiting for it: {error}"
@@ -105,5 +93,5 @@ class Network:
         patience = min(self._patience, _LONGEST) if alone else self._patience
         if self._away_since is not None and now() - self._away_since > patience:
             waited = timedelta(seconds=int(patience))
-            raise NoNetworkError(f"there was no connection for {waited}", error)
+            raise NoNetworkError(f"there was no connection for {waited}") from error
         return False

@@ -21,9 +21,10 @@ from keyapi_async.harvest.columns import (
     json_text,
     plain,
 )
+from keyapi_async.harvest.export import RowWriter
 from keyapi_async.harvest.reading import Reading, StoredPage
 from keyapi_async.harvest.schema import About
-from keyapi_async.records.fields import Categories, Kind
+from keyapi_async.records.fields import Categories
 
 _GROUP = 40_000
 """Rows of a row group."""
@@ -38,7 +39,7 @@ _INEXACT = "inexact"
 """In place of a float that is not."""
 
 _MOMENT = pa.timestamp("us", tz="UTC")
-_CATEGORIES: Kind = get_args(Categories)[1]
+_read_categories: Callable[[str], Any] = get_args(Categories)[1].read
 _TYPES: Mapping[str, object] = {
     "count": pa.int64(),
     "choice": pa.int64(),
@@ -74,7 +75,7 @@ def schema_of(known: About) -> pa.Schema:
     )
 
 
-class Parquet:
+class Parquet(RowWriter):
     """Typed columns; a number that its column cannot hold is in ``extra`` under its name."""
 
     def __init__(self, stream: BinaryIO, known: About) -> None:
@@ -142,6 +143,7 @@ class Parquet:
                 self._write()
             self._writer.close()
         finally:
+            self._waiting = 0
             self._writer.is_open = False  # or its finalizer would write once more
 
 
@@ -194,10 +196,6 @@ def _array(column: Column, values: Sequence[Any], extras: list[str | None]) -> o
                 extras[place] = json_text({**extra, column.name: wide}).decode()
         kept = [value if fit[place] else None for place, value in enumerate(values)]
         return _ARRAYS.get(column.kind, _plain)(kept, column)
-
-
-def _read_categories(text: str) -> Any:
-    return _CATEGORIES.read(text)
 
 
 def _fits(column: Column, value: Any) -> bool:

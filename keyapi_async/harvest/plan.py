@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl
 
 from keyapi_async.call.wire import query_of
 from keyapi_async.errors import InvalidParameterError, shown
+from keyapi_async.harvest.file import FileThread
 from keyapi_async.harvest.ledger import Ledger
 from keyapi_async.harvest.progress import Progress
 from keyapi_async.harvest.schema import difference, facts_of
-from keyapi_async.harvest.writer import FileThread
 from keyapi_async.streams.fanout import check_lists, check_stream, drawn
 from keyapi_async.streams.stream import RecordStream
 
@@ -24,11 +24,7 @@ _AT_A_TIME = 500
 
 
 def check_arguments(keys: object, open_stream: object, max_age: object) -> None:
-    """Refuse what cannot be planned.
-
-    Raises:
-        InvalidParameterError: it is that.
-    """
+    """Refuse what cannot be planned, with an InvalidParameterError."""
     check_lists(keys, open_stream)
     if max_age is not None and (not isinstance(max_age, timedelta) or max_age < timedelta(0)):
         raise InvalidParameterError("max_age", max_age, "a timedelta, such as timedelta(days=1)")
@@ -54,12 +50,7 @@ class Plan:
     async def write(
         self, keys: Keys[K], open_stream: Open[K], max_age: timedelta | None
     ) -> Progress:
-        """Write down the lists of all keys: all of them, or none where one is refused.
-
-        Raises:
-            InvalidParameterError: a key is refused; it is named.
-            LedgerError: the ledger is of other lists.
-        """
+        """Write down the lists of all keys: all of them, or none where one is refused."""
         try:
             number = 0
             async for key in drawn(keys):
@@ -107,17 +98,13 @@ class Plan:
 
 
 def opened(key: K, number: int, open_stream: Open[K]) -> RecordStream[Any]:
-    """Open the stream of a key, and see that a harvest can read it.
-
-    Raises:
-        InvalidParameterError: it is refused; the key is named.
-    """
+    """Open the stream of a key; an InvalidParameterError names a key that is refused."""
     try:
         stream = open_stream(key)
     except InvalidParameterError as error:
         error.message = f"key {number}, {shown(key)}: {error.message}"
         raise
-    check_stream(stream, open_stream, is_one=isinstance(stream, RecordStream))
+    check_stream(stream, open_stream)
     if (limit := stream._left) is not None:  # noqa: SLF001  # it has no name of its own
         raise InvalidParameterError("limit", limit, "a harvest reads whole lists: leave it out")
     mark = stream.bookmark

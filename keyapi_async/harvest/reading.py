@@ -2,18 +2,20 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, repeat, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
 from keyapi_async.bookmark import Bookmark
-from keyapi_async.errors import InvalidParameterError
-from keyapi_async.harvest.columns import FUNCTIONS, quoted
+from keyapi_async.errors import DecodeError, InvalidParameterError
+from keyapi_async.harvest.columns import FUNCTIONS, Column, plain, quoted, wire_of
 from keyapi_async.harvest.file import (
+    FileThread,
     LedgerError,
     RunLock,
     bytes_of,
@@ -22,9 +24,18 @@ from keyapi_async.harvest.file import (
     readable_errors,
 )
 from keyapi_async.harvest.progress import ListFailure, Progress, Status
+from keyapi_async.harvest.rows import row_of
 from keyapi_async.harvest.schema import About, State, about, count_lists
+from keyapi_async.records.codec import is_record
+from keyapi_async.records.converter import page_reader_of, reader_of
+
+T = TypeVar("T")
+
+_PAGES = 100
+"""Pages of records read at a time."""
 
 _FAILURES = 100
+_SENT = "(SELECT difference FROM as_sent WHERE as_sent.id = record._as_sent)"
 _RUN = ("before", "pages", "rows", "rejects", "spent", "uncertain", "requests", "qps", "budget")
 _PARTS = (
     "SELECT json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS last,"
@@ -36,15 +47,10 @@ START: Place = (0, 0, 0)
 
 
 class StoredPage(NamedTuple):
-    """Where a page's rows are.
+    """Where a page's rows are: ``rows`` valid ones from row ``first`` of the file on.
 
-    Attributes:
-        place: list, reading and page, by which pages are ordered.
-        fetched_at: when it came, in Unix seconds.
-        first: the number of its first valid row in the file.
-        rows: how many valid rows it has.
-        rejects: how many invalid ones.
-        key: the values that tell its list from others.
+    ``place`` is its list, reading and page, by which pages are ordered; ``fetched_at`` is in Unix
+    seconds; ``key`` has the values that tell its list from others.
     """
 
     place: Place
@@ -56,13 +62,9 @@ class StoredPage(NamedTuple):
 
 
 class Reading:
-    """A ledger opened to be read. Every method blocks.
+    """A ledger opened to be read.
 
-    Attributes:
-        file: where it is.
-
-    Raises (here and in every method):
-        LedgerError: the file cannot be used; it names the reason.
+    Every method blocks; a LedgerError says why the file cannot be used.
     """
 
     def __init__(self, file: Path) -> None:
@@ -77,11 +79,7 @@ class Reading:
             self._db.close()
 
     def about(self) -> About:
-        """Tell what the lists have in common.
-
-        Raises:
-            LedgerError: there are no lists yet.
-        """
+        """Tell what the lists have in common; a LedgerError says that there are none yet."""
         with damage_reported(self.file):
             found = about(self._db)
         if found is None:
@@ -93,7 +91,8 @@ class Reading:
         running = RunLock(self.file).is_taken()
         with damage_reported(self.file):
             known = about(self._db)
-            lists, counts, first, last, run = (0, 0, 0), (0, 0, 0), None, None, None
+            lists, counts = {"done": 0, "failed": 0, "left": 0}, (0, 0, 0)
+            first = last = run = None
             if known is not None:
                 lists = count_lists(self._db)
                 *counts, first, last = self._db.execute(
@@ -102,23 +101,20 @@ class Reading:
                 ).fetchone()
             if first is not None:
                 run = self._run(lists, running=running)
-        done, failed, left = lists
         pages, rows, rejects = (count or 0 for count in counts)
         return Status(
             listing=dict(known.facts) if known else {}, keys=known.keys if known else (),
-            done=done, failed=failed, left=left, pages=pages, rows=rows, rejects=rejects,
-            size=bytes_of(self.file), first=_moment(first), last=_moment(last),
-            running=running, run=run,
+            **lists, pages=pages, rows=rows, rejects=rejects, size=bytes_of(self.file),
+            first=_moment(first), last=_moment(last), running=running, run=run,
         )  # fmt: skip
 
-    def _run(self, lists: tuple[int, int, int], *, running: bool) -> Progress:
+    def _run(self, lists: dict[str, Any], *, running: bool) -> Progress:
         started, updated, paused, *counts = self._db.execute(
             f"SELECT started_at, updated_at, paused, {', '.join(_RUN)}"  # noqa: S608
             " FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
-        done, failed, left = lists
         return Progress(
-            done=done, failed=failed, left=left, **dict(zip(_RUN, counts, strict=True)),
+            **lists, **dict(zip(_RUN, counts, strict=True)),
             elapsed=max(0.0, (time.time() if running else updated) - started),
             paused=paused if running else None,
         )  # fmt: skip
@@ -199,11 +195,7 @@ class Reading:
             ).fetchall()
 
     def values(self, field: str) -> Generator[list[Any], None, None]:
-        """Give the distinct values of a column of the view, some at a time.
-
-        Raises:
-            InvalidParameterError: there is no such column.
-        """
+        """Give the distinct values of a column of the view, some at a time."""
         names = self.about().names
         if field not in names:
             raise InvalidParameterError("field", field, f"one of {', '.join(names)}")
@@ -233,3 +225,86 @@ def failures(db: sqlite3.Connection, known: About) -> tuple[ListFailure, ...]:
         )
         for error, page_num, *key in rows
     )
+
+
+class Records(AsyncIterator[T]):
+    """The records of a ledger, in the order of its lists; made by ``Harvest.records``.
+
+    Attributes:
+        rejected: invalid rows so far.
+    """
+
+    def __init__(
+        self, opened: Callable[[], tuple[Reading, FileThread]], into: type[T], *, snapshots: bool
+    ) -> None:
+        self.rejected: int = 0
+        self._opened = opened
+        self._into = into
+        self._snapshots = snapshots
+        self._read = reader_of(into)
+        self._read_all = page_reader_of(into)
+        self._after: Place = START
+        self._ready: deque[T] = deque()
+
+    async def __anext__(self) -> T:
+        """Give the next record."""
+        while not self._ready:
+            reading, thread = self._opened()
+            if not await thread.call(self._filled, reading):
+                raise StopAsyncIteration
+        return self._ready.popleft()
+
+    def _filled(self, reading: Reading) -> bool:
+        known = reading.about()
+        self._check(known)
+        pages = reading.pages(known, self._after, _PAGES, snapshots=self._snapshots)
+        with damage_reported(reading.file):
+            # Columns may have come with these very pages, so they are looked at again.
+            rows = iter(_rows_as_sent(reading, reading.about().columns, pages))
+            for page in pages:
+                self._after = page.place
+                self._add(reading, page, known.page_size, rows)
+        return bool(pages)
+
+    def _check(self, known: About) -> None:
+        """See that the rows are not those of another record class."""
+        if is_record(self._into) and self._into.__name__ != known.record:
+            allowed = f"{known.record}, which the ledger's rows are"
+            raise InvalidParameterError("into", self._into, allowed)
+
+    def _add(
+        self, reading: Reading, page: StoredPage, page_size: int, rows: Iterator[object]
+    ) -> None:
+        """Read the rows of a page, the invalid ones in their places."""
+        first = (page.place[2] - 1) * page_size + 1
+        invalid = dict(reading.invalid(page)) if page.rejects else {}
+        if len(invalid) != page.rejects:
+            raise ValueError("another number of invalid rows than was counted")
+        found = [
+            orjson.loads(invalid[place] or "null") if place in invalid else next(rows)
+            for place in range(page.rows + page.rejects)
+        ]
+        try:
+            self._ready.extend(self._read_all(found, first))
+        except DecodeError:
+            for position, row in enumerate(found, first):
+                try:
+                    self._ready.append(self._read(row, position))
+                except DecodeError:
+                    self.rejected += 1
+
+
+def _rows_as_sent(
+    reading: Reading, columns: Sequence[Column], pages: Sequence[StoredPage]
+) -> list[dict[str, Any]]:
+    """Give the valid rows of some pages as the API sent them."""
+    wire = [wire_of(column) for column in columns]
+    names = list(map(plain, columns))
+    rows = []
+    for *values, extra, difference in reading.rows([*names, "record.extra", _SENT], pages):
+        rows.append(row_of(columns, wire, values, {} if extra is None else orjson.loads(extra)))
+        if difference is not None:
+            rows[-1].update(orjson.loads(difference))
+    if len(rows) != sum(page.rows for page in pages):
+        raise ValueError("another number of rows than was counted")
+    return rows

@@ -5,6 +5,7 @@ taken over is worked out once for each layout, and costs little for each row; wh
 read by the record's codec, value by value.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -13,17 +14,11 @@ import attrs
 import orjson
 
 from keyapi_async.errors import DecodeError
-from keyapi_async.harvest.columns import (
-    Column,
-    column_of,
-    is_narrow,
-    json_text,
-    stored,
-    wire_of,
-)
+from keyapi_async.harvest.columns import Column, column_of, is_narrow, json_text, stored, wire_of
 from keyapi_async.records.codec import KIND, ReadRow, kinds_of
 from keyapi_async.records.converter import reader_of
 from keyapi_async.records.fields import Kind, SalesFlag
+from keyapi_async.streams.page import Page
 
 Values = list[Any]
 Layout = tuple[tuple[str, ...], tuple[type, ...]]
@@ -56,14 +51,76 @@ class _Conversion:
     nulls: str | None
 
 
-class RecordRows:
+class Rows(ABC):
+    """Takes over rows, by a conversion for each layout of them."""
+
+    def __init__(self, columns: Sequence[Column], check: ReadRow[Any] | None = None) -> None:
+        self.columns: list[Column] = list(columns)
+        self._check = check
+        self._positions: list[int] = []
+        self._plans: dict[Layout, _Conversion | None] = {}
+
+    def take(self, page: Page[Any]) -> Taken:
+        """Take over a page, whose records are rows."""
+        rows, first = list(page.records), (page.page_num - 1) * page.page_size + 1
+        for reject in page.rejects:
+            rows.insert(reject.offset, reject.row)
+        rejected = {reject.offset: str(reject.error) for reject in page.rejects}
+        taken = Taken([], [])
+        for place, row in enumerate(rows):
+            if place in rejected:
+                taken.invalid.append((place, _text(row), rejected[place]))
+                continue
+            try:
+                if self._check is not None:
+                    self._check(row, first + place)
+                taken.valid.append(self._converted(row, first + place))
+            except DecodeError as error:
+                taken.invalid.append((place, _text(row), str(error)))
+            except orjson.JSONEncodeError:
+                taken.invalid.append((place, _text(row), _DEEP))
+        return taken
+
+    def _converted(self, row: dict[str, Any], position: int) -> Values:
+        layout = (tuple(row), tuple(map(type, row.values())))
+        try:
+            plan = self._plans[layout]
+        except KeyError:
+            if len(self._plans) >= _MOST_LAYOUTS:
+                self._plans.clear()
+            plan = self._planned(*layout)
+            self._plans[layout] = plan
+        if plan is None:
+            return self._careful(row, position)
+        try:
+            values = list(plan.pick((*row.values(), None)))
+            for n, convert in plan.converts:
+                values[n] = convert(values[n])
+            values.append(_json({name: row[name] for name in plan.extra}) if plan.extra else None)
+        except (ValueError, LookupError, OverflowError, orjson.JSONEncodeError):
+            return self._careful(row, position)
+        for n in self._positions:
+            values[n] = position
+        values.append(plan.nulls)
+        return values
+
+    @abstractmethod
+    def _planned(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion | None:
+        """Work out how rows of a layout are taken over; None where they need more care."""
+
+    @abstractmethod
+    def _careful(self, row: dict[str, Any], position: int) -> Values:
+        """Take over a row that a conversion does not fit."""
+
+
+class RecordRows(Rows):
     """Takes over rows that a record class describes."""
 
     def __init__(self, record: type) -> None:
         fields = [f for f in attrs.fields(record) if KIND in f.metadata]
         self._kinds: dict[str, Kind] = {f.name: f.metadata[KIND] for f in fields}
+        super().__init__([column_of(name, kind) for name, kind in self._kinds.items()])
         self._sent = kinds_of(record)
-        self.columns: list[Column] = [column_of(name, kind) for name, kind in self._kinds.items()]
         self._wire = [wire_of(column) for column in self.columns]
         self._positions = [n for n, kind in enumerate(self._kinds.values()) if not kind.on_wire]
         self._converters = {
@@ -71,44 +128,6 @@ class RecordRows:
             for column, kind in zip(self.columns, self._kinds.values(), strict=True)
         }
         self._read: ReadRow[Any] = reader_of(record)
-        self._plans: dict[Layout, _Conversion | None] = {}
-
-    def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
-        """Take over a page."""
-        taken = Taken([], [])
-        for place, row in enumerate(rows):
-            if place in invalid or not isinstance(row, dict):
-                taken.invalid.append((place, _text(row), invalid[place]))
-                continue
-            layout = (tuple(row), tuple(map(type, row.values())))
-            try:
-                plan = self._plans[layout]
-            except KeyError:
-                plan = self._planned(layout)
-            if plan is not None:
-                try:
-                    taken.valid.append(self._quick(plan, row, first + place))
-                except (ValueError, LookupError, OverflowError, orjson.JSONEncodeError):
-                    pass
-                else:
-                    continue
-            try:
-                taken.valid.append(self._careful(row, first + place))
-            except DecodeError as error:
-                taken.invalid.append((place, _text(row), str(error)))
-            except orjson.JSONEncodeError:
-                taken.invalid.append((place, _text(row), _DEEP))
-        return taken
-
-    def _quick(self, plan: _Conversion, row: dict[str, Any], position: int) -> Values:
-        values = list(plan.pick((*row.values(), None)))
-        for n, convert in plan.converts:
-            values[n] = convert(values[n])
-        for n in self._positions:
-            values[n] = position
-        values.append(_json({name: row[name] for name in plan.extra}) if plan.extra else None)
-        values.append(plan.nulls)
-        return values
 
     def _careful(self, row: dict[str, Any], position: int) -> Values:
         record: Any = self._read(row, position)
@@ -119,14 +138,7 @@ class RecordRows:
         values += [_json(extra) if extra else None, _json(unlike) if unlike else None]
         return values
 
-    def _planned(self, layout: Layout) -> _Conversion | None:
-        if len(self._plans) >= _MOST_LAYOUTS:
-            self._plans.clear()
-        plan = self._plans[layout] = self._plan(*layout)
-        return plan
-
-    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion | None:
-        """Work out how rows of a layout are taken over; None where they need more care."""
+    def _planned(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion | None:
         places = {name: n for n, name in enumerate(names)}
         picks, converts = [], []
         nulls: dict[str, None] = {}
@@ -151,7 +163,7 @@ class RecordRows:
         )
 
 
-class AnyRows:
+class AnyRows(Rows):
     """Takes over rows that no record class describes: their fields become columns as they come.
 
     Fields that cannot be columns of their own are in ``extra``: what is called as another one but
@@ -171,76 +183,17 @@ class AnyRows:
         reserved: Sequence[str],
         changed: Callable[[Column], None],
     ) -> None:
-        self.columns: list[Column] = list(columns)
-        self._check: ReadRow[Any] | None = None if into is dict else reader_of(into)
+        super().__init__(columns, None if into is dict else reader_of(into))
         self._changed = changed
         self._at = {column.name: n for n, column in enumerate(columns)}
         self._folded = {name.casefold() for name in (*reserved, *self._at)}
-        self._plans: dict[Layout, _Conversion] = {}
 
-    def take(self, rows: Sequence[object], first: int, invalid: Mapping[int, str]) -> Taken:
-        """Take over a page."""
-        layouts = {
-            place: (tuple(row), tuple(map(type, row.values())))
-            for place, row in enumerate(rows)
-            if isinstance(row, dict)
-        }
-        for layout in layouts.values():
-            if layout not in self._plans:
-                self._see(*layout)
-        taken = Taken([], [])
-        for place, row in enumerate(rows):
-            try:
-                if place in invalid or not isinstance(row, dict):
-                    taken.invalid.append((place, _text(row), invalid[place]))
-                    continue
-                if self._check is not None:
-                    self._check(row, first + place)
-                taken.valid.append(self._converted(row, layouts[place]))
-            except DecodeError as error:
-                taken.invalid.append((place, _text(row), str(error)))
-            except orjson.JSONEncodeError:
-                taken.invalid.append((place, _text(row), _DEEP))
-        return taken
+    def _careful(self, row: dict[str, Any], position: int) -> Values:  # noqa: ARG002
+        raise orjson.JSONEncodeError  # only what is nested too deep fits no conversion
 
-    def _converted(self, row: dict[str, Any], layout: Layout) -> Values:
-        if (plan := self._plans.get(layout)) is None:
-            plan = self._plans[layout] = self._plan(*layout)
-        values = list(plan.pick((*row.values(), None)))
-        for n, convert in plan.converts:
-            values[n] = convert(values[n])
-        values.append(_json({name: row[name] for name in plan.extra}) if plan.extra else None)
-        values.append(None)
-        return values
-
-    def _see(self, names: tuple[str, ...], classes: tuple[type, ...]) -> None:
-        """Make columns of new fields, and note of what kinds the values of each are."""
-        if len(self._plans) >= _MOST_LAYOUTS:
-            self._plans.clear()
+    def _planned(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion:
         for name, cls in zip(names, classes, strict=True):
-            kind = _KINDS.get(cls, "any")
-            at = self._at.get(name)
-            if at is None:
-                if not self._may_be_column(name):
-                    continue
-                self._at[name] = len(self.columns)
-                self._folded.add(name.casefold())
-                self.columns.append(Column(name, kind, "any"))
-                self._plans.clear()
-                self._changed(self.columns[-1])
-            elif (both := _both(self.columns[at].kind, kind)) != self.columns[at].kind:
-                self.columns[at] = Column(name, both, "any")
-                self._changed(self.columns[at])
-
-    def _may_be_column(self, name: str) -> bool:
-        return (
-            0 < len(name) <= _LONGEST_NAME
-            and len(self.columns) < _MOST_COLUMNS
-            and "\x00" not in name
-            and name.casefold() not in self._folded
-        )
-
-    def _plan(self, names: tuple[str, ...], classes: tuple[type, ...]) -> _Conversion:
+            self._see(name, _KINDS.get(cls, "any"))
         places = {name: n for n, name in enumerate(names)}
         picks = [places.get(column.name, len(names)) for column in self.columns]
         converts = [
@@ -250,6 +203,29 @@ class AnyRows:
         ]
         extra = tuple(name for name in names if name not in self._at)
         return _Conversion(_picker(picks), tuple(converts), extra, None)
+
+    def _see(self, name: str, kind: str) -> None:
+        """Make a column of a new field, and note of what kinds the values of each are."""
+        at = self._at.get(name)
+        if at is not None:
+            known = self.columns[at].kind
+            if (both := _both(known, kind)) != known:
+                self.columns[at] = Column(name, both, "any")
+                self._changed(self.columns[at])
+        elif self._may_be_column(name):
+            self._at[name] = len(self.columns)
+            self._folded.add(name.casefold())
+            self.columns.append(Column(name, kind, "any"))
+            self._plans.clear()
+            self._changed(self.columns[-1])
+
+    def _may_be_column(self, name: str) -> bool:
+        return (
+            0 < len(name) <= _LONGEST_NAME
+            and len(self.columns) < _MOST_COLUMNS
+            and "\x00" not in name
+            and name.casefold() not in self._folded
+        )
 
 
 _KINDS: Mapping[type, str] = {

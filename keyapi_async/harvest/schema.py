@@ -15,59 +15,37 @@ from keyapi_async.streams.stream import RecordStream
 TABLES = """
 CREATE TABLE about (facts TEXT NOT NULL);
 CREATE TABLE field (
-    position INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,
-    wire TEXT NOT NULL
+    position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL, wire TEXT NOT NULL
 );
 CREATE TABLE list (
-    id INTEGER PRIMARY KEY,
-    query TEXT NOT NULL UNIQUE,
-    state INTEGER NOT NULL DEFAULT 0,
-    reading INTEGER NOT NULL DEFAULT 1,
-    shown INTEGER NOT NULL DEFAULT 1,
-    page_num INTEGER NOT NULL DEFAULT 1,
-    read_at INTEGER,
-    error TEXT{keys}
+    id INTEGER PRIMARY KEY, query TEXT NOT NULL UNIQUE,
+    state INTEGER NOT NULL DEFAULT 0, reading INTEGER NOT NULL DEFAULT 1,
+    shown INTEGER NOT NULL DEFAULT 1, page_num INTEGER NOT NULL DEFAULT 1,
+    read_at INTEGER, error TEXT{keys}
 );
 CREATE INDEX list_by_state ON list (state);
 CREATE TABLE known_id (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE page (
-    list INTEGER NOT NULL,
-    reading INTEGER NOT NULL,
-    page_num INTEGER NOT NULL,
-    fetched_at INTEGER NOT NULL,
-    request_id TEXT,
-    first INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    rejects INTEGER NOT NULL,
+    list INTEGER NOT NULL, reading INTEGER NOT NULL, page_num INTEGER NOT NULL,
+    fetched_at INTEGER NOT NULL, request_id TEXT,
+    first INTEGER NOT NULL, rows INTEGER NOT NULL, rejects INTEGER NOT NULL,
     PRIMARY KEY (list, reading, page_num)
 ) WITHOUT ROWID;
 CREATE TABLE record (_id INTEGER PRIMARY KEY, extra TEXT, _as_sent INTEGER{columns});
 CREATE TABLE as_sent (id INTEGER PRIMARY KEY, difference TEXT NOT NULL UNIQUE);
 CREATE TABLE reject (
-    list INTEGER NOT NULL,
-    reading INTEGER NOT NULL,
-    page_num INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    row TEXT,
-    error TEXT NOT NULL,
+    list INTEGER NOT NULL, reading INTEGER NOT NULL, page_num INTEGER NOT NULL,
+    place INTEGER NOT NULL, row TEXT, error TEXT NOT NULL,
     PRIMARY KEY (list, reading, page_num, place)
 ) WITHOUT ROWID;
 CREATE TABLE run (
-    id INTEGER PRIMARY KEY,
-    pid INTEGER NOT NULL,
-    started_at REAL NOT NULL,
-    updated_at REAL NOT NULL,
-    before INTEGER NOT NULL,
-    qps REAL,
-    budget INTEGER,
-    pages INTEGER NOT NULL DEFAULT 0,
-    rows INTEGER NOT NULL DEFAULT 0,
-    rejects INTEGER NOT NULL DEFAULT 0,
-    spent INTEGER NOT NULL DEFAULT 0,
-    uncertain INTEGER NOT NULL DEFAULT 0,
-    requests INTEGER NOT NULL DEFAULT 0,
+    id INTEGER PRIMARY KEY, pid INTEGER NOT NULL,
+    started_at REAL NOT NULL, updated_at REAL NOT NULL,
+    before INTEGER NOT NULL, qps REAL, budget INTEGER,
+    pages INTEGER NOT NULL DEFAULT 0, rows INTEGER NOT NULL DEFAULT 0,
+    rejects INTEGER NOT NULL DEFAULT 0, spent INTEGER NOT NULL DEFAULT 0,
+    uncertain INTEGER NOT NULL DEFAULT 0, requests INTEGER NOT NULL DEFAULT 0,
     paused TEXT
 )"""
 
@@ -146,10 +124,10 @@ def difference(known: Mapping[str, object], other: Mapping[str, object], where: 
     return ", ".join(unequal) or None
 
 
-def count_lists(db: sqlite3.Connection) -> tuple[int, int, int]:
+def count_lists(db: sqlite3.Connection) -> dict[str, Any]:
     """Count the lists that are done, failed and left; by their index, so that it is quick."""
     found = dict(db.execute("SELECT state, count(*) FROM list GROUP BY state").fetchall())
-    return found.get(State.DONE, 0), found.get(State.FAILED, 0), found.get(State.LEFT, 0)
+    return {state.name.lower(): found.get(state, 0) for state in State}
 
 
 def about(db: sqlite3.Connection) -> About | None:
@@ -169,7 +147,7 @@ def about(db: sqlite3.Connection) -> About | None:
 def create(db: sqlite3.Connection, made: About) -> None:
     """Make the tables and views of a ledger."""
     script = TABLES.format(
-        keys="".join(f",\n    {quoted(name)} TEXT" for name in made.key_columns),
+        keys="".join(f", {quoted(name)} TEXT" for name in made.key_columns),
         columns="".join(f", {declared(column)}" for column in made.columns),
     )
     for statement in script.split(";\n"):

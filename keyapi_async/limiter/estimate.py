@@ -95,7 +95,6 @@ class RateEstimate:
     Args:
         qps: queries a second that the plan allows, or None.
         share: of the limit, at which permits are paced; above 1 where something else bounds them.
-        spaced_share: the same where they are spaced.
 
     Attributes:
         state: what is known.
@@ -103,13 +102,11 @@ class RateEstimate:
         granted_at: when the last permit was granted.
     """
 
-    def __init__(
-        self, qps: float | None, share: float = SHARE, spaced_share: float = SPACED_SHARE
-    ) -> None:
+    def __init__(self, qps: float | None, share: float = SHARE) -> None:
         self._known = qps is not None
         self._most = math.inf if qps is None else float(qps)
         self._least = _LEAST if qps is None else qps / 10
-        self._shares = share, spaced_share
+        self._shares = share, SPACED_SHARE
         limit = UNKNOWN if qps is None else float(qps)
         interval = _FIRST / 2 if self._known else _UNKNOWN_FIRST / 2
         self.state: State = State(limit, share * limit, not self._known, interval)
@@ -165,10 +162,7 @@ class RateEstimate:
     def refused(self, sent: float, now: float, successes: Iterable[float] | None = None) -> bool:
         """Take note of a 429; say whether it counts: once for all that were sent before that.
 
-        Args:
-            sent: when the request was sent.
-            now: when the 429 came.
-            successes: when the last requests succeeded, in order, where others have sent some.
+        ``successes`` are the times of the last ones, in order, where others have sent some.
         """
         state, last = self.state, self.state.throttled
         if sent <= last:

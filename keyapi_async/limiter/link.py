@@ -4,8 +4,9 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from keyapi_async.errors import ConfigurationError, printable
 
@@ -28,21 +29,11 @@ class LinkError(Exception):
 class Link:
     """A connection to Redis, made when it is needed.
 
-    Args:
-        url: ``redis://``, ``rediss://`` or ``unix://`` as redis-py reads them, or
-            ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/db]``.
-
-    Raises:
-        ConfigurationError: the address is invalid, or the extra ``redis`` is missing.
+    Its address is one that redis-py reads, or
+    ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/db]``.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            import redis.asyncio  # noqa: PLC0415, F401  # the extra is optional
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                "RedisLimiter needs redis-py: pip install 'keyapi-async[redis]'"
-            ) from error
         self._url = url
         self.name: str = _named(url)
         self._calls: set[asyncio.Task[list[str]]] = set()
@@ -50,11 +41,7 @@ class Link:
         self._script = self._opened()  # an address that redis-py refuses is refused at once
 
     async def run(self, keys: Sequence[str], args: Sequence[str]) -> list[str]:
-        """Run the script.
-
-        Raises:
-            LinkError: it could not be run, or not in time; it may have been run all the same.
-        """
+        """Run the script; after a LinkError it may have been run all the same."""
         call = asyncio.create_task(self._run(keys, args))
         self._calls.add(call)
         call.add_done_callback(self._ended)
@@ -95,17 +82,19 @@ class Link:
         self._clients = []
 
     def _opened(self) -> "AsyncScript":
-        from redis.asyncio import Redis  # noqa: PLC0415  # the extra is optional
-
         try:
+            from redis.asyncio import Redis  # noqa: PLC0415  # the extra is optional
+
             if "+sentinel" in self.name:
                 self._clients = _sentinel(self._url)
             else:
                 self._clients = [Redis.from_url(self._url, **_options())]
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "RedisLimiter needs redis-py: pip install 'keyapi-async[redis]'"
+            ) from error
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{self.name}: {printable(str(error), 200)}") from None
-        from importlib.resources import files  # noqa: PLC0415  # few need it
-
         text = files(__package__).joinpath(_SCRIPT).read_text()
         return self._clients[0].register_script(text)
 
@@ -138,30 +127,21 @@ def _options() -> dict[str, Any]:
 
 def _sentinel(url: str) -> "list[Redis]":
     """Make a client of the Redis that Sentinels name, and then those of the Sentinels."""
-    from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415  # the extra is optional
+    from redis.asyncio.connection import parse_url  # noqa: PLC0415  # the extra is optional
+    from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415
 
     parts = urlsplit(url)
     login, _, places = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
     if not service or not re.fullmatch(r"\d*", database, re.ASCII):
         raise ValueError("the path of a Sentinel address is the service's name, then a database")
-    user, _, password = login.partition(":")
-    options: dict[str, Any] = {
-        **_options(),
-        "db": int(database or 0),
-        "username": unquote(user) or None,
-        "password": unquote(password) or None,
-        **{name: values[-1] for name, values in parse_qs(parts.query).items()},
-    }
+    options = {**_options(), **parse_url(f"redis://{login}@/{database}?{parts.query}")}
     if parts.scheme == "rediss+sentinel":
         options["ssl"] = True
-    sentinels = [_host_and_port(place) for place in places.split(",")]
+    sentinels = []
+    for place in map(urlsplit, (f"//{one}" for one in places.split(","))):
+        if not place.hostname:
+            raise ValueError("a Sentinel address names a host, or several with commas between them")
+        sentinels.append((place.hostname, place.port or _SENTINEL_PORT))
     asked = Sentinel(sentinels, sentinel_kwargs=_options(), **options)  # type: ignore[no-untyped-call]
     return [asked.master_for(service), *asked.sentinels]
-
-
-def _host_and_port(place: str) -> tuple[str, int]:
-    parts = urlsplit(f"//{place}")
-    if not parts.hostname:
-        raise ValueError("a Sentinel address names a host, or several with commas between them")
-    return parts.hostname, parts.port or _SENTINEL_PORT

@@ -23,11 +23,7 @@ _LATENESS = 0.055  # seconds that a busy event loop may make up for by closer pe
 
 
 def checked_qps(qps: float | None) -> float | None:
-    """Check a rate in queries a second.
-
-    Raises:
-        ConfigurationError: it is not a positive number.
-    """
+    """Check a rate in queries a second; a ConfigurationError says that it is not positive."""
     if qps is not None and (
         isinstance(qps, bool) or not isinstance(qps, (int, float)) or not 0 < qps < math.inf
     ):

@@ -20,6 +20,8 @@ from keyapi_async.limiter.local import QpsLimiter, checked_qps, pause_of
 from keyapi_async.limiter.protocol import Permit
 from keyapi_async.limiter.slots import FLIGHT, Spacing
 
+__all__ = ["RedisLimiter"]
+
 log: logging.Logger = logging.getLogger("keyapi_async")
 
 _SHARE = 1.03  # of the limit, at which permits are paced: the places are the bound

@@ -251,11 +251,7 @@ def _compile(cls: type, lines: list[str], names: dict[str, object]) -> None:
 def _mended(
     row: object, kinds: Mapping[str, Kind], *, lenient: bool
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """Complete a row; where the shape is only inferred, take aside what cannot be read.
-
-    Raises:
-        DecodeError: the row is invalid.
-    """
+    """Complete a row; where the shape is only inferred, take aside what cannot be read."""
     if not isinstance(row, dict):
         raise DecodeError(None, row, "is not an object")
     kept = {}

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     """The cattrs converter of all records: ``converter.structure(row, ProductCreator)``."""
 
 T = TypeVar("T")
-Reader = ReadRow[T]
 
 _CODECS: dict[type, tuple[ReadRow[object], ReadRows[object]]] = {}
 
@@ -87,11 +86,7 @@ def _hook(into: type[T]) -> Callable[[object, type[T]], T]:
 def reader_of(into: type[T]) -> ReadRow[T]:
     """Find the function of (row, position in the list) that makes an ``into`` of a row.
 
-    Raises:
-        InvalidParameterError: rows cannot become that.
-
-    Raises (the function):
-        DecodeError: the row cannot be one.
+    An InvalidParameterError says that rows cannot become that; the function raises a DecodeError.
     """
     return _codec_of(into)[0]
 

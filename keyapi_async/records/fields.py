@@ -27,7 +27,7 @@ _EXACT = 2**53  # from here on one float stands for several whole numbers
 _WIDEST = 2**63  # what JSON writers take as a whole number
 _BLANK = ("", "-")  # how a missing number or time is written, besides null
 _DAY = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 class SalesFlag(IntFlag):
@@ -143,15 +143,10 @@ def _count(value: object) -> int | None:
     if isinstance(number, float):
         if not number.is_integer() or abs(number) >= _EXACT:
             raise ValueError("is not a whole number")
-        if isinstance(value, str) and _is_rounded(value, number):
+        if isinstance(value, str) and Decimal(value.strip()) != Decimal(number):  # as 1e-400 is
             raise ValueError("is not a whole number")
         return int(number)
     return number
-
-
-def _is_rounded(written: str, number: float) -> bool:
-    """Tell whether a text such as 1e-400 is a number that a float only comes near to."""
-    return Decimal(written.strip()) != Decimal(number)
 
 
 def _amount(value: object) -> float | None:
@@ -173,7 +168,7 @@ def _moment(value: object) -> datetime | None:
 def _moment_ms(value: object) -> datetime | None:
     milliseconds = _count(value)
     try:
-        return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+        return None if milliseconds is None else _EPOCH + milliseconds * _MILLISECOND
     except OverflowError:
         raise ValueError("is not a time in Unix milliseconds") from None
 
@@ -248,7 +243,7 @@ def _categories(value: object) -> tuple[CategoryRank, ...] | None:
     return tuple(ranks)
 
 
-def _write_amount(value: float) -> int | float:
+def write_amount(value: float) -> int | float:
     return int(value) if abs(value) < _WIDEST and float(value).is_integer() else value
 
 
@@ -256,22 +251,10 @@ def _write_moment(value: datetime) -> int:
     return int(value.timestamp())
 
 
-def _write_moment_text(value: datetime) -> str:
-    return str(_write_moment(value))
-
-
-def _write_moment_ms(value: datetime) -> int:
-    return (value - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _write_day_number(value: date) -> int:
-    return value.year * 10_000 + value.month * 100 + value.day
-
-
-def _write_decimals(value: float) -> str:
+def write_decimals(value: float) -> str:
     if abs(value) < _EXACT and float(written := f"{value:.2f}") == value:
         return written
-    return str(_write_amount(value))  # two decimals would lose digits, or could not be read again
+    return str(write_amount(value))  # two decimals would lose digits, or could not be read again
 
 
 def _write_json(value: JSON) -> str:
@@ -281,10 +264,6 @@ def _write_json(value: JSON) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # it reads more levels than it writes
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _write_flag_text(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def _write_categories(value: tuple[CategoryRank, ...]) -> str:
@@ -300,35 +279,37 @@ Text = Annotated[str | None, Kind("text", str | None, _text, passes=str)]
 Url = Annotated[str | None, Kind("url", str | None, _text, passes=str)]
 Count = Annotated[int | None, Kind("count", int | None, _count, passes=int)]
 CountText = Annotated[int | None, Kind("count", int | None, _count, write=str)]
-CountDecimals = Annotated[int | None, Kind("count", int | None, _count, write=_write_decimals)]
+CountDecimals = Annotated[int | None, Kind("count", int | None, _count, write=write_decimals)]
 Code = Annotated[int | None, Kind("choice", int | None, _count, passes=int)]
 Amount = Annotated[
-    float | None,
-    Kind("amount", float | None, _amount, passes=float, write=_write_amount),
+    float | None, Kind("amount", float | None, _amount, passes=float, write=write_amount)
 ]
 AmountText = Annotated[
-    float | None, Kind("amount", float | None, _amount, write=lambda v: str(_write_amount(v)))
+    float | None, Kind("amount", float | None, _amount, write=lambda v: str(write_amount(v)))
 ]
 AmountDecimals = Annotated[
-    float | None, Kind("amount", float | None, _amount, write=_write_decimals)
+    float | None, Kind("amount", float | None, _amount, write=write_decimals)
 ]
 Rate = Annotated[
-    float | None, Kind("rate", float | None, _amount, passes=float, write=_write_amount)
+    float | None, Kind("rate", float | None, _amount, passes=float, write=write_amount)
 ]
 Moment = Annotated[datetime | None, Kind("moment", datetime | None, _moment, write=_write_moment)]
 MomentText = Annotated[
-    datetime | None, Kind("moment", datetime | None, _moment, write=_write_moment_text)
+    datetime | None, Kind("moment", datetime | None, _moment, write=lambda v: str(_write_moment(v)))
 ]
 MomentMs = Annotated[
-    datetime | None, Kind("moment_ms", datetime | None, _moment_ms, write=_write_moment_ms)
+    datetime | None,
+    Kind("moment_ms", datetime | None, _moment_ms, write=lambda v: (v - _EPOCH) // _MILLISECOND),
 ]
 Day = Annotated[date | None, Kind("date", date | None, _day, write=date.isoformat, repeats=True)]
 DayNumber = Annotated[
-    date | None, Kind("date", date | None, _day, write=_write_day_number, repeats=True)
+    date | None,
+    Kind("date", date | None, _day, write=lambda v: int(v.strftime("%Y%m%d")), repeats=True),
 ]
 Flag = Annotated[bool | None, Kind("flag", bool | None, _flag, write=int, repeats=True)]
 FlagText = Annotated[
-    bool | None, Kind("flag", bool | None, _flag, write=_write_flag_text, repeats=True)
+    bool | None,
+    Kind("flag", bool | None, _flag, write=lambda v: "true" if v else "false", repeats=True),
 ]
 Sales = Annotated[
     SalesFlag | None, Kind("choice", SalesFlag | None, _sales_flag, write=int, repeats=True)

@@ -2,17 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Sequence,
-)
-from contextlib import aclosing
-from types import TracebackType
-from typing import Generic, Literal, Protocol, Self, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import Generic, Literal, Self, TypeVar
 
 import attrs
 
@@ -26,16 +17,17 @@ from keyapi_async.errors import (
     QuotaExceededError,
     UsageError,
 )
+from keyapi_async.loops import seen_through
 from keyapi_async.streams.listing import MAX_PAGE_SIZE
+from keyapi_async.streams.stream import RecordStream
 
 __all__ = ["Failure", "FanOut", "fan_out"]
 
 K = TypeVar("K")
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
-_HOPELESS = (AuthenticationError, QuotaExceededError, CreditBudgetError, UsageError)
-"""Errors that every other stream would meet too: they end the run whatever ``on_error`` says."""
+FATAL = (AuthenticationError, QuotaExceededError, CreditBudgetError)
+"""Errors of the API that every other stream would meet too: they end a run of many."""
 
 
 @attrs.frozen
@@ -70,31 +62,9 @@ class _Run(Generic[K, T]):
 
     state: _KeyState[K]
     begin: Bookmark
-    records: Sequence[T]
+    records: list[T]
     end: Bookmark
     taken: int = 0
-
-
-class Stream(Protocol[T_co]):
-    """What is read: a ``RecordStream``, or anything that gives runs of items in the same way."""
-
-    @property
-    def bookmark(self) -> Bookmark:
-        """Where the next item is."""
-        ...
-
-    @property
-    def run_begin(self) -> Bookmark:
-        """Where the last run began."""
-        ...
-
-    async def next_run(self) -> Sequence[T_co]:
-        """Give the next items, in consecutive places; none at the end."""
-        ...
-
-    async def aclose(self) -> None:
-        """Leave the stream."""
-        ...
 
 
 class FanOut(AsyncIterator[tuple[K, T]]):
@@ -107,7 +77,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
     def __init__(
         self,
         keys: Iterable[K] | AsyncIterable[K],
-        open_stream: Callable[[K], Stream[T]],
+        open_stream: Callable[[K], RecordStream[T]],
         *,
         concurrency: int,
         buffer: int | None,
@@ -150,24 +120,14 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._phase = "open"
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._phase = "closed"
         for worker in self._workers:
             worker.cancel()
-        cancelled: asyncio.CancelledError | None = None
-        while self._workers:
-            try:
-                await asyncio.wait(self._workers)
-            except asyncio.CancelledError as error:
-                cancelled = error  # it is obeyed when nothing is running any more
-        await self._keys.aclose()
-        if cancelled is not None:
-            raise cancelled
+        try:
+            await seen_through(asyncio.gather(*self._workers, return_exceptions=True))
+        finally:
+            await self._keys.aclose()
 
     def stop(self) -> None:
         """Ask for nothing more: what is in flight is awaited and delivered, then the end comes."""
@@ -229,11 +189,11 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             except KeyAPIError as error:
                 self._failed(state, error, None)
                 continue
-            check_stream(stream, self._open_stream, is_one=hasattr(stream, "next_run"))
-            async with aclosing(stream):
+            check_stream(stream, self._open_stream)
+            async with stream:
                 await self._read(state, stream)
 
-    async def _read(self, state: _KeyState[K], stream: Stream[T]) -> None:
+    async def _read(self, state: _KeyState[K], stream: RecordStream[T]) -> None:
         state.delivered = stream.bookmark
         while not self._stopped:
             await self._tickets.acquire()
@@ -245,7 +205,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
             self._ready.append(_Run(state, stream.run_begin, records, stream.bookmark))
             self._news.set()
 
-    async def _fetch(self, state: _KeyState[K], stream: Stream[T]) -> Sequence[T]:
+    async def _fetch(self, state: _KeyState[K], stream: RecordStream[T]) -> list[T]:
         """Get the next rows of a list; none where it ends, well or not."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # a worker is one
@@ -264,7 +224,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
 
     def _failed(self, state: _KeyState[K], error: KeyAPIError, bookmark: Bookmark | None) -> None:
         """Note what went wrong with one list, or end the run with it."""
-        if self._collects and not isinstance(error, _HOPELESS):
+        if self._collects and not isinstance(error, (*FATAL, UsageError)):
             # Its traceback would keep the stream and the page before it alive.
             state.failure = Failure(state.key, error.with_traceback(None), bookmark)
             state.over = True
@@ -300,7 +260,7 @@ def check_lists(keys: object, open_stream: object) -> None:
         raise InvalidParameterError("open_stream", open_stream, "a function of a key")
 
 
-def check_stream(made: object, open_stream: object, *, is_one: bool) -> None:
+def check_stream(made: object, open_stream: object) -> None:
     """Refuse a function that makes no stream, as those do that get a single page.
 
     Raises:
@@ -308,7 +268,7 @@ def check_stream(made: object, open_stream: object, *, is_one: bool) -> None:
     """
     if asyncio.iscoroutine(made):
         made.close()
-    if not is_one:
+    if not isinstance(made, RecordStream):
         allowed = "a function that gives a stream, such as an iter_… of the client"
         raise InvalidParameterError("open_stream", open_stream, allowed)
 
@@ -325,7 +285,7 @@ async def drawn(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K, None]
 
 def fan_out(
     keys: Iterable[K] | AsyncIterable[K],
-    open_stream: Callable[[K], Stream[T]],
+    open_stream: Callable[[K], RecordStream[T]],
     *,
     concurrency: int = 16,
     buffer: int | None = None,

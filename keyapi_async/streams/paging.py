@@ -100,14 +100,8 @@ def checked(
         raise InvalidParameterError("page_num", page_num, "either page_num or start, not both")
     else:
         begin = _start(listing, start, page_size, last)
-    return Walk(
-        page_size,
-        begin,
-        None if limit is None else number("limit", limit, 0),
-        prefetch,
-        until,
-        skip_invalid,
-    )
+    limit = None if limit is None else number("limit", limit, 0)
+    return Walk(page_size, begin, limit, prefetch, until, skip_invalid)
 
 
 DEFAULTS: Final[Mapping[str, object]] = checked.__kwdefaults__ or {}
@@ -117,17 +111,16 @@ DEFAULTS: Final[Mapping[str, object]] = checked.__kwdefaults__ or {}
 def _start(listing: Listing[T], start: Bookmark, page_size: int, last: int) -> Bookmark:
     if not isinstance(start, Bookmark):
         allowed = "a bookmark of the same call; page_num= begins with a page"
-        raise InvalidParameterError("start", start, allowed)
-    if start.page_size != page_size:
+    elif start.page_size != page_size:
         allowed = f"a bookmark of page_size={page_size}: pages of another size begin elsewhere"
-        raise InvalidParameterError("start", start, allowed)
-    if start.listing and start.listing != listing.fingerprint:
+    elif start.listing and start.listing != listing.fingerprint:
         allowed = "a bookmark of this very call: this one belongs to another list or sorting"
-        raise InvalidParameterError("start", start, allowed)
-    # One page more than there can be: a list of exactly that many pages leaves its reader there.
-    return Bookmark(
-        number("start.page_num", start.page_num, 1, last + 1),
-        number("start.offset", start.offset, 0),  # a page may have more rows than asked for
-        page_size,
-        number("start.part", start.part, 0, max(len(listing.queries), 1) - 1),
-    )
+    else:
+        return Bookmark(
+            # One more than there can be: a list of exactly so many pages leaves its reader there.
+            number("start.page_num", start.page_num, 1, last + 1),
+            number("start.offset", start.offset, 0),  # a page may have more rows than asked for
+            page_size,
+            number("start.part", start.part, 0, max(len(listing.queries), 1) - 1),
+        )
+    raise InvalidParameterError("start", start, allowed)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Self, TypeVar, Unpack, cast
 
 import attrs
@@ -10,11 +9,10 @@ import attrs
 from keyapi_async.bookmark import Bookmark
 from keyapi_async.call.core import Caller
 from keyapi_async.errors import DecodeError, KeyAPIError, PaginationError, UsageError
-from keyapi_async.streams.fetch import Fetcher
+from keyapi_async.streams.fetch import Fetcher, Prefetch
 from keyapi_async.streams.listing import MAX_PAGE_NUM, Listing
 from keyapi_async.streams.page import FetchedPage, Page, Place, Reject
 from keyapi_async.streams.paging import Paging, Until, checked
-from keyapi_async.streams.prefetch import Prefetch
 
 __all__ = ["RecordStream"]
 
@@ -85,9 +83,6 @@ class RecordStream(AsyncIterator[T]):
         """Mark a row of a page."""
         part, page_num = place
         return Bookmark(page_num, offset, self.page_size, part, self.listing.fingerprint)
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> T:
         """Give the next record.
@@ -256,12 +251,7 @@ class RecordStream(AsyncIterator[T]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
 
@@ -270,9 +260,6 @@ class PageStream(AsyncIterator[Page[T]]):
 
     def __init__(self, stream: RecordStream[T]) -> None:
         self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def aclose(self) -> None:
         """Leave the stream and its pages."""

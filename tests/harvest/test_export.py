@@ -121,8 +121,8 @@ async def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, suff
 @shop.virtually
 async def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     left: set[str] = set()
-    async with shop.filled(tmp_path / "a.db", *[300] * 10) as harvest:
-        for moment in (0.001, 0.003, 0.005, 0.007):
+    async with shop.filled(tmp_path / "a.db", *[300] * 20) as harvest:
+        for moment in (0.001, 0.002):
             work = asyncio.create_task(harvest.export(tmp_path / f"a.{suffix}"))
             await asyncio.sleep(moment)
             work.cancel()

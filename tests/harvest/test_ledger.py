@@ -21,7 +21,7 @@ import keyapi_async.harvest.file
 from keyapi_async import ProductCreator
 from keyapi_async.harvest import Harvest, LedgerError
 from keyapi_async.harvest.file import FORMAT, RunLock
-from keyapi_async.harvest.writer import seen_through
+from keyapi_async.loops import seen_through
 from keyapi_async.records import codec
 from keyapi_async.records.fields import Count, Text
 from tests.harvest import shop

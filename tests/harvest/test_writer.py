@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from keyapi_async.harvest.ledger import Entry, Failed, Written
-from keyapi_async.harvest.writer import Writer
+from keyapi_async.harvest.run import Writer
 from tests import virtual
 
 

@@ -152,10 +152,13 @@ async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
             assert len(got.get(key, [])) == (mark.page_num - 1) * 10 + mark.offset
 
 
-class Slow:
-    """A stream whose end takes its time, as that of a harvest's list may, which commits first."""
+class Slow(RecordStream[int]):
+    """A stream whose end takes its time."""
 
-    bookmark = run_begin = Bookmark(1)
+    bookmark = Bookmark(1)
+
+    def __init__(self) -> None:
+        """Ask for nothing."""
 
     async def next_run(self) -> list[int]:
         try:
