@@ -33,7 +33,7 @@ from keyapi_async.harvest.file import FileError, damage_reported
 from keyapi_async.harvest.reading import START, Reading, StoredPage
 from keyapi_async.harvest.schema import About
 
-_PAGES = 400
+_PAGES = 250
 """Pages exported at a time."""
 
 _TEXTS = {"id", "text", "url", "categories", "json"}
