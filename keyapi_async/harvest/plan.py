@@ -23,7 +23,7 @@ _AT_A_TIME = 500
 """Keys opened before they are written down."""
 
 
-def check_arguments(keys: object, open_stream: object, max_age: object) -> None:
+def check_arguments(keys: object, open_stream: Callable[..., object], max_age: object) -> None:
     """Refuse what cannot be planned, with an InvalidParameterError."""
     check_lists(keys, open_stream)
     if max_age is not None and (not isinstance(max_age, timedelta) or max_age < timedelta(0)):

@@ -247,7 +247,7 @@ class FanOut(AsyncIterator[tuple[K, T]]):
         self._news.set()
 
 
-def check_lists(keys: object, open_stream: object) -> None:
+def check_lists(keys: object, open_stream: Callable[..., object]) -> None:
     """Refuse what cannot be keys, or open no streams.
 
     Raises:
