@@ -93,12 +93,8 @@ class QpsLimiter:
     def at_once(self, now: float) -> Permit | None:
         """Grant a permit if there is nothing to wait for, without a coroutine; else None."""
         estimate = self._estimate
-        state, since = estimate.state, now - estimate.granted_at
-        if self._queue or since * state.rate < 1.0:
-            return None
-        # Asked without a call first, as every page comes by here.
-        free = self._slots.taken < estimate.slots and not state.spaced
-        if not (free and self._paused_until <= now) and self._opens_at(now) > now:
+        since = now - estimate.granted_at
+        if self._queue or since * estimate.state.rate < 1.0 or self._opens_at(now) > now:
             return None
         self._paced = ()  # nobody waited, so there is no delay to make up for
         estimate.granted_at = now
@@ -149,7 +145,9 @@ class QpsLimiter:
         due, estimate = self._paused_until, self._estimate
         if due <= now and estimate.state.spaced:
             due = self._spacing.opens_at(now, 1.0 / self.limit, self._slots.shortest)
-        return due if due > now else self._slots.room_at(now, estimate.slots)
+        if due > now or self._slots.taken < estimate.slots:
+            return due
+        return self._slots.room_at(now, estimate.slots)
 
 
 def _take(bucket: "AsyncLimiter", amount: float) -> None:
