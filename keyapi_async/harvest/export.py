@@ -103,6 +103,7 @@ def export(
             os.fsync(stream.fileno())
             stream.close()
             draft.replace(file)
+            opened.pop_all()  # there is nothing to undo any more
             _sync(file.parent)
     except OSError as error:
         raise ExportError(file, error.strerror or str(error)) from error
