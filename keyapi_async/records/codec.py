@@ -9,6 +9,7 @@ frozen ``__init__`` costs three times as much, and a record's share of a page is
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, count
+from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -169,17 +170,18 @@ def _generate(
     """Generate the function that reads rows, up to one that misses more than some fields."""
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", cls))
     positions = [f.name for f in fields if KIND in f.metadata and f.name not in kinds]
-    fill = []
-    for name, kind in kinds.items():
-        if name in optional:
-            fill += [f"v = row.get(key_{name}, absent)"]
-            fill += ["if v is absent:", "    v = None", "    length += 1"]
-        else:
-            fill += [f"v = row[key_{name}]"]
-        fill += [f"r.{name} = {_value(name, kind)}"]
+    required = [name for name in kinds if name not in optional]
+    if len(required) == 1:  # what picks one value gives no tuple
+        required = []
+    names["pick"] = itemgetter(*(names[f"key_{name}"] for name in required or kinds))
+    fill = [f"{', '.join(f'v_{name}' for name in required)} = pick(row)"] if required else []
+    for name in [name for name in kinds if name not in required]:
+        fill += [f"v_{name} = row.get(key_{name}, absent)"]
+        fill += [f"if v_{name} is absent:", f"    v_{name} = None", "    length += 1"]
+    fill += [f"r.{name} = {_value(name, kind)}" for name, kind in kinds.items()]
     fill += [f"r.{name} = position" for name in positions]
     lines = [
-        "def read_some(placed, records):",
+        "def read_some(placed, records, pick=pick):",
         "    for row, position in placed:",
         "        try:",
         "            r = mutable()",
@@ -190,7 +192,7 @@ def _generate(
         "                r.extra = {k: x for k, x in row.items() if k not in kinds}",
         "            r.__class__ = cls",
         "            records.append(r)",
-        *(["        except KeyError: return row, position"] if len(optional) < len(kinds) else []),
+        *(["        except KeyError: return row, position"] if required else []),
         "        except (AttributeError, TypeError, ValueError, OverflowError):",
         "            records.append(mended(row, position))",
     ]
@@ -199,17 +201,18 @@ def _generate(
 
 
 def _value(name: str, kind: Kind) -> str:
-    """Write the expression that reads a value ``v``, with what needs no call first."""
-    value = f"read_{name}(v)"
+    """Write the expression that reads a value, with what needs no call first."""
+    v, value = f"v_{name}", f"read_{name}(v_{name})"
+    if kind.required:
+        return f"{v} if {v}.__class__ is passes_{name} and {v} else {value}"
     if kind.repeats:
-        easy = "v.__class__ is int or v is None or v.__class__ is str"
-        value = f"known_{name}[v] if {easy} else {value}"
+        value = f"known_{name}[{v}] if (c := {v}.__class__) is int or c is str else {value}"
+    value = f"{v} if {v} is None else {value}"
+    if kind.passes is None:
+        return value
     if kind.passes is float:
-        value = f"v + 0.0 if v.__class__ is int else {value}"
-    if kind.passes is not None:
-        ready = "and v" if kind.required else "or v is None"
-        value = f"v if v.__class__ is passes_{name} {ready} else {value}"
-    return value
+        return f"{v} if (c := {v}.__class__) is float else {v} / 1 if c is int else {value}"
+    return f"{v} if {v}.__class__ is passes_{name} else {value}"
 
 
 class _Remembered(dict[object, object]):

@@ -189,13 +189,16 @@ def _day(value: object) -> date | None:
 
 
 def _json(value: object) -> JSON:
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return value  # type: ignore[return-value]  # it came as JSON
+    try:
+        said: JSON = orjson.loads(value)
+    except orjson.JSONDecodeError:
         try:
             said = read_json(value)
         except ValueError:  # it says nothing, so it stays as it is
             return value
-        return value if isinstance(said, str) else said
-    return value  # type: ignore[return-value]  # it came as JSON
+    return value if isinstance(said, str) else said
 
 
 def choice(enum: type[IntEnum], write: Callable[..., object] = int) -> Kind:
