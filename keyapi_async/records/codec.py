@@ -147,9 +147,10 @@ def _hand_back(placed: Iterator[_Placed], _: object) -> _Placed | None:
 
 def _names_in_code(cls: type, kinds: Mapping[str, Kind]) -> dict[str, object]:
     """Give what the generated functions of a class refer to."""
-    slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]  # attrs made it
+    own = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
     names: dict[str, object] = {
-        "mutable": type(cls.__name__, (), {"__slots__": slots}),
+        # It adds no slots, so Python need not compare them when an object's class changes.
+        "mutable": type(cls.__name__, (cls,), {"__slots__": (), **own}),
         "cls": cls,
         "kinds": kinds,
         "absent": object(),
