@@ -14,14 +14,12 @@ from typing import Any
 
 PACKAGE = Path(__file__).parents[1] / "keyapi_async" / "sandbox"
 _OPERATION = (
-    "x-evidence", "x-credits", "x-paging", "x-page-num-max", "x-key", "x-identity", "x-row-key",
-    "x-one-of", "x-ids-per-call", "x-max-days",
+    "x-credits", "x-paging", "x-key", "x-identity", "x-row-key", "x-one-of", "x-ids-per-call",
+    "x-max-days",
 )  # fmt: skip
 _PARAMETER = ("required", "x-kind", "x-names", "x-open", "x-format")
 _SCHEMA = ("type", "pattern", "format", "enum", "minimum", "maximum", "minLength", "default")
-_PROPERTY = (
-    "type", "x-kind", "x-names", "x-open", "x-format", "x-unit", "x-when", "x-evidence",
-)  # fmt: skip
+_PROPERTY = ("type", "x-kind", "x-names", "x-open", "x-format", "x-unit", "x-when")
 
 
 def strip(full: dict[str, Any]) -> dict[str, Any]:

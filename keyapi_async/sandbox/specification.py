@@ -35,9 +35,7 @@ class Operation:
     parameters: Mapping[str, Schema]
     properties: Mapping[str, Schema]
     credits: int
-    evidence: str
     paging: str
-    page_num_max: int | None
     key: Sequence[str]
     identity: Sequence[str]
     row_key: Sequence[str]
