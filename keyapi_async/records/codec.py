@@ -172,11 +172,9 @@ def _generate(
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", cls))
     positions = [f.name for f in fields if KIND in f.metadata and f.name not in kinds]
     required = [name for name in kinds if name not in optional]
-    if len(required) == 1:  # what picks one value gives no tuple
-        required = []
     names["pick"] = itemgetter(*(names[f"key_{name}"] for name in required or kinds))
     fill = [f"{', '.join(f'v_{name}' for name in required)} = pick(row)"] if required else []
-    for name in [name for name in kinds if name not in required]:
+    for name in sorted(optional):
         fill += [f"v_{name} = row.get(key_{name}, absent)"]
         fill += [f"if v_{name} is absent:", f"    v_{name} = None", "    length += 1"]
     fill += [f"r.{name} = {_value(name, kind)}" for name, kind in kinds.items()]
