@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keyapi_async.sandbox.faults import Fault, Faults, misshapen, spoilt
+from keyapi_async.sandbox.faults import Fault, Faults, spoilt
 
 
 def test_the_script_comes_first_then_the_rates() -> None:
@@ -47,13 +47,6 @@ def test_an_endless_script_is_checked_when_its_step_comes() -> None:
     endless = Faults(script=itertools.repeat("boom"))
     with pytest.raises(ValueError, match="no fault 'boom'"):
         endless.draw()
-
-
-def test_a_single_row_comes_as_an_object_and_several_do_not() -> None:
-    row = {"user_id": "7"}
-    assert misshapen(Fault.OBJECT_DATA, [row]) == {"data": row}
-    assert misshapen(Fault.OBJECT_DATA, [row, row]) == {"data": [row, row]}
-    assert misshapen(Fault.OBJECT_DATA, []) == {"data": []}
 
 
 def test_control_characters_stand_raw_in_texts_alone() -> None:
