@@ -4,6 +4,7 @@ import io
 import os
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -58,11 +59,10 @@ def invoke(capsys: Capture, *args: str) -> Result:
 
 def value_of(box: Sandbox, endpoint: Endpoint) -> str:
     """Give a value that leads to rows, for the parameter that says what a list is of."""
-    ids = {"product": box.product_ids, "video": box.video_ids}
-    ids |= {"influencer": box.user_ids, "shop": box.seller_ids}
-    if endpoint.resource in ids:
-        return ids[endpoint.resource](2)[1]
-    return "601450" if endpoint.resource == "category" else "a"
+    if endpoint.resource in {"category", "search"}:
+        return "601450" if endpoint.resource == "category" else "a"
+    ids = {"product": box.product_ids, "video": box.video_ids, "influencer": box.user_ids}
+    return ids.get(endpoint.resource, box.seller_ids)(2)[1]
 
 
 def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[str]:
@@ -74,6 +74,16 @@ def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[
     for n, (name, value) in enumerate(zip(["", *args], args, strict=False)):
         args[n] = str(days.get(name, known.get(value, value)))
     return args
+
+
+def uninstall(monkeypatch: pytest.MonkeyPatch, missing: str, package: str) -> None:
+    """Let a module be missing for a package, which is imported anew, and at the end as it was."""
+    names = [one for one in sys.modules if one.startswith((package, f"{missing}."))]
+    for name in names:
+        monkeypatch.setattr(name, sys.modules[name])  # as what it is part of knows it
+    for name in names:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
 
 
 def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from keyapi_async.harvest import ExportError, Harvest, LedgerError
 from keyapi_async.harvest.file import RunLock
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import cut, moment, percent, short, tag
+from tests.cli.commands import uninstall
 from tests.harvest import shop
 from tests.report.browser import CHROMIUM
 from tests.report.conftest import SHAPES
@@ -324,9 +324,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
         asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
     assert (tmp_path / "a.html").read_bytes() == before
     assert not list(tmp_path.glob("*.part"))
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    for name in [one for one in sys.modules if one.startswith("keyapi_async.report")]:
-        monkeypatch.delitem(sys.modules, name)
+    uninstall(monkeypatch, "vl_convert", "keyapi_async.report")
     with pytest.raises(ConfigurationError, match=r"keyapi-async\[report\]"):
         asyncio.run(write(tmp_path / "a.html"))
 
