@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -86,8 +87,9 @@ def uninstall(monkeypatch: pytest.MonkeyPatch, missing: str, package: str) -> No
     monkeypatch.setitem(sys.modules, missing, None)
 
 
-def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
-    """Do something in another thread as soon as something else is so."""
+@contextmanager
+def when(true: Callable[[], bool], act: Callable[[], object]) -> Iterator[None]:
+    """Do something in another thread, meanwhile, as soon as something else is so."""
 
     def wait() -> None:
         while not true():
@@ -96,7 +98,8 @@ def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Threa
 
     thread = threading.Thread(target=wait)
     thread.start()
-    return thread
+    yield
+    thread.join()
 
 
 def interrupt(number: signal.Signals = signal.SIGINT) -> None:

@@ -153,9 +153,8 @@ def test_the_sandbox_serves_until_ctrl_c_and_leaves_the_line_of_its_sign(
         interrupt()
 
     serves = "export KEYAPI_BASE_URL=http://127.0.0.1:"
-    served = when(lambda: serves in out.getvalue(), after_a_while)
-    assert run(["sandbox", "--port", "0"]) == 130
-    served.join()
+    with when(lambda: serves in out.getvalue(), after_a_while):
+        assert run(["sandbox", "--port", "0"]) == 130
     assert err.getvalue() == "\n"
 
 

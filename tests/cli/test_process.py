@@ -70,7 +70,6 @@ def test_a_demo_that_fails_says_why(capsys: Capture) -> None:
 
 
 def test_an_interrupted_demo_leaves_nothing(capsys: Capture, tmp_path: Path) -> None:
-    there = when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt)
-    assert invoke(capsys, *SHORT, "--qps", "9").code == 130
-    there.join()
+    with when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt):
+        assert invoke(capsys, *SHORT, "--qps", "9").code == 130
     assert not list(tmp_path.glob("keyapi-demo-*/*"))
