@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -19,9 +19,6 @@ from keyapi_async.cli.app import run
 from keyapi_async.cli.arguments import sample
 from keyapi_async.sandbox import Sandbox
 from tests.cli.conftest import KEY
-
-Capture = pytest.CaptureFixture[str]
-
 
 RANKING = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
     "--influencer-rank-field", "total-followers-cnt")  # fmt: skip
@@ -47,15 +44,18 @@ class Result:
         return {name: value.strip() for name, _, value in pairs}
 
 
-def invoke(capsys: Capture, *args: str) -> Result:
+def invoke(*args: str) -> Result:
     """Run a command; see that neither the key nor anything that a terminal obeys is shown."""
-    code = run(args)
-    captured = capsys.readouterr()
-    for text in (captured.out, captured.err):
+    raw = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(one, "utf-8", newline="", write_through=True) for one in raw)
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(args)
+    result = Result(code, *(one.getvalue().decode() for one in raw))
+    for text in (result.out, result.err):
         assert KEY not in text
         assert "\x1b]" not in text
         assert "\x9b" not in text
-    return Result(code, captured.out, captured.err)
+    return result
 
 
 def value_of(box: Sandbox, endpoint: Endpoint) -> str:

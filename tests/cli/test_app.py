@@ -31,7 +31,7 @@ from keyapi_async.cli.exits import InputError, exit_code, sentence
 from keyapi_async.cli.terminal import clock, console, plain
 from keyapi_async.harvest import HarvestReport, HarvestStoppedError, LedgerError
 from keyapi_async.sandbox import Sandbox
-from tests.cli.commands import RANKING, Capture, Terminal, interrupt, invoke, uninstall, when
+from tests.cli.commands import RANKING, Terminal, interrupt, invoke, uninstall, when
 
 NAMES = [(one.resource, one.name) for one in endpoints()]
 PLAIN = [("export",), ("status",), ("report",), ("demo",), ("endpoints",), ("sandbox",)]
@@ -45,8 +45,8 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
-def test_every_help_fits_and_has_an_example(args: tuple[str, ...], capsys: Capture) -> None:
-    result = invoke(capsys, *args, "--help")
+def test_every_help_fits_and_has_an_example(args: tuple[str, ...]) -> None:
+    result = invoke(*args, "--help")
     assert (result.code, result.err) == (0, "")
     assert max(map(len, result.out.splitlines())) <= 80
     assert not re.search(r"``|iter_|…|<(bool|int|float|str|function)", result.out)
@@ -55,16 +55,16 @@ def test_every_help_fits_and_has_an_example(args: tuple[str, ...], capsys: Captu
         assert f"Example: keyapi-async {' '.join(args) or 'demo'}" in lines or "COMMAND" in lines
 
 
-def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+def test_the_first_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KEYAPI_TOKEN", raising=False)
-    told = invoke(capsys).out
+    told = invoke().out
     for word in (__version__, "keyapi-async demo", "is not set: get a key at https://"):
         assert word in told
     monkeypatch.setenv("KEYAPI_TOKEN", "secret")
-    told = invoke(capsys).out
+    told = invoke().out
     assert "KEYAPI_TOKEN is set." in told
     assert "secret" not in told
-    result = invoke(capsys, "harvest")
+    result = invoke("harvest")
     assert (result.code, result.err) == (2, "")
     assert "Usage: keyapi-async harvest" in result.out
 
@@ -99,19 +99,17 @@ def test_the_first_screen(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
     ],
 )
 def test_bad_usage_gets_one_sentence_and_costs_nothing(
-    args: list[str], told: str, box: Sandbox, capsys: Capture
+    args: list[str], told: str, box: Sandbox
 ) -> None:
-    result = invoke(capsys, *args)
+    result = invoke(*args)
     assert (result.code, result.out) == (2, "")
     assert told in result.err
     assert result.err.count("\n") == 1
     assert not box.requests
 
 
-def test_on_a_terminal_an_error_breaks_between_words(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = invoke(capsys, "product", "creators", "abc").err
+def test_on_a_terminal_an_error_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = invoke("product", "creators", "abc").err
     seen = Terminal()
     monkeypatch.setattr(sys, "stderr", seen)
     monkeypatch.setenv("COLUMNS", "40")
@@ -121,8 +119,8 @@ def test_on_a_terminal_an_error_breaks_between_words(
     assert 30 < max(map(len, lines)) <= 40
 
 
-def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = [json.loads(line) for line in invoke(capsys, "endpoints").out.splitlines()]
+def test_endpoints_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [json.loads(line) for line in invoke("endpoints").out.splitlines()]
     assert [(one["resource"], one["name"]) for one in listed] == NAMES
     ranking = next(one for one in listed if one["name"] == "ranking")
     assert "date" in set(ranking["parameters"]) - set(ranking["required"])
@@ -136,11 +134,11 @@ def test_endpoints_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_sandbox_serves_until_ctrl_c_and_leaves_the_line_of_its_sign(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        result = invoke(capsys, "sandbox", "--port", str(port))
+        result = invoke("sandbox", "--port", str(port))
     told = f"cannot listen on port {port} of 127.0.0.1 (address already in use)"
     assert (result.code, result.err) == (2, f"keyapi-async: {told}: choose another --port\n")
     out, err = Terminal(), Terminal()
@@ -196,8 +194,8 @@ def test_every_error_has_its_code_and_its_sentence(
     assert sentence(error).isprintable()
 
 
-def test_debug_shows_where_an_error_came_from(box: Sandbox, capsys: Capture) -> None:
-    result = invoke(capsys, "--debug", "status", "none.db")
+def test_debug_shows_where_an_error_came_from(box: Sandbox) -> None:
+    result = invoke("--debug", "status", "none.db")
     assert result.err.startswith("Traceback")
     assert result.err.endswith("\nkeyapi-async: none.db: there is no ledger of this name\n")
 
@@ -232,7 +230,7 @@ def test_a_stream_that_was_closed_before_is_no_bug(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_interrupt_before_or_after_a_command_is_quiet(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted() -> int:
         raise KeyboardInterrupt
@@ -252,17 +250,17 @@ def test_an_interrupt_before_or_after_a_command_is_quiet(
         ("product creators --product-inf", "--product-influencer-sort-field"),
     ],
 )
-def test_words_are_completed(
-    words: str, found: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_words_are_completed(words: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_KEYAPI_ASYNC_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", line := f"keyapi-async {words}")
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
-    result = invoke(capsys)
+    result = invoke()
     assert (result.code, result.out.strip(), result.err) == (0, found, "")
 
 
-def test_module_and_entry_point_are_one(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+def test_module_and_entry_point_are_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["keyapi-async", "--version"])
     with pytest.raises(SystemExit) as ended:
         importlib.import_module("keyapi_async.__main__")
@@ -272,7 +270,7 @@ def test_module_and_entry_point_are_one(monkeypatch: pytest.MonkeyPatch, capsys:
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra_one_sentence_says_what_to_install(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uninstall(monkeypatch, missing, "keyapi_async.cli")
     monkeypatch.setattr(sys, "argv", ["keyapi-async", "endpoints"])

@@ -12,7 +12,7 @@ import pytest
 
 from keyapi_async.harvest.file import RunLock
 from keyapi_async.sandbox import Sandbox
-from tests.cli.commands import Capture, interrupt, invoke, when
+from tests.cli.commands import interrupt, invoke, when
 
 KEYAPI = (sys.executable, "-m", "keyapi_async")
 SHORT = ("demo", "--products", "3", "--qps", "500")
@@ -34,12 +34,10 @@ def test_completion_is_installed(tmp_path: Path) -> None:
     assert "complete_bash" in next(tmp_path.rglob("*.sh")).read_text()
 
 
-def test_the_demo_kills_resumes_and_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_the_demo_kills_resumes_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("KEYAPI_REDIS", "redis://127.0.0.1:9")  # which the demo leaves alone
-    result = invoke(capsys, *SHORT, "--into", "d")
+    result = invoke(*SHORT, "--into", "d")
     assert result.code == 0, result.err
     assert "was killed with SIGKILL" in result.err
     assert "$ keyapi-async status creators.db" in result.err
@@ -49,27 +47,27 @@ def test_the_demo_kills_resumes_and_loses_nothing(
         assert Path(result.facts[kind]).stat().st_size
 
 
-def test_a_demo_overwrites_no_file(capsys: Capture) -> None:
+def test_a_demo_overwrites_no_file() -> None:
     Path("creators.csv").write_text("mine")
     Path("file").touch()
     for into, told in ((".", "creators.csv is there already"), ("file/d", "Not a directory")):
-        result = invoke(capsys, *SHORT, "--into", into)
+        result = invoke(*SHORT, "--into", into)
         assert (result.code, result.err.count("\n")) == (2, 1)
         assert told in result.err
     assert Path("creators.csv").read_text() == "mine"
 
 
-def test_a_demo_that_fails_says_why(capsys: Capture) -> None:
+def test_a_demo_that_fails_says_why() -> None:
     Path("d").mkdir()
     lock = RunLock(Path("d/creators.db"))
     lock.take()
-    result = invoke(capsys, *SHORT, "--into", "d")
+    result = invoke(*SHORT, "--into", "d")
     lock.release()
     assert result.code == 1
     assert "is in use by another run" in result.err.splitlines()[-1]
 
 
-def test_an_interrupted_demo_leaves_nothing(capsys: Capture, tmp_path: Path) -> None:
+def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     with when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt):
-        assert invoke(capsys, *SHORT, "--qps", "9").code == 130
+        assert invoke(*SHORT, "--qps", "9").code == 130
     assert not list(tmp_path.glob("keyapi-demo-*/*"))
