@@ -22,15 +22,7 @@ from keyapi_async.cli.ledger import status_lines
 from keyapi_async.cli.terminal import console
 from keyapi_async.harvest import Harvest, Progress, Status
 from keyapi_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.commands import (
-    Terminal,
-    arguments,
-    interrupt,
-    invoke,
-    uninstall,
-    value_of,
-    when,
-)
+from tests.cli.commands import Terminal, arguments, interrupt, invoke, uninstall, value_of, when
 from tests.csvs import read_csv
 from tests.redis_server import RedisServer
 from tests.servers import http, raw, served

@@ -4,8 +4,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,44 +48,6 @@ LOOK = r"""(() => {
 """What is wrong with how a page looks: what is wider than its place, and text of low contrast."""
 
 
-class Tab:
-    """One tab of a browser."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._last = 0
-        self._events: list[dict[str, Any]] = []
-
-    async def call(self, method: str, **params: object) -> dict[str, Any]:
-        self._last += 1
-        await self._socket.send_json({"id": self._last, "method": method, "params": params})
-        while (answer := await self._socket.receive_json(timeout=20)).get("id") != self._last:
-            self._events.append(answer)
-        assert "error" not in answer, answer
-        result: dict[str, Any] = answer["result"]
-        return result
-
-    async def wrong_with(self, file: Path, scheme: str, width: int) -> list[str]:
-        """Open a page, and list what it says, asks for and shows that it should not."""
-        feature = [{"name": "prefers-color-scheme", "value": scheme}]
-        await self.call("Emulation.setEmulatedMedia", features=feature)
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        await self.call("Emulation.setDeviceMetricsOverride", **size)
-        self._events.clear()
-        await self.call("Page.navigate", url=file.as_uri())
-        while not any(one["method"] == "Page.loadEventFired" for one in self._events):
-            self._events.append(await self._socket.receive_json(timeout=20))
-        look = await self.call("Runtime.evaluate", expression=LOOK, returnByValue=True)
-        wrong = []
-        for one in self._events:
-            if one["method"] in {"Log.entryAdded", "Runtime.consoleAPICalled"}:
-                wrong.append(str(one["params"]))
-            if one["method"] == "Network.requestWillBeSent":
-                url = one["params"]["request"]["url"]
-                wrong += [] if url in {file.as_uri(), "data:,"} else [f"asks for {url}"]
-        return wrong + list(look["result"]["value"])
-
-
 @contextmanager
 def browser() -> Iterator[str]:
     """Run a browser; give its address."""
@@ -103,15 +65,38 @@ def browser() -> Iterator[str]:
                 process.terminate()
 
 
-@asynccontextmanager
-async def tab(address: str) -> AsyncIterator[Tab]:
-    """Talk to the one tab of a browser."""
+async def wrong_with(address: str, file: Path) -> list[str]:
+    """List what a page says, asks for and shows that it should not, on a small and on a dark screen."""
+    events: list[dict[str, Any]] = []
+    wrong: list[str] = []
     async with aiohttp.ClientSession(address) as session:
         async with session.get("/json") as answer:
-            pages = [one for one in await answer.json() if one["type"] == "page"]
-        where = pages[0]["webSocketDebuggerUrl"]
-        async with session.ws_connect(where, max_msg_size=0) as socket:
-            made = Tab(socket)
+            where = next(one for one in await answer.json() if one["type"] == "page")
+        async with session.ws_connect(where["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+
+            async def call(method: str, **params: object) -> Any:
+                await socket.send_json({"id": 1, "method": method, "params": params})
+                while "id" not in (answer := await socket.receive_json(timeout=20)):
+                    events.append(answer)
+                return answer["result"]
+
             for domain in ("Page", "Runtime", "Log", "Network"):
-                await made.call(f"{domain}.enable")
-            yield made
+                await call(f"{domain}.enable")
+            for scheme, width in ("light", 390), ("dark", 1280):
+                feature = {"name": "prefers-color-scheme", "value": scheme}
+                await call("Emulation.setEmulatedMedia", features=[feature])
+                size = {"width": width, "height": 900, "deviceScaleFactor": 1}
+                await call("Emulation.setDeviceMetricsOverride", **size, mobile=width < 500)
+                events.clear()
+                await call("Page.navigate", url=file.as_uri())
+                while not any(one["method"] == "Page.loadEventFired" for one in events):
+                    events.append(await socket.receive_json(timeout=20))
+                look = await call("Runtime.evaluate", expression=LOOK, returnByValue=True)
+                wrong += look["result"]["value"]
+                for one in events:
+                    if one["method"] in {"Log.entryAdded", "Runtime.consoleAPICalled"}:
+                        wrong.append(str(one["params"]))
+                    if one["method"] == "Network.requestWillBeSent":
+                        url = one["params"]["request"]["url"]
+                        wrong += [] if url in {file.as_uri(), "data:,"} else [f"asks for {url}"]
+    return wrong
