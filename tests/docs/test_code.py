@@ -28,10 +28,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.api.declaration import declared_in
-from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
+from tests.cli.commands import invoke
 from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, README, ROOT, Block, code_of, text_of
-from tests.docs.serving import answers, asked
+from tests.docs.serving import answers
 from tests.redis_server import RedisServer
 from tests.servers import served
 
@@ -157,16 +157,16 @@ async def test_applications_serve(block: Block, box: Sandbox) -> None:
     names: dict[str, Any] = {"__name__": "app"}
     exec(block.compiled(), names)
     async with answers(names["app"]) as get:
-        rows = json.loads(await get("/creators/1729492547846767618"))
-    assert len(rows) == 50
-    assert rows[0]["product_id"] == "1729492547846767618"
+        status, _, body = await get("/creators/1729492547846767618")
+    rows = json.loads(body)
+    assert (status, len(rows), rows[0]["product_id"]) == (200, 50, "1729492547846767618")
 
 
 @pytest.mark.parametrize(
     ("fault", "options", "status", "retry_after"),
     [
         ("402", {}, 402, None),
-        ("429", {}, 429, b"7"),
+        ("429", {}, 429, "7"),
         ("hang", {"timeout": 0.1}, 504, None),
         ("hang", {"deadline": 0.1}, 504, None),
         (None, {"max_credits": 0}, 402, None),
@@ -174,19 +174,17 @@ async def test_applications_serve(block: Block, box: Sandbox) -> None:
     ],
 )
 async def test_the_recipe_answers_errors_with_a_status(
-    fault: str | None, options: Any, status: int, retry_after: bytes | None, box: Sandbox
+    fault: str | None, options: Any, status: int, retry_after: str | None, box: Sandbox
 ) -> None:
     box.faults = Faults(script=[fault], retry_after=7)
     names: dict[str, Any] = {"__name__": "app"}
     exec(the("exception_handler").compiled(), names)
-    app = names["app"]
-    async with app.router.lifespan_context(app):
-        whole = app.state.keyapi
-        app.state.keyapi = whole.with_options(retry=RetryPolicy(attempts=1), **options)
-        begun, body = await asked(app, "/creators/1729492547846767618")
-        refused, _ = await asked(app, "/creators/x")
-    assert (begun["status"], refused["status"]) == (status, 400)
-    assert dict(begun["headers"]).get(b"retry-after") == retry_after
+    state = names["app"].state
+    async with answers(names["app"]) as get:
+        state.keyapi = state.keyapi.with_options(retry=RetryPolicy(attempts=1), **options)
+        answered, headers, body = await get("/creators/1729492547846767618")
+        refused, *_ = await get("/creators/x")
+    assert (answered, refused, headers.get("retry-after")) == (status, 400, retry_after)
     assert json.loads(body)["detail"]
 
 
@@ -230,9 +228,7 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in dict.fromkeys(shown)]
 
 
-def test_commands_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process: `tests/cli/test_process.py` starts some in one of their own."""
     monkeypatch.chdir(tmp_path)
     with served(Sandbox()) as box:
@@ -244,9 +240,8 @@ def test_commands_run(
         for words in sorted(every, key=lambda words: (">" not in words, words[0] != "harvest")):
             into = words.index(">") if ">" in words else len(words)
             fast = ["--qps", "1000"] if words[0] in {"harvest", "product"} else []
-            code = run_command([*words[:into], *fast])
-            said = capsys.readouterr()
-            assert code == 0, (words, said.err)
+            said = invoke(*words[:into], *fast)
+            assert said.code == 0, (words, said.err)
             assert said.out or said.err, words
             for file in words[into + 1 :]:  # of ids, for the commands after it
                 Path(file).write_text(said.out)
