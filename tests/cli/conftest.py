@@ -30,6 +30,9 @@ def box(_served: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     _served.requests.clear()
     monkeypatch.setenv("KEYAPI_BASE_URL", _served.url)
     monkeypatch.setenv("KEYAPI_TOKEN", KEY)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the demo puts its files
+    monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.chdir(tmp_path)
     yield _served
     for file in tmp_path.rglob("*"):

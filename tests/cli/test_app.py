@@ -30,11 +30,13 @@ from keyapi_async.cli.app import run
 from keyapi_async.cli.exits import InputError, exit_code, sentence
 from keyapi_async.cli.terminal import clock, console, plain
 from keyapi_async.harvest import HarvestReport, HarvestStoppedError, LedgerError
+from keyapi_async.harvest.file import RunLock
 from keyapi_async.sandbox import Sandbox
 from tests.cli.commands import RANKING, Terminal, interrupt, invoke, uninstall, when
 
 NAMES = [(one.resource, one.name) for one in endpoints()]
 PLAIN = [("export",), ("status",), ("report",), ("demo",), ("endpoints",), ("sandbox",)]
+SHORT = ("demo", "--products", "3", "--qps", "500")
 COMMANDS = [
     *((), ("product",), ("harvest",), ("estimate", "shop")),
     *PLAIN,
@@ -258,6 +260,13 @@ def test_words_are_completed(words: str, found: str, monkeypatch: pytest.MonkeyP
     assert (result.code, result.out.strip(), result.err) == (0, found, "")
 
 
+def test_completion_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    assert invoke("--install-completion", "bash").code == 0
+    assert "_KEYAPI_ASYNC_COMPLETE=complete_bash" in next(tmp_path.rglob("*.sh")).read_text()
+
+
 def test_module_and_entry_point_are_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,3 +316,44 @@ def test_consoles_show_text_as_it_is_and_what_a_stream_can() -> None:
     assert raw.getvalue() == b"[bold]:smile: ?\n"
     assert [clock(one) for one in (None, 0.1, 100_000)] == ["-:--:--", "0:00:01", "1 day, 3:46:40"]
     assert clock(1e300).startswith("925925925 days")
+
+
+def test_a_demo_kills_resumes_and_loses_nothing(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("KEYAPI_REDIS", "redis://127.0.0.1:9")  # which the demo leaves alone
+    result = invoke(*SHORT, "--into", "d")
+    assert result.code == 0, result.err
+    assert "was killed with SIGKILL" in result.err
+    assert "$ keyapi-async status creators.db" in result.err
+    assert result.facts["lost"] == "nothing: every row is there, and none twice"
+    assert "Top creators" in result.out
+    for kind in ("db", "csv", "jsonl", "parquet", "html"):
+        assert Path(result.facts[kind]).stat().st_size
+
+
+def test_a_demo_overwrites_no_file(box: Sandbox) -> None:
+    Path("creators.csv").write_text("mine")
+    Path("file").touch()
+    for into, told in ((".", "creators.csv is there already"), ("file/d", "Not a directory")):
+        result = invoke(*SHORT, "--into", into)
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert told in result.err
+    assert Path("creators.csv").read_text() == "mine"
+
+
+def test_a_demo_that_fails_says_why(box: Sandbox) -> None:
+    Path("d").mkdir()
+    lock = RunLock(Path("d/creators.db"))
+    lock.take()
+    result = invoke(*SHORT, "--into", "d")
+    lock.release()
+    assert result.code == 1
+    assert "is in use by another run" in result.err.splitlines()[-1]
+
+
+def test_an_interrupted_demo_leaves_nothing(box: Sandbox, tmp_path: Path) -> None:
+    with when(lambda: any(tmp_path.glob("keyapi-demo-*/creators.db-lock")), interrupt):
+        assert invoke(*SHORT, "--qps", "9").code == 130
+    assert not list(tmp_path.glob("keyapi-demo-*/*"))

@@ -229,7 +229,7 @@ def commands() -> list[list[str]]:
 
 
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process: `tests/cli/test_process.py` starts some in one of their own."""
+    """In this process: `tests/cli/test_app.py` starts a demo, which has one of its own."""
     monkeypatch.chdir(tmp_path)
     with served(Sandbox()) as box:
         monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)

@@ -30,7 +30,7 @@ from keyapi_async.report.markup import cut, moment, percent, short, tag
 from tests import virtual
 from tests.cli.commands import uninstall
 from tests.harvest import shop
-from tests.report.browser import CHROMIUM
+from tests.report.conftest import CHROMIUM
 from tests.report.page import Page
 from tests.sandbox.calls import OPERATIONS, required, service
 
