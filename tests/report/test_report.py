@@ -118,7 +118,9 @@ def test_every_shape_is_shown_by_its_own_measures(
     assert f"{told.resource.title()} {told.name}" in page.texts
     assert told.path in page.texts
     assert "Complete" in page.text
-    rows = wanted(ledger)
+    with closing(sqlite3.connect(ledger)) as db:
+        db.row_factory = sqlite3.Row
+        rows = [dict(row) for row in db.execute("SELECT * FROM records")]
     with closing(Figures(ledger)) as figures:
         assert figures.number == len(rows)
         for name, number in figures.filled.items():
@@ -148,14 +150,9 @@ def test_every_shape_is_shown_by_its_own_measures(
             assert groups[0][1] == max(Counter(row[one.name] for row in rows).values())
 
 
-def wanted(ledger: Path) -> list[Row]:
-    with closing(sqlite3.connect(ledger)) as db:
-        db.row_factory = sqlite3.Row
-        return [dict(row) for row in db.execute("SELECT * FROM records")]
-
-
 def harvested(folder: Path, *pages: Sequence[object], into: type = dict) -> Page:
-    """Harvest pages of any rows, write the report, and read it."""
+    """Harvest pages of any rows anew, write the report, and read it."""
+    (folder / "a.db").unlink(missing_ok=True)
 
     async def main() -> Page:
         async with Harvest.open(folder / "a.db") as harvest:
@@ -223,7 +220,6 @@ def test_the_health_of_the_data(tmp_path: Path) -> None:
     assert ["user_id: None is required, as a digit string or a whole number", "2"] in page.rows
     told = {"total_views_cnt", "3 more are invalid", "Fields that never came"}
     assert told <= set(page.texts)
-    (tmp_path / "a.db").unlink()
     unfit = [{"product_id": "1", "review_id": "2", "rating": "many"}]
     page = harvested(tmp_path, unfit, into=ProductReview)
     assert "Values that did not fit, kept as they came" in page.texts
@@ -321,7 +317,6 @@ def test_a_class_that_has_the_name_of_ours_is_not_taken_for_it(tmp_path: Path) -
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
     every: list[list[Row]] = [[], [{}, {}], [{"a": None}]]
     for rows in every:
-        (tmp_path / "a.db").unlink(missing_ok=True)
         assert "The harvest" in harvested(tmp_path, rows).texts
 
 
