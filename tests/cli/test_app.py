@@ -321,7 +321,6 @@ def test_consoles_show_text_as_it_is_and_what_a_stream_can() -> None:
 def test_a_demo_kills_resumes_and_loses_nothing(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("KEYAPI_REDIS", "redis://127.0.0.1:9")  # which the demo leaves alone
     result = invoke(*SHORT, "--into", "d")
     assert result.code == 0, result.err

@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -240,7 +241,6 @@ def test_a_signal_keeps_what_is_in_flight_and_a_second_one_ends_it(
 def test_another_terminal_watches(
     box: Sandbox, ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TERM", "xterm")
     seen = Terminal()
 
     async def watch() -> None:
@@ -257,10 +257,10 @@ def test_another_terminal_watches(
     assert "12 done" in out.getvalue()
 
 
+COUNTS: dict[str, Any] = {"done": 3, "failed": 1, "left": 6, "pages": 40, "rows": 400}
 RUN = Progress(
-    done=3, failed=1, left=6, before=1, pages=40, rows=400, spent=41, uncertain=1,
-    requests=42, elapsed=10.0, qps=10.0, budget=100,
-)  # fmt: skip
+    **COUNTS, before=1, spent=41, uncertain=1, requests=42, elapsed=10.0, qps=10.0, budget=100
+)
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:
@@ -284,9 +284,7 @@ def _at(elapsed: float, **other: object) -> Progress:
     return attrs.evolve(RUN, elapsed=elapsed, **other)  # type: ignore[arg-type]  # any field
 
 
-def test_a_terminal_gets_lines_that_move_and_are_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
+def test_a_terminal_gets_lines_that_move_and_are_wiped() -> None:
     seen = Terminal()
     with display_on(console(seen)) as show:
         show(_at(0.0, requests=0))
@@ -306,11 +304,10 @@ def test_a_terminal_gets_lines_that_move_and_are_wiped(monkeypatch: pytest.Monke
 
 def test_status_tells_of_a_pause_and_of_nothing() -> None:
     begun = datetime(2026, 7, 1, tzinfo=UTC)
-    counts = {"done": 3, "failed": 1, "left": 6, "pages": 40, "rows": 400, "rejects": 0}
     held = Status(
         listing={"name": "product creators", "path": "/x", "parameter sort_type": 1},
         keys=("product_id",), size=2_500_000, first=begun, last=begun + timedelta(hours=1),
-        running=True, run=_at(10, paused="no network"), **counts,
+        running=True, run=_at(10, paused="no network"), rejects=0, **COUNTS,
     )  # fmt: skip
     lines = dict(status_lines(held))
     assert lines.items() >= {"sort_type": "1", "size": "2.5 MB", "run": "no network"}.items()
@@ -318,6 +315,6 @@ def test_status_tells_of_a_pause_and_of_nothing() -> None:
     left = attrs.evolve(held, running=False, run=_at(10))
     assert dict(status_lines(left))["run"] == "ended before its time; the same command goes on"
     assert dict(status_lines(attrs.evolve(left, left=0)))["run"] == "ended"
-    new = Status(listing={}, keys=(), size=0, first=None, last=None, running=False, run=None,
-        **dict.fromkeys(counts, 0))  # fmt: skip
+    nothing: dict[str, Any] = dict.fromkeys(COUNTS, 0)
+    new = attrs.evolve(left, listing={}, first=None, last=None, run=None, **nothing)
     assert [name for name, _ in status_lines(new)] == ["lists", "read", "size"]

@@ -13,7 +13,7 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -63,9 +63,9 @@ def the(word: str) -> Block:
 
 
 @pytest.fixture
-async def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Sandbox]:
+def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     monkeypatch.chdir(tmp_path)  # some blocks write files
-    async with Sandbox() as box:
+    with served(Sandbox()) as box:
         monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
         monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
         monkeypatch.setitem(KeyAPI.__init__.__kwdefaults__ or {}, "qps", 1000.0)
@@ -228,23 +228,19 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in dict.fromkeys(shown)]
 
 
-def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_run(box: Sandbox) -> None:
     """In this process: `tests/cli/test_app.py` starts a demo, which has one of its own."""
-    monkeypatch.chdir(tmp_path)
-    with served(Sandbox()) as box:
-        monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
-        monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
-        Path("products.txt").write_text("\n".join(short_lists(box)))
-        every = commands()
-        assert len(every) > 5
-        for words in sorted(every, key=lambda words: (">" not in words, words[0] != "harvest")):
-            into = words.index(">") if ">" in words else len(words)
-            fast = ["--qps", "1000"] if words[0] in {"harvest", "product"} else []
-            said = invoke(*words[:into], *fast)
-            assert said.code == 0, (words, said.err)
-            assert said.out or said.err, words
-            for file in words[into + 1 :]:  # of ids, for the commands after it
-                Path(file).write_text(said.out)
+    Path("products.txt").write_text("\n".join(short_lists(box)))
+    every = commands()
+    assert len(every) > 5
+    for words in sorted(every, key=lambda words: (">" not in words, words[0] != "harvest")):
+        into = words.index(">") if ">" in words else len(words)
+        fast = ["--qps", "1000"] if words[0] in {"harvest", "product"} else []
+        said = invoke(*words[:into], *fast)
+        assert said.code == 0, (words, said.err)
+        assert said.out or said.err, words
+        for file in words[into + 1 :]:  # of ids, for the commands after it
+            Path(file).write_text(said.out)
 
 
 MISSPELT = """

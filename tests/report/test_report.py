@@ -1,6 +1,5 @@
 """What a report says is what the ledger holds, of every shape and in every state."""
 
-import asyncio
 import sqlite3
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from keyapi_async.api import endpoints
 from keyapi_async.api.endpoint import Endpoint
 from keyapi_async.harvest import ExportError, Harvest, LedgerError
 from keyapi_async.harvest.file import RunLock
+from keyapi_async.report import write_report
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import cut, moment, percent, short, tag
 from tests import virtual
@@ -322,11 +322,6 @@ def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     harvested(tmp_path, [{"a": 1}])
-
-    async def write(path: Path, ledger: Path = tmp_path / "a.db") -> None:
-        async with Harvest.open(ledger) as harvest:
-            await harvest.write_report(path)
-
     before = (tmp_path / "a.html").read_bytes()
     (tmp_path / "folder.html").mkdir()
     for name, error, told in (
@@ -335,14 +330,14 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
         ("folder.html", ExportError, "Is a directory"),
     ):
         with pytest.raises(error, match=told):
-            asyncio.run(write(tmp_path / name))
+            write_report(tmp_path / "a.db", tmp_path / name)
     with pytest.raises(LedgerError, match="holds nothing yet"):
-        asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
-    assert (tmp_path / "a.html").read_bytes() == before
-    assert not list(tmp_path.glob("*.part"))
+        harvested(tmp_path)
     uninstall(monkeypatch, "vl_convert", "keyapi_async.report")
     with pytest.raises(ConfigurationError, match=r"keyapi-async\[report\]"):
-        asyncio.run(write(tmp_path / "a.html"))
+        harvested(tmp_path, [{"a": 1}])
+    assert (tmp_path / "a.html").read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_numbers_are_read_at_a_glance() -> None:
