@@ -52,13 +52,12 @@ def test_every_list_in_every_form(
 def test_parameters_are_passed_on(box: Sandbox) -> None:
     options = ["--product-influencer-sort-field", "2", "--sort-type", "DESC", "--limit", "1"]
     assert invoke(*CREATORS, *options).code == 0
-    asked = box.requests[-1].params
-    assert (asked["product_influencer_sort_field"], asked["sort_type"]) == ("2", "1")
+    asked = {"product_influencer_sort_field": "2", "sort_type": "1"}
+    assert box.requests[-1].params.items() >= asked.items()
     some = ["--min-total-sale-cnt", "5", "--free-shipping", "1", "--min-spu-avg-price", "1.5"]
     assert invoke("product", "list", "--region", "us", *some, "--limit", "1").code == 0
-    asked = box.requests[-1].params
-    assert (asked["region"], asked["min_total_sale_cnt"]) == ("US", "5")
-    assert (asked["min_spu_avg_price"], asked["sort_type"]) == ("1.5", "1")
+    asked = {"min_total_sale_cnt": "5", "free_shipping": "1", "min_spu_avg_price": "1.5"}
+    assert box.requests[-1].params.items() >= (asked | {"region": "US", "sort_type": "1"}).items()
     videos = ("video", "list", "--region", "US", "--limit", "1", "--min-create-time")
     for text in ("1767225600", "2026-01-01T00:00", "2026-01-01T01:00+01:00", "20260101"):
         told = invoke(*videos, text)

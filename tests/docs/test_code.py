@@ -30,7 +30,7 @@ from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.api.declaration import declared_in
 from keyapi_async.sandbox import Faults, Sandbox
 from tests.cli.commands import invoke
-from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, README, ROOT, Block, code_of, text_of
+from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, ROOT, Block, code_of
 from tests.docs.serving import answers
 from tests.redis_server import RedisServer
 from tests.servers import served
@@ -70,10 +70,6 @@ def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
         monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
         monkeypatch.setitem(KeyAPI.__init__.__kwdefaults__ or {}, "qps", 1000.0)
         yield box
-
-
-def test_there_is_a_whole_program_within_thirty_lines() -> None:
-    assert "asyncio.run(main())" in text_of(README).split("\n")[:30]
 
 
 @blocks("program")

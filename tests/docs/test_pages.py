@@ -46,6 +46,7 @@ def test_both_languages_have_the_same(part: Callable[[Path], list[Any]]) -> None
 def test_each_language_is_short_and_leads_to_the_other(readme: Path, other: Path) -> None:
     lines = text_of(readme).split("\n")
     assert len(lines) <= 151
+    assert "asyncio.run(main())" in lines[:30]
     assert f"]({other.name})" in "\n".join(lines[:5])
 
 
