@@ -14,16 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from keyapi_async import (
-    AuthenticationError,
-    ConfigurationError,
-    ConnectionFailedError,
-    CreditBudgetError,
-    InvalidParameterError,
-    KeyAPIError,
-    QuotaExceededError,
-    __version__,
-)
+from keyapi_async import __version__, errors
 from keyapi_async.api import endpoints
 from keyapi_async.cli import main
 from keyapi_async.cli.app import run
@@ -172,18 +163,18 @@ def _sqlite(name: str) -> sqlite3.Error:
     ("error", "cause", "code", "told"),
     [
         (InputError("bad \x1b input"), None, 2, r"keyapi-async: bad \x1b input"),
-        (ConfigurationError("no key"), None, 2, "keyapi-async: no key"),
-        (InvalidParameterError("x", 1, "2"), None, 2, "x=1 is not accepted"),
-        (AuthenticationError("invalid"), None, 3, "check KEYAPI_TOKEN: the key alone"),
-        (QuotaExceededError("no"), None, 4, "no"),
-        (CreditBudgetError("no"), None, 4, "no"),
-        (ConnectionFailedError("no"), None, 1, "check the network, and KEYAPI_BASE_URL"),
-        (STOPPED, AuthenticationError("no"), 3, "check KEYAPI_TOKEN"),
-        (STOPPED, ConnectionFailedError("no"), 1, "check the network"),
+        (errors.ConfigurationError("no key"), None, 2, "keyapi-async: no key"),
+        (errors.InvalidParameterError("x", 1, "2"), None, 2, "x=1 is not accepted"),
+        (errors.AuthenticationError("invalid"), None, 3, "check KEYAPI_TOKEN: the key alone"),
+        (errors.QuotaExceededError("no"), None, 4, "no"),
+        (errors.CreditBudgetError("no"), None, 4, "no"),
+        (errors.ConnectionFailedError("no"), None, 1, "check the network, and KEYAPI_BASE_URL"),
+        (STOPPED, errors.AuthenticationError("no"), 3, "check KEYAPI_TOKEN"),
+        (STOPPED, errors.ConnectionFailedError("no"), 1, "check the network"),
         (STOPPED, None, 1, "stopped"),
         (SPOILT, _sqlite("SQLITE_FULL"), 1, "x: no"),
         (SPOILT, _sqlite("SQLITE_NOTADB"), 2, "x: no"),
-        (KeyAPIError(""), None, 1, "keyapi-async: KeyAPIError"),
+        (errors.KeyAPIError(""), None, 1, "keyapi-async: KeyAPIError"),
         (OSError(28, "No space left on device"), None, 1, "No space left on device"),
     ],
 )

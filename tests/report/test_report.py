@@ -12,16 +12,10 @@ from typing import Any
 import attrs
 import pytest
 
-from keyapi_async import (
-    ConfigurationError,
-    Influencer,
-    InvalidParameterError,
-    ProductCreator,
-    ProductReview,
-    ProductTrend,
-)
+from keyapi_async import Influencer, ProductCreator, ProductReview, ProductTrend
 from keyapi_async.api import endpoints
 from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.errors import ConfigurationError, InvalidParameterError
 from keyapi_async.harvest import ExportError, Harvest, LedgerError
 from keyapi_async.harvest.file import RunLock
 from keyapi_async.report import write_report

@@ -165,6 +165,8 @@ def test_the_script_comes_first_then_the_rates() -> None:
     assert [faults.draw() for _ in range(5)] == ["429", None, "reset", "500", "500"]
     endless = Faults(script=itertools.cycle([None, None, "503"]))
     assert [endless.draw() for _ in range(6)] == [None, None, "503"] * 2
+    with pytest.raises(ValueError, match="no fault 'boom'"):
+        Faults(script=itertools.repeat("boom")).draw()
 
 
 def test_rates_follow_the_seed() -> None:
@@ -191,12 +193,6 @@ def test_rates_follow_the_seed() -> None:
 def test_what_cannot_be_is_refused_at_once(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Faults(**given)
-
-
-def test_an_endless_script_is_checked_when_its_step_comes() -> None:
-    endless = Faults(script=itertools.repeat("boom"))
-    with pytest.raises(ValueError, match="no fault 'boom'"):
-        endless.draw()
 
 
 def test_control_characters_stand_raw_in_texts_alone() -> None:
