@@ -94,11 +94,8 @@ def short_lists(box: Sandbox) -> list[str]:
 
 async def run(block: Block, box: Sandbox) -> dict[str, Any]:
     async with KeyAPI(box.api_key, base_url=box.url, qps=1000, proxy="") as api:
-        names: dict[str, Any] = {
-            "api": api,
-            "product_id": "1729492547846767618",
-            "product_ids": short_lists(box),
-        }
+        names: dict[str, Any] = {"api": api, "product_id": "1729492547846767618"}
+        names["product_ids"] = short_lists(box)
         exec(PREAMBLE, names)
         code = block.compiled(flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if inspect.isawaitable(outcome := FunctionType(code, names)()):

@@ -62,9 +62,8 @@ def ask(
     box: Service, path: str, params: Mapping[str, object] | Iterable[tuple[str, str]], **more: Any
 ) -> Response:
     """Ask for one page: the first, of ten rows, unless the parameters say another."""
-    paging = (
-        {"page_num": "1", "page_size": "10"} if "page_num" in operations()[path].parameters else {}
-    )
+    known = operations()[path].parameters
+    paging = {"page_num": "1", "page_size": "10"} if "page_num" in known else {}
     pairs = {**paging, **{name: str(value) for name, value in dict(params).items()}, **more}
     return box.answer(path, pairs.items(), f"Bearer {box.api_key}", 0.0)
 
