@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
+
+from anyio.from_thread import start_blocking_portal
 
 T = TypeVar("T")
 Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -71,13 +72,5 @@ async def succeed(_: bytes, writer: asyncio.StreamWriter) -> None:
 @contextlib.contextmanager
 def served(server: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:
     """Run a server in a thread of its own, for those who have no event loop."""
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-        try:
-            yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
-            asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(server) as running:
+        yield running

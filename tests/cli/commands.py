@@ -4,9 +4,11 @@ import io
 import os
 import shlex
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -17,9 +19,6 @@ from keyapi_async.cli.app import run
 from keyapi_async.cli.arguments import sample
 from keyapi_async.sandbox import Sandbox
 from tests.cli.conftest import KEY
-
-Capture = pytest.CaptureFixture[str]
-
 
 RANKING = ("influencer", "ranking", "--region", "us", "--rank-type", "month",
     "--influencer-rank-field", "total-followers-cnt")  # fmt: skip
@@ -45,24 +44,26 @@ class Result:
         return {name: value.strip() for name, _, value in pairs}
 
 
-def invoke(capsys: Capture, *args: str) -> Result:
+def invoke(*args: str) -> Result:
     """Run a command; see that neither the key nor anything that a terminal obeys is shown."""
-    code = run(args)
-    captured = capsys.readouterr()
-    for text in (captured.out, captured.err):
+    raw = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(one, "utf-8", newline="", write_through=True) for one in raw)
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(args)
+    result = Result(code, *(one.getvalue().decode() for one in raw))
+    for text in (result.out, result.err):
         assert KEY not in text
         assert "\x1b]" not in text
         assert "\x9b" not in text
-    return Result(code, captured.out, captured.err)
+    return result
 
 
 def value_of(box: Sandbox, endpoint: Endpoint) -> str:
     """Give a value that leads to rows, for the parameter that says what a list is of."""
-    ids = {"product": box.product_ids, "video": box.video_ids}
-    ids |= {"influencer": box.user_ids, "shop": box.seller_ids}
-    if endpoint.resource in ids:
-        return ids[endpoint.resource](2)[1]
-    return "601450" if endpoint.resource == "category" else "a"
+    if endpoint.resource in {"category", "search"}:
+        return "601450" if endpoint.resource == "category" else "a"
+    ids = {"product": box.product_ids, "video": box.video_ids, "influencer": box.user_ids}
+    return ids.get(endpoint.resource, box.seller_ids)(2)[1]
 
 
 def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[str]:
@@ -76,8 +77,19 @@ def arguments(box: Sandbox, endpoint: Endpoint, *, files: bool = False) -> list[
     return args
 
 
-def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
-    """Do something in another thread as soon as something else is so."""
+def uninstall(monkeypatch: pytest.MonkeyPatch, missing: str, package: str) -> None:
+    """Let a module be missing for a package, which is imported anew, and at the end as it was."""
+    names = [one for one in sys.modules if one.startswith((package, f"{missing}."))]
+    for name in names:
+        monkeypatch.setattr(name, sys.modules[name])  # as what it is part of knows it
+    for name in names:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+
+
+@contextmanager
+def when(true: Callable[[], bool], act: Callable[[], object]) -> Iterator[None]:
+    """Do something in another thread, meanwhile, as soon as something else is so."""
 
     def wait() -> None:
         while not true():
@@ -86,7 +98,8 @@ def when(true: Callable[[], bool], act: Callable[[], object]) -> threading.Threa
 
     thread = threading.Thread(target=wait)
     thread.start()
-    return thread
+    yield
+    thread.join()
 
 
 def interrupt(number: signal.Signals = signal.SIGINT) -> None:

@@ -18,14 +18,22 @@ def _served() -> Iterator[Sandbox]:
         yield box
 
 
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+
+
 @pytest.fixture
 def box(_served: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """Give a sandbox that the environment points at, in an empty folder and 80 columns."""
+    """Give a sandbox that the environment points at, in an empty folder."""
     _served.faults = Faults()
     _served.requests.clear()
     monkeypatch.setenv("KEYAPI_BASE_URL", _served.url)
     monkeypatch.setenv("KEYAPI_TOKEN", KEY)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the demo puts its files
+    monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.chdir(tmp_path)
     yield _served
     for file in tmp_path.rglob("*"):

@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -46,21 +47,13 @@ def write_ids(box: Sandbox, folder: Path) -> None:
     (folder / "few.txt").write_text("\n".join(few))
 
 
-async def printed(name: str, box: Sandbox, folder: Path) -> str:
+def printed(name: str, variables: Mapping[str, str], folder: Path) -> str:
     """Run an example, and give what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(EXAMPLES / f"{name}.py"),
-        *PROGRAMS[name],
-        cwd=folder,
-        env=environment(box),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, errors = await process.communicate()
-    if process.returncode or errors:
-        raise AssertionError(f"{name} ended with {process.returncode}:\n{errors.decode()}")
-    return out.decode()
+    command = (sys.executable, str(EXAMPLES / f"{name}.py"), *PROGRAMS[name])
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)  # noqa: PLW1510, S603
+    if done.returncode or done.stderr:
+        raise AssertionError(f"{name} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
 
 
 async def executed(variables: Mapping[str, str]) -> str:
@@ -81,8 +74,11 @@ async def all_outputs(folder: Path) -> dict[str, str]:
     """Run all of it side by side."""
     async with Sandbox(today=TODAY) as box:
         write_ids(box, folder)
-        programs = asyncio.gather(*(printed(name, box, folder) for name in PROGRAMS))
-        shown = await executed(environment(box))
+        variables = environment(box)
+        programs = asyncio.gather(
+            *(asyncio.to_thread(printed, name, variables, folder) for name in PROGRAMS)
+        )
+        shown = await executed(variables)
         return {**dict(zip(PROGRAMS, await programs, strict=True)), "explore": shown}
 
 

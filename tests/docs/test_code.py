@@ -13,7 +13,7 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -28,10 +28,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from keyapi_async import KeyAPI, RetryPolicy
 from keyapi_async.api.declaration import declared_in
-from keyapi_async.cli.app import run as run_command
 from keyapi_async.sandbox import Faults, Sandbox
-from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, README, ROOT, Block, code_of, text_of
-from tests.docs.serving import answers, asked
+from tests.cli.commands import invoke
+from tests.docs.pages import BLOCKS, PAGES, PREAMBLE, ROOT, Block, code_of
+from tests.docs.serving import answers
 from tests.redis_server import RedisServer
 from tests.servers import served
 
@@ -63,17 +63,13 @@ def the(word: str) -> Block:
 
 
 @pytest.fixture
-async def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Sandbox]:
+def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     monkeypatch.chdir(tmp_path)  # some blocks write files
-    async with Sandbox() as box:
+    with served(Sandbox()) as box:
         monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
         monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
         monkeypatch.setitem(KeyAPI.__init__.__kwdefaults__ or {}, "qps", 1000.0)
         yield box
-
-
-def test_there_is_a_whole_program_within_thirty_lines() -> None:
-    assert "asyncio.run(main())" in text_of(README).split("\n")[:30]
 
 
 @blocks("program")
@@ -98,11 +94,8 @@ def short_lists(box: Sandbox) -> list[str]:
 
 async def run(block: Block, box: Sandbox) -> dict[str, Any]:
     async with KeyAPI(box.api_key, base_url=box.url, qps=1000, proxy="") as api:
-        names: dict[str, Any] = {
-            "api": api,
-            "product_id": "1729492547846767618",
-            "product_ids": short_lists(box),
-        }
+        names: dict[str, Any] = {"api": api, "product_id": "1729492547846767618"}
+        names["product_ids"] = short_lists(box)
         exec(PREAMBLE, names)
         code = block.compiled(flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if inspect.isawaitable(outcome := FunctionType(code, names)()):
@@ -157,16 +150,16 @@ async def test_applications_serve(block: Block, box: Sandbox) -> None:
     names: dict[str, Any] = {"__name__": "app"}
     exec(block.compiled(), names)
     async with answers(names["app"]) as get:
-        rows = json.loads(await get("/creators/1729492547846767618"))
-    assert len(rows) == 50
-    assert rows[0]["product_id"] == "1729492547846767618"
+        status, _, body = await get("/creators/1729492547846767618")
+    rows = json.loads(body)
+    assert (status, len(rows), rows[0]["product_id"]) == (200, 50, "1729492547846767618")
 
 
 @pytest.mark.parametrize(
     ("fault", "options", "status", "retry_after"),
     [
         ("402", {}, 402, None),
-        ("429", {}, 429, b"7"),
+        ("429", {}, 429, "7"),
         ("hang", {"timeout": 0.1}, 504, None),
         ("hang", {"deadline": 0.1}, 504, None),
         (None, {"max_credits": 0}, 402, None),
@@ -174,19 +167,17 @@ async def test_applications_serve(block: Block, box: Sandbox) -> None:
     ],
 )
 async def test_the_recipe_answers_errors_with_a_status(
-    fault: str | None, options: Any, status: int, retry_after: bytes | None, box: Sandbox
+    fault: str | None, options: Any, status: int, retry_after: str | None, box: Sandbox
 ) -> None:
     box.faults = Faults(script=[fault], retry_after=7)
     names: dict[str, Any] = {"__name__": "app"}
     exec(the("exception_handler").compiled(), names)
-    app = names["app"]
-    async with app.router.lifespan_context(app):
-        whole = app.state.keyapi
-        app.state.keyapi = whole.with_options(retry=RetryPolicy(attempts=1), **options)
-        begun, body = await asked(app, "/creators/1729492547846767618")
-        refused, _ = await asked(app, "/creators/x")
-    assert (begun["status"], refused["status"]) == (status, 400)
-    assert dict(begun["headers"]).get(b"retry-after") == retry_after
+    state = names["app"].state
+    async with answers(names["app"]) as get:
+        state.keyapi = state.keyapi.with_options(retry=RetryPolicy(attempts=1), **options)
+        answered, headers, body = await get("/creators/1729492547846767618")
+        refused, *_ = await get("/creators/x")
+    assert (answered, refused, headers.get("retry-after")) == (status, 400, retry_after)
     assert json.loads(body)["detail"]
 
 
@@ -230,26 +221,19 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in dict.fromkeys(shown)]
 
 
-def test_commands_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In this process: `tests/cli/test_process.py` starts some in one of their own."""
-    monkeypatch.chdir(tmp_path)
-    with served(Sandbox()) as box:
-        monkeypatch.setenv("KEYAPI_TOKEN", box.api_key)
-        monkeypatch.setenv("KEYAPI_BASE_URL", box.url)
-        Path("products.txt").write_text("\n".join(short_lists(box)))
-        every = commands()
-        assert len(every) > 5
-        for words in sorted(every, key=lambda words: (">" not in words, words[0] != "harvest")):
-            into = words.index(">") if ">" in words else len(words)
-            fast = ["--qps", "1000"] if words[0] in {"harvest", "product"} else []
-            code = run_command([*words[:into], *fast])
-            said = capsys.readouterr()
-            assert code == 0, (words, said.err)
-            assert said.out or said.err, words
-            for file in words[into + 1 :]:  # of ids, for the commands after it
-                Path(file).write_text(said.out)
+def test_commands_run(box: Sandbox) -> None:
+    """In this process: `tests/cli/test_app.py` starts a demo, which has one of its own."""
+    Path("products.txt").write_text("\n".join(short_lists(box)))
+    every = commands()
+    assert len(every) > 5
+    for words in sorted(every, key=lambda words: (">" not in words, words[0] != "harvest")):
+        into = words.index(">") if ">" in words else len(words)
+        fast = ["--qps", "1000"] if words[0] in {"harvest", "product"} else []
+        said = invoke(*words[:into], *fast)
+        assert said.code == 0, (words, said.err)
+        assert said.out or said.err, words
+        for file in words[into + 1 :]:  # of ids, for the commands after it
+            Path(file).write_text(said.out)
 
 
 MISSPELT = """

@@ -1,12 +1,10 @@
 """What a report says is what the ledger holds, of every shape and in every state."""
 
-import asyncio
 import sqlite3
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,25 +12,52 @@ from typing import Any
 import attrs
 import pytest
 
-from keyapi_async import (
-    ConfigurationError,
-    Influencer,
-    InvalidParameterError,
-    ProductCreator,
-    ProductReview,
-    ProductTrend,
-    RankedVideo,
-)
+from keyapi_async import Influencer, ProductCreator, ProductReview, ProductTrend
+from keyapi_async.api import endpoints
+from keyapi_async.api.endpoint import Endpoint
+from keyapi_async.errors import ConfigurationError, InvalidParameterError
 from keyapi_async.harvest import ExportError, Harvest, LedgerError
 from keyapi_async.harvest.file import RunLock
+from keyapi_async.report import write_report
 from keyapi_async.report.figures import Figures, Spread
 from keyapi_async.report.markup import cut, moment, percent, short, tag
+from tests import virtual
+from tests.cli.commands import uninstall
 from tests.harvest import shop
-from tests.report.browser import CHROMIUM
-from tests.report.conftest import SHAPES
+from tests.report.conftest import CHROMIUM
 from tests.report.page import Page
+from tests.sandbox.calls import OPERATIONS, required, service
 
 Row = dict[str, Any]
+SHAPES = {one.record: one for one in endpoints()}
+"""An endpoint of each shape; the last stands for rows that nobody has described."""
+
+
+def calls_of(told: Endpoint) -> Iterator[dict[str, object]]:
+    """Give calls that lead to rows, with what they need."""
+    for number, region in ((3, "GB"), (60, "US")):
+        sent = {**required(OPERATIONS[told.path], number), "region": region}
+        needed = [one for one in told.parameters if one.required or one.name in told.one_of[:1]]
+        given: dict[str, object] = {
+            one.name: next(iter(one.kind.choices or [sent[one.wire]])) for one in needed
+        }
+        several = {name: sent[name].split(",") for name in given if name.endswith("_ids")}
+        yield given | several
+
+
+def ledger_of(record: type, folder: Path) -> Path:
+    """Harvest a shape from the sandbox, in memory; give the ledger, beside which is its report."""
+    ledger, told = folder / "a.db", SHAPES[record]
+
+    async def main() -> Path:
+        api = virtual.client(virtual.SandboxTransport(service()))
+        async with Harvest.open(ledger) as harvest:
+            await harvest.run(calls_of(told), lambda given: told.open(api.tiktok, given))
+            await harvest.write_report(ledger.with_suffix(".html"))
+        return ledger
+
+    return shop.run(main)
+
 
 # What is measured of each shape, and what its rows are divided by besides what was asked for.
 TOLD: Mapping[str, tuple[str, str]] = {
@@ -79,15 +104,17 @@ def test_a_browser_finds_what_is_wrong(
 
 @pytest.mark.parametrize("record", SHAPES, ids=lambda one: one.__name__)
 def test_every_shape_is_shown_by_its_own_measures(
-    record: type, report_of: Callable[[type], Path], wrong_with: Callable[[Path], list[str]]
+    record: type, tmp_path: Path, wrong_with: Callable[[Path], list[str]]
 ) -> None:
-    ledger, told = report_of(record), SHAPES[record]
+    ledger, told = ledger_of(record, tmp_path), SHAPES[record]
     assert wrong_with(ledger.with_suffix(".html")) == []
     page = Page(ledger.with_suffix(".html"))
     assert f"{told.resource.title()} {told.name}" in page.texts
     assert told.path in page.texts
     assert "Complete" in page.text
-    rows = wanted(ledger)
+    with closing(sqlite3.connect(ledger)) as db:
+        db.row_factory = sqlite3.Row
+        rows = [dict(row) for row in db.execute("SELECT * FROM records")]
     with closing(Figures(ledger)) as figures:
         assert figures.number == len(rows)
         for name, number in figures.filled.items():
@@ -106,20 +133,20 @@ def test_every_shape_is_shown_by_its_own_measures(
             assert [spread.total, spread.number] == pytest.approx([sum(values), len(values)])
             assert figures.best(one, 1)[0][one.name] == max(values)
             assert one.label in page.texts
+        if figures.rank:
+            head = next(n for n, row in enumerate(page.rows) if row[0] == "Rank")
+            places = [int(row[0]) for row in page.rows[head + 1 : head + 13]]
+            assert places == sorted(places)
+            assert (places[0], "Day (1)" in page.texts) == (1, True)  # what a code stands for
         for one in figures.dimensions:
             groups = figures.groups(one)
             assert sum(number for _, number, _ in groups) == len(rows)
             assert groups[0][1] == max(Counter(row[one.name] for row in rows).values())
 
 
-def wanted(ledger: Path) -> list[Row]:
-    with closing(sqlite3.connect(ledger)) as db:
-        db.row_factory = sqlite3.Row
-        return [dict(row) for row in db.execute("SELECT * FROM records")]
-
-
 def harvested(folder: Path, *pages: Sequence[object], into: type = dict) -> Page:
-    """Harvest pages of any rows, write the report, and read it."""
+    """Harvest pages of any rows anew, write the report, and read it."""
+    (folder / "a.db").unlink(missing_ok=True)
 
     async def main() -> Page:
         async with Harvest.open(folder / "a.db") as harvest:
@@ -127,14 +154,6 @@ def harvested(folder: Path, *pages: Sequence[object], into: type = dict) -> Page
             return Page(await harvest.write_report(folder / "a.html"))
 
     return shop.run(main)
-
-
-@contextmanager
-def figures_of(folder: Path, rows: Sequence[object], into: type) -> Iterator[Figures]:
-    """Harvest some rows; give what a report says of them."""
-    harvested(folder, rows, into=into)
-    with closing(Figures(folder / "a.db")) as figures:
-        yield figures
 
 
 HOSTILE = [
@@ -195,7 +214,6 @@ def test_the_health_of_the_data(tmp_path: Path) -> None:
     assert ["user_id: None is required, as a digit string or a whole number", "2"] in page.rows
     told = {"total_views_cnt", "3 more are invalid", "Fields that never came"}
     assert told <= set(page.texts)
-    (tmp_path / "a.db").unlink()
     unfit = [{"product_id": "1", "review_id": "2", "rating": "many"}]
     page = harvested(tmp_path, unfit, into=ProductReview)
     assert "Values that did not fit, kept as they came" in page.texts
@@ -258,7 +276,8 @@ def test_days_add_up(tmp_path: Path) -> None:
         for day in (1, 2, 4)
         if one + day != 5
     ]  # fmt: skip
-    with figures_of(tmp_path, [*rows, {"product_id": "4"}], ProductTrend) as figures:
+    harvested(tmp_path, [*rows, {"product_id": "4"}], into=ProductTrend)
+    with closing(Figures(tmp_path / "a.db")) as figures:
         days = {one.label: figures.days(one) for one in figures.measures}
     assert [at - 1767225600 for at, _ in days["GMV"]] == [0, 86400, 3 * 86400]
     assert [value for _, value in days["GMV"]] == [2, 2, 4]
@@ -274,7 +293,8 @@ def test_what_is_of_one_name_is_told_apart(tmp_path: Path) -> None:
         {**row, "user_id": "7", "nick_name": "Ada", "product_id": "2"},
         {**row, "user_id": "9"},
     ]
-    with figures_of(tmp_path, rows, ProductCreator) as figures:
+    harvested(tmp_path, rows, into=ProductCreator)
+    with closing(Figures(tmp_path / "a.db")) as figures:
         measures = {one.label: figures.best(one, 9) for one in figures.measures}
         labels = {name: figures.labels(found) for name, found in measures.items()}
     assert labels["GMV"] == ["Ada · 7", "Ada · 8", "Ada · 7", "9"]
@@ -288,29 +308,14 @@ def test_a_class_that_has_the_name_of_ours_is_not_taken_for_it(tmp_path: Path) -
     assert "A product as it stands now" not in page.text
 
 
-def test_a_ranking_is_shown_by_its_places(report_of: Callable[[type], Path]) -> None:
-    page = Page(report_of(RankedVideo).with_suffix(".html"))
-    head = next(n for n, row in enumerate(page.rows) if row[0] == "Rank")
-    places = [int(row[0]) for row in page.rows[head + 1 : head + 13]]
-    assert places == sorted(places)
-    assert places[0] == 1
-    assert "Day (1)" in page.texts  # what a code stands for
-
-
 def test_a_ledger_without_rows_or_fields(tmp_path: Path) -> None:
     every: list[list[Row]] = [[], [{}, {}], [{"a": None}]]
     for rows in every:
-        (tmp_path / "a.db").unlink(missing_ok=True)
         assert "The harvest" in harvested(tmp_path, rows).texts
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     harvested(tmp_path, [{"a": 1}])
-
-    async def write(path: Path, ledger: Path = tmp_path / "a.db") -> None:
-        async with Harvest.open(ledger) as harvest:
-            await harvest.write_report(path)
-
     before = (tmp_path / "a.html").read_bytes()
     (tmp_path / "folder.html").mkdir()
     for name, error, told in (
@@ -319,16 +324,14 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
         ("folder.html", ExportError, "Is a directory"),
     ):
         with pytest.raises(error, match=told):
-            asyncio.run(write(tmp_path / name))
+            write_report(tmp_path / "a.db", tmp_path / name)
     with pytest.raises(LedgerError, match="holds nothing yet"):
-        asyncio.run(write(tmp_path / "a.html", tmp_path / "new.db"))
+        harvested(tmp_path)
+    uninstall(monkeypatch, "vl_convert", "keyapi_async.report")
+    with pytest.raises(ConfigurationError, match=r"keyapi-async\[report\]"):
+        harvested(tmp_path, [{"a": 1}])
     assert (tmp_path / "a.html").read_bytes() == before
     assert not list(tmp_path.glob("*.part"))
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    for name in [one for one in sys.modules if one.startswith("keyapi_async.report")]:
-        monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(ConfigurationError, match=r"keyapi-async\[report\]"):
-        asyncio.run(write(tmp_path / "a.html"))
 
 
 def test_numbers_are_read_at_a_glance() -> None:

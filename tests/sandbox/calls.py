@@ -26,21 +26,18 @@ def service(**options: Any) -> Service:
 @functools.cache
 def _known(number: int) -> dict[str, str]:
     box = service()
-    return {
+    known = {
         "region": "BR",
         "date": "2026-01-12",
         "start_date": "2025-12-01",
         "end_date": "2026-01-19",
         "sk": "a",
         "size": "30",
-        "product_id": box.product_ids(number + 1)[-1],
-        "user_id": box.user_ids(number + 1)[-1],
-        "seller_id": box.seller_ids(number + 1)[-1],
-        "video_id": box.video_ids(number + 1)[-1],
-        "product_ids": ",".join(box.product_ids(number + 1)[-10:]),
-        "user_ids": ",".join(box.user_ids(number + 1)[-10:]),
-        "video_ids": ",".join(box.video_ids(number + 1)[-10:]),
     }
+    for kind in ("product", "user", "seller", "video"):
+        ids = getattr(box, f"{kind}_ids")(number + 1)
+        known |= {f"{kind}_id": ids[-1], f"{kind}_ids": ",".join(ids[-10:])}
+    return known
 
 
 def required(operation: Operation, number: int = 60) -> dict[str, str]:
@@ -65,9 +62,8 @@ def ask(
     box: Service, path: str, params: Mapping[str, object] | Iterable[tuple[str, str]], **more: Any
 ) -> Response:
     """Ask for one page: the first, of ten rows, unless the parameters say another."""
-    paging = (
-        {"page_num": "1", "page_size": "10"} if "page_num" in operations()[path].parameters else {}
-    )
+    known = operations()[path].parameters
+    paging = {"page_num": "1", "page_size": "10"} if "page_num" in known else {}
     pairs = {**paging, **{name: str(value) for name, value in dict(params).items()}, **more}
     return box.answer(path, pairs.items(), f"Bearer {box.api_key}", 0.0)
 
