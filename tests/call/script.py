@@ -60,8 +60,3 @@ class Script:
 
 def credits_of(api: KeyAPI) -> tuple[int, int]:
     return api.credits.spent, api.credits.uncertain
-
-
-def doubled(attempt: int, failure: KeyAPIError) -> float | None:
-    """Wait half a second, then twice as long each time, four times: a policy without dice."""
-    return 0.5 * 2 ** (attempt - 1) if attempt < 5 else None

@@ -20,7 +20,7 @@ from keyapi_async import (
 from keyapi_async.call.wire import Answer
 from keyapi_async.secret import Secret
 from tests import virtual
-from tests.call.script import OK, PATH, Script, credits_of, doubled, lost, no
+from tests.call.script import OK, PATH, Script, credits_of, lost, no
 
 
 @pytest.mark.parametrize(
@@ -85,53 +85,49 @@ async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_come
 
 @virtual.clock
 async def test_waits_grow_between_attempts() -> None:
-    script = Script(*[no(500)] * 9, latency=0.0)
-    api = virtual.client(script, retry=doubled)
+    script, waits = Script(*[no(500)] * 9, latency=0.0), [0.5, 1.0, 2.0, 4.0, None]
+    api = virtual.client(script, retry=lambda attempt, _: waits[attempt - 1])
     with pytest.raises(ServerError):
         await api.get(PATH)
-    gaps = [b - a for a, b in pairwise(script.sent)]
-    assert gaps == pytest.approx([0.5, 1, 2, 4], abs=0.01)
+    assert [b - a for a, b in pairwise(script.sent)] == pytest.approx(waits[:-1], abs=0.01)
 
 
-class Counting:
-    """A gate that grants everything, and counts."""
-
-    taken = given_back = 0
-    key = ""
+class Telling:
+    """A gate that grants everything, and keeps what it is told."""
 
     def __init__(self) -> None:
-        self.throttles: list[float | None] = []
+        self.told: list[object] = []
 
     def bind(self, key: str) -> None:
-        self.key = key
+        self.told.append(key)
 
     async def acquire(self) -> Permit:
-        self.taken += 1
+        self.told.append("taken")
         return Permit(asyncio.get_running_loop().time())
 
     def answered(self, permit: Permit) -> None:
-        self.given_back += 1
+        self.told.append("given back")
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
-        self.throttles.append(retry_after)
+        self.told.append(retry_after)
 
 
 @virtual.clock
 async def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
-    gate = Counting()
+    gate = Telling()
     assert isinstance(gate, Limiter)
     busy = no(429, headers={"Retry-After": "7"})
     api = virtual.client(Script(no(429), lost(), no(500), busy), limiter=gate, qps=10)
     await api.get(PATH)
-    assert (gate.taken, gate.given_back, gate.throttles) == (5, 5, [None, 7.0])
-    assert api.stats.throttles == 2
-    assert gate.key == Secret("sandbox-key").fingerprint()
     task = asyncio.create_task(api.get(PATH))
     await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert gate.given_back == gate.taken == 6
+    taken, free = ["taken"], ["taken", "given back"]
+    told = [*taken, None, "given back", *free, *free, *taken, 7.0, "given back", *free, *free]
+    assert gate.told == [Secret("sandbox-key").fingerprint(), *told]
+    assert api.stats.throttles == 2
 
 
 @virtual.clock
@@ -158,31 +154,26 @@ async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_not
 # Deadlines
 
 
+@pytest.mark.parametrize(
+    ("answer", "deadline", "ends", "cause", "told"),
+    [
+        (100.0, 3.0, 3.0, AttemptTimeoutError, "no whole answer"),
+        (no(503, headers={"Retry-After": "60"}), 30.0, 0.01, ServerError, "no"),
+    ],
+)
 @virtual.clock
-async def test_a_deadline_ends_a_slow_attempt() -> None:
-    loop = asyncio.get_running_loop()
-    api = virtual.client(Script(100.0), deadline=3.0)
-    with pytest.raises(DeadlineExceededError, match="3 s") as caught:
+async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_would_pass_it(
+    answer: Answer | float, deadline: float, ends: float, cause: type[KeyAPIError], told: str
+) -> None:
+    api = virtual.client(Script(answer), deadline=deadline)
+    with pytest.raises(DeadlineExceededError, match=f"{deadline:g} s") as caught:
         await api.get(PATH)
-    assert loop.time() == pytest.approx(3, abs=0.01)
-    assert isinstance(caught.value, TimeoutError)
-    assert isinstance(caught.value.__cause__, AttemptTimeoutError)
-    assert "[last attempt: no whole answer, GET " in str(caught.value)
+    assert asyncio.get_running_loop().time() == pytest.approx(ends, abs=0.01)
+    assert type(caught.value.__cause__) is cause
+    assert f"[last attempt: {told}, GET " in str(caught.value)
     assert caught.value.attempts == 1
-    assert credits_of(api) == (0, 1)
-
-
-@virtual.clock
-async def test_a_deadline_that_a_wait_would_pass_is_told_at_once() -> None:
-    loop = asyncio.get_running_loop()
-    api = virtual.client(Script(no(503, headers={"Retry-After": "60"})), deadline=30.0)
-    with pytest.raises(DeadlineExceededError) as caught:
-        await api.get(PATH)
-    assert loop.time() < 1
-    assert isinstance(caught.value.__cause__, ServerError)
-    assert f"[last attempt: {caught.value.__cause__.message}, GET " in str(caught.value)
-    api = virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0)
-    await api.get(PATH)
+    assert credits_of(api) == (0, int(cause is AttemptTimeoutError))
+    await virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0).get(PATH)
 
 
 @virtual.clock

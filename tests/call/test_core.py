@@ -101,14 +101,6 @@ def test_another_event_loop_is_refused() -> None:
         virtual.run(lambda: api.get(PATH))
 
 
-@virtual.clock
-async def test_never_more_requests_in_flight_than_connections() -> None:
-    script = Script(latency=1.0)
-    api = virtual.client(script, max_connections=7)
-    await asyncio.gather(*(api.get(PATH) for _ in range(50)))
-    assert script.most_open == 7
-
-
 @pytest.mark.parametrize("after", [0.0, 0.2, 0.9, 1.5])
 @virtual.clock
 async def test_a_cancelled_call_costs_at_most_its_own_uncertain_credit(after: float) -> None:

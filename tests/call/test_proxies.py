@@ -21,30 +21,29 @@ from tests.servers import Raw, http, raw, succeed
 # Proxies
 
 
-async def proxied(monkeypatch: pytest.MonkeyPatch, **env: str) -> list[bytes]:
-    """Ask through whatever the environment says; give what a server that acts as proxy saw."""
+@pytest.mark.parametrize(
+    ("env", "proxied"),
+    [
+        ({"HTTP_PROXY": "http://127.0.0.1:{port}"}, True),
+        ({"HTTP_PROXY": "127.0.0.1:{port}"}, True),
+        ({"HTTP_PROXY": "http://127.0.0.1:{port}", "NO_PROXY": "127.0.0.1"}, False),
+        ({"HTTPS_PROXY": "http://127.0.0.1:{port}"}, False),
+    ],
+)
+async def test_the_proxy_of_the_environment_is_read_once_and_may_lack_its_scheme(
+    env: dict[str, str], *, proxied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     async with raw(succeed) as proxy, raw(succeed) as server:
         for name, value in env.items():
-            monkeypatch.setenv(name, value.format(proxy=proxy.url, port=server.port))
+            monkeypatch.setenv(name, value.format(port=proxy.port))
         async with client(server.url, proxy=None) as api:
             monkeypatch.undo()
             await api.get(PATH)
             await api.get(PATH)
-        assert len(proxy.heads) + len(server.heads) == 2
-        return proxy.heads
-
-
-async def test_the_proxy_of_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    heads = await proxied(monkeypatch, HTTP_PROXY="{proxy}")
-    assert len(heads) == 2
-    assert heads[0].startswith(b"GET http://127.0.0.1:")
-
-
-async def test_no_proxy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not await proxied(monkeypatch, HTTP_PROXY="{proxy}", NO_PROXY="127.0.0.1")
-    assert not await proxied(monkeypatch, HTTPS_PROXY="{proxy}")
+    assert (len(proxy.heads), len(server.heads)) == ((2, 0) if proxied else (0, 2))
+    assert all(head.startswith(b"GET http://127.0.0.1:") for head in proxy.heads)
 
 
 async def test_a_given_proxy_is_used_with_its_password_which_no_error_shows() -> None:
@@ -71,25 +70,17 @@ async def test_a_proxy_that_refuses_its_tunnel_costs_no_credit() -> None:
         assert api.credits.uncertain == 0
 
 
-async def test_a_proxy_of_the_environment_may_lack_its_scheme(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("proxy", ["socks5://x:1", "nonsense", "http://", 7])
+def test_a_proxy_that_is_none_is_refused_without_showing_it(
+    proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        client("http://127.0.0.1:9", proxy=proxy)
+    assert str(proxy) not in str(caught.value).replace("http://proxy", "")
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.setenv("HTTP_PROXY", "socks5://x")
     with pytest.raises(ConfigurationError, match="HTTP_PROXY of the environment"):
         client("http://127.0.0.1:9", proxy=None)
-    async with raw(succeed) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
-        async with client("http://127.0.0.1:9", proxy=None) as api:
-            await api.get(PATH)
-        assert len(proxy.heads) == 1
-
-
-@pytest.mark.parametrize("proxy", ["socks5://x:1", "nonsense", "http://", 7])
-def test_a_proxy_that_is_none_is_refused_without_showing_it(proxy: Any) -> None:
-    with pytest.raises(ConfigurationError, match="proxy") as caught:
-        client("http://127.0.0.1:9", proxy=proxy)
-    assert str(proxy) not in str(caught.value).replace("http://proxy", "")
 
 
 # What never reaches the API costs nothing
