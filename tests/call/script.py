@@ -9,7 +9,14 @@ from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, Key
 from keyapi_async.call.wire import Answer, Request
 
 PATH = "/v1/thing"
-OK = Answer(200, {}, b'{"code": 0, "message": "success", "data": [], "requestId": "r-1"}')
+
+
+def bring(*rows: object) -> Answer:
+    body = {"code": 0, "message": "success", "data": rows, "requestId": "r-1"}
+    return Answer(200, {}, orjson.dumps(body))
+
+
+OK = bring()
 
 
 def no(
@@ -34,6 +41,7 @@ class Script:
     def __init__(self, *answers: Answer | KeyAPIError | float, latency: float = 0.01) -> None:
         self.answers = list(answers)
         self.latency = latency
+        self.asked: list[Request] = []
         self.sent: list[float] = []
         self.flying: list[Request] = []
         self.most_open = 0
@@ -41,6 +49,7 @@ class Script:
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         loop = asyncio.get_running_loop()
+        self.asked.append(request)
         self.sent.append(loop.time())
         self.flying.append(request)
         self.most_open = max(self.most_open, len(self.flying))

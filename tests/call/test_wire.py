@@ -1,6 +1,6 @@
 """What an answer means: the table, and no answer without a meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -28,13 +28,9 @@ from tests.rows import json_values, steady
 KEY = "kid/9+secret=="
 
 
-def answer(status: int, document: object, headers: Mapping[str, str] | None = None) -> Answer:
+def meaning(status: int, document: object, hide: Callable[[str], str] = str) -> Any:
     body = document if isinstance(document, bytes) else orjson.dumps(document)
-    return Answer(status, headers or {}, body)
-
-
-def meaning(status: int, document: object, headers: Mapping[str, str] | None = None) -> Any:
-    return classify(answer(status, document, headers))
+    return classify(Answer(status, {}, body), hide)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +48,7 @@ def meaning(status: int, document: object, headers: Mapping[str, str] | None = N
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_a_key_that_a_server_quotes_is_struck_out(quoted: bytes, status: int) -> None:
     """However JSON has escaped it, and before a cut could leave half of it."""
-    error = classify(answer(status, quoted), Secret(KEY).hide)
+    error = meaning(status, quoted, Secret(KEY).hide)
     assert isinstance(error, KeyAPIError)
     assert "kid/9" not in str(error) + repr(error)
 
@@ -113,19 +109,14 @@ def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object)
     assert (caught.value.status, caught.value.request_id) == (200, "r-1")
 
 
-@pytest.mark.parametrize(
-    ("more", "flags"), [(True, [True, 1]), (False, [False, 0]), (None, [None, "no"])]
-)
-def test_whether_there_is_more_is_said_by_a_flag_or_by_nobody(
-    more: bool | None, flags: list[JSON]
-) -> None:
-    said: list[JSON] = [{"has_more": flag} for flag in flags]
-    unsaid: list[JSON] = [{}, None, [0]]
-    for pagination in said if more is not None else said + unsaid:
-        data: JSON = {"pagination": pagination}
-        assert Envelope(0, "", data, None).has_more is more
-    nothing: list[JSON] = [{}, [], None]
-    assert all(Envelope(0, "", data, None).has_more is None for data in nothing)
+def test_whether_there_is_more_is_said_by_a_flag_or_by_nobody() -> None:
+    said: dict[bool, list[JSON]] = {True: [True, 1], False: [False, 0]}
+    for more, flags in said.items():
+        for flag in flags:
+            assert Envelope(0, "", {"pagination": {"has_more": flag}}, None).has_more is more
+    nothing: list[JSON] = [{"has_more": None}, {"has_more": "no"}, {}, None, [0]]
+    for data in (*({"pagination": one} for one in nothing), *nothing):
+        assert Envelope(0, "", data, None).has_more is None
 
 
 # Errors.
@@ -162,8 +153,6 @@ def test_every_envelope_gets_the_class_of_the_rule(
     found = meaning(status, {"code": code, "message": message, "data": data})
     if 300 <= status < 400:
         assert type(found) is ResponseError
-        assert "redirect" in found.message
-        assert not found.repeatable
     elif status < 300 and code in {0, 200}:
         assert type(found) is Envelope
         assert found.data == data
@@ -198,30 +187,26 @@ def test_no_answer_is_without_a_meaning(status: int, body: bytes, wait: str | No
         assert found.code is not None or status >= 400
 
 
+PAGE = b"<html>\n<title>Oh</title><style>\nb{}</style>\n<body>Bad \xff gateway\n</body>"
+
+
 @pytest.mark.parametrize("status", [400, 402, 408, 429, 502, 520])
-def test_a_page_of_a_gateway_is_an_error_by_its_status(status: int) -> None:
-    page = b"<html>\n<title>Oh</title><style>\nb{}</style>\n<body>Bad \xff gateway\n</body>"
-    found = meaning(status, page)
-    assert type(found) is (error_class(status) or APIError)
-    assert (found.status, found.code, found.message) == (status, None, "Oh Bad � gateway")
-
-
-def test_an_error_document_without_a_code_says_its_own_message() -> None:
-    found = meaning(500, {"message": "Internal server error"})
-    assert (type(found), found.message) == (ServerError, "Internal server error")
-    assert meaning(500, {"message": 5}).message == '{"message":5}'
-    assert meaning(500, b"").message == "the API gave no reason"
+def test_a_page_or_document_without_a_code_is_an_error_by_its_status(status: int) -> None:
+    for document, message in (
+        (PAGE, "Oh Bad � gateway"), ({"message": "Internal server error"}, "Internal server error"),
+        ({"message": 5}, '{"message":5}'), (b"", "the API gave no reason"),
+    ):  # fmt: skip
+        found = meaning(status, document)
+        assert type(found) is (error_class(status) or APIError)
+        assert (found.status, found.code, found.message) == (status, None, message)
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 429, 500, 503])
 def test_out_of_credits_is_known_by_its_words_under_any_status(status: int) -> None:
     """Also where the message is cut before them."""
-    for body in (
-        b"Usage Limit Exceeded",
-        b'{"message": "Usage Limit Exceeded"}',
-        b"<p>Usage\n<b>limit</b> exceeded",
-    ):
-        found = meaning(status, body)
+    words = "Usage Limit Exceeded"
+    for document in (words.encode(), {"message": words}, b"<p>Usage\n<b>limit</b> exceeded"):
+        found = meaning(status, document)
         assert type(found) is QuotaExceededError
         assert (found.status, found.code) == (status, None)
     for found in (
@@ -239,7 +224,7 @@ def test_out_of_credits_is_known_by_its_words_under_any_status(status: int) -> N
 @pytest.mark.parametrize("status", [300, 307, 399])
 @pytest.mark.parametrize("body", [b"", b"<html>moved", b'{"code": 0, "data": []}'])
 def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> None:
-    found = meaning(status, body, {"Location": "https://evil.example"})
+    found = meaning(status, body)
     assert type(found) is ResponseError
     assert (found.status, found.repeatable) == (status, False)
     assert found.message == "the answer is a redirect, which is never followed"
@@ -248,17 +233,12 @@ def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> Non
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"", "empty"),
-        (b"   ", "empty"),
-        (b"<html><body>Hello</body></html>", "Hello"),
-        (b'{"code": 0, "data": [', '{"code": 0, "data": ['),
-        (b'{"cod": 0}', '{"cod":0}'),
-        (b"[" * 500 + b"]" * 500, "JSON of many levels"),
-        (b"[]", "[]"),
-        (b"null", "null"),
+        (b"", "empty"), (b"   ", "empty"), (b"<html><body>Hello</body></html>", "Hello"),
+        (b'{"code": 0, "data": [', '{"code": 0, "data": ['), (b'{"cod": 0}', '{"cod":0}'),
+        (b"[" * 500 + b"]" * 500, "JSON of many levels"), (b"[]", "[]"), (b"null", "null"),
         (b"a\x00\x1b[31mb", r"a\x00\x1b[31mb"),
     ],
-)
+)  # fmt: skip
 def test_a_success_that_is_no_envelope_shows_how_it_begins(body: bytes, told: str) -> None:
     found = meaning(200, body)
     assert type(found) is ResponseError
