@@ -44,7 +44,7 @@ KINDS: Mapping[str, ParamKind] = {
     if get_origin(said) is not None and hasattr(said, "__metadata__")
 } | {"choice": params.choice(SortType)}
 
-# What each kind takes, and what is sent.
+# What each kind takes, and what is sent; every endpoint is asked for with the first.
 TAKEN: Mapping[str, list[tuple[Any, str]]] = {
     "Id": [(1729492547846767618, "1729492547846767618"), ("123", "123"), (0, "0"),
            (Number(5), "5"), (2**63, str(2**63)), (Word.ID, "123")],
