@@ -30,7 +30,7 @@ from tests.servers import Raw, http, raw, succeed
         ({"HTTPS_PROXY": "http://127.0.0.1:{port}"}, False),
     ],
 )
-async def test_the_proxy_of_the_environment_is_read_once_and_may_lack_its_scheme(
+async def test_the_proxy_of_the_environment_is_read_once(
     env: dict[str, str], *, proxied: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
