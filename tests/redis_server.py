@@ -39,15 +39,10 @@ def await_listening(port: int) -> None:
 class RedisServer:
     """A Redis of one's own on loopback, without a file, to be stopped and started."""
 
-    def __init__(self, *options: str, folder: str, sentinel: bool = False) -> None:
+    def __init__(self, *options: str, folder: str) -> None:
         self.port = free_port()
-        self._command = [
-            program(),
-            *(["sentinel.conf", "--sentinel"] if sentinel else []),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder),
-            *([] if sentinel else ["--save", "", "--appendonly", "no"]),
-            *options,
-        ]
+        at = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder)
+        self._command = [program(), *options, *at]
         self._folder = folder
         self._process: subprocess.Popen[bytes]
 
@@ -78,8 +73,14 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
+def redis_server(*options: str, sentinel: str = "") -> Iterator[RedisServer]:
+    """Run a Redis, or a Sentinel that is set up so."""
     with tempfile.TemporaryDirectory() as folder:
+        if sentinel:
+            Path(folder, "sentinel.conf").write_text(sentinel)
+            options = "sentinel.conf", "--sentinel", *options
+        else:
+            options = "--save", "", "--appendonly", "no", *options
         server = RedisServer(*options, folder=folder)
         server.start()
         try:

@@ -50,14 +50,9 @@ def test_places_are_free_in_the_order_of_their_answers() -> None:
 
 @pytest.mark.parametrize(
     ("now", "shortest", "opens"),
-    [
-        (10.0, 0.0, 10.1),
-        (10.1, 0.0, 10.15),
-        (10.1, 0.05, 10.1),
-        (10.1, 0.04, 10.15),
-        (10.09, 0.04, 10.1),
-    ],
-)
+    [(10.0, 0.0, 10.1), (10.1, 0.0, 10.15), (10.1, 0.05, 10.1), (10.1, 0.04, 10.15),
+     (10.09, 0.04, 10.1)],
+)  # fmt: skip
 def test_where_the_last_answer_is_not_there_it_is_waited_for_a_little(
     now: float, shortest: float, opens: float
 ) -> None:

@@ -94,17 +94,9 @@ async def test_tls_is_checked_against_who_signed_it(
 
 @pytest.fixture(scope="module")
 def sentinel(guarded: RedisServer) -> Iterator[RedisServer]:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "sentinel.conf").write_text(
-            f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
-            f"sentinel auth-pass our-gate {PASSWORD}\n"
-        )
-        server = RedisServer(folder=folder, sentinel=True)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    monitor = f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
+    with redis_server(sentinel=f"{monitor}sentinel auth-pass our-gate {PASSWORD}\n") as server:
+        yield server
 
 
 @pytest.mark.parametrize("database", ["", "/2"])
@@ -117,15 +109,10 @@ async def test_sentinels_are_asked_where_redis_is(
     assert not caplog.messages
 
 
-async def test_a_service_that_no_sentinel_knows_is_told(
+async def test_a_service_that_no_sentinel_knows_is_told_and_tls_is_spoken_where_it_is_asked_for(
     sentinel: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not await shares(f"redis+sentinel://127.0.0.1:{sentinel.port}/other-gate")
     assert "other-gate" in caplog.text
-
-
-async def test_a_redis_behind_sentinels_is_spoken_to_in_tls_where_the_address_says_so(
-    sentinel: RedisServer,
-) -> None:
     # The Redis that this one leads to speaks in plain words, so the greeting is not understood.
     assert not await shares(f"rediss+sentinel://127.0.0.1:{sentinel.port}/our-gate")
