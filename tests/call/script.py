@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeVar
 
 import orjson
+import pytest
 
 from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, KeyAPIError
 from keyapi_async.call.wire import Answer, Request
 
+E = TypeVar("E", bound=Exception)
 PATH = "/v1/thing"
 
 
@@ -65,6 +68,13 @@ class Script:
 
     async def close(self) -> None:
         self.closed = True
+
+
+async def failing(api: KeyAPI, error: type[E], path: str = PATH, *, match: str | None = None) -> E:
+    """See a call fail, and give its error."""
+    with pytest.raises(error, match=match) as caught:
+        await api.get(path)
+    return caught.value
 
 
 def credits_of(api: KeyAPI) -> tuple[int, int]:

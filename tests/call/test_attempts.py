@@ -20,7 +20,7 @@ from keyapi_async import (
 from keyapi_async.call.wire import Answer
 from keyapi_async.secret import Secret
 from tests import virtual
-from tests.call.script import OK, PATH, Script, credits_of, lost, no
+from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,8 @@ async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_come
 ) -> None:
     nonsense = Answer(200, {}, b"nonsense")
     api = virtual.client(Script(*errors[:1], nonsense, *errors[1:], nonsense))
-    with pytest.raises(ResponseError, match="nonsense") as caught:
-        await api.get(PATH)
-    assert caught.value.attempts == attempts
+    error = await failing(api, ResponseError, match="nonsense")
+    assert error.attempts == attempts
     assert credits_of(api) == (0, 2)
 
 
@@ -87,8 +86,7 @@ async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_come
 async def test_waits_grow_between_attempts() -> None:
     script, waits = Script(*[no(500)] * 9, latency=0.0), [0.5, 1.0, 2.0, 4.0, None]
     api = virtual.client(script, retry=lambda attempt, _: waits[attempt - 1])
-    with pytest.raises(ServerError):
-        await api.get(PATH)
+    await failing(api, ServerError)
     assert [b - a for a, b in pairwise(script.sent)] == pytest.approx(waits[:-1], abs=0.01)
 
 
@@ -142,8 +140,7 @@ async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_not
 
     gate, script = Gate(1000), Script()
     api = virtual.client(script, limiter=gate, max_connections=1, max_credits=1, deadline=9.0)
-    with pytest.raises(TimeoutError, match="the gate's own"):
-        await api.get(PATH)
+    await failing(api, TimeoutError, match="the gate's own")
     assert script.sent == []
     assert credits_of(api) == (0, 0)
     gate.impatient = False
@@ -166,12 +163,11 @@ async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_wou
     answer: Answer | float, deadline: float, ends: float, cause: type[KeyAPIError], told: str
 ) -> None:
     api = virtual.client(Script(answer), deadline=deadline)
-    with pytest.raises(DeadlineExceededError, match=f"{deadline:g} s") as caught:
-        await api.get(PATH)
+    error = await failing(api, DeadlineExceededError, match=f"{deadline:g} s")
     assert asyncio.get_running_loop().time() == pytest.approx(ends, abs=0.01)
-    assert type(caught.value.__cause__) is cause
-    assert f"[last attempt: {told}, GET " in str(caught.value)
-    assert caught.value.attempts == 1
+    assert type(error.__cause__) is cause
+    assert f"[last attempt: {told}, GET " in str(error)
+    assert error.attempts == 1
     assert credits_of(api) == (0, int(cause is AttemptTimeoutError))
     await virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0).get(PATH)
 
@@ -181,9 +177,8 @@ async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
     script = Script()
     api = virtual.client(script, qps=0.1, deadline=5.0)
     await api.get(PATH)
-    with pytest.raises(DeadlineExceededError, match=rf"5 s \[GET {PATH}\]$") as caught:
-        await api.get(PATH)
-    assert caught.value.attempts == 0
+    error = await failing(api, DeadlineExceededError, match=rf"5 s \[GET {PATH}\]$")
+    assert error.attempts == 0
     assert len(script.sent) == 1
     assert credits_of(api) == (1, 0)
 
@@ -191,5 +186,4 @@ async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
 @virtual.clock
 async def test_a_failure_that_is_not_tried_again_is_told_even_at_the_deadline() -> None:
     api = virtual.client(Script(no(404), latency=0.9999), deadline=1.0)
-    with pytest.raises(NotFoundError):
-        await api.get(PATH)
+    await failing(api, NotFoundError)

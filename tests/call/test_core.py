@@ -17,7 +17,7 @@ from keyapi_async import (
 )
 from keyapi_async.call.wire import Answer, Request
 from tests import virtual
-from tests.call.script import OK, PATH, Script, no
+from tests.call.script import OK, PATH, Script, failing, no
 
 
 @virtual.clock
@@ -45,8 +45,7 @@ async def test_closing_a_view_closes_nothing_and_a_cancelled_closing_the_gate_to
         await closing
     await api.aclose()
     assert gate.closed == 1
-    with pytest.raises(UsageError):
-        await view.get(PATH)
+    await failing(view, UsageError)
 
 
 @virtual.clock
@@ -59,8 +58,7 @@ async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
         await asyncio.sleep(0.1)
     with pytest.raises(UsageError, match="closed"):
         await waiting
-    with pytest.raises(UsageError, match="closed"):
-        await api.get(PATH)
+    await failing(api, UsageError, match="closed")
     with pytest.raises(UsageError, match="closed"):
         async with api:
             pass
@@ -70,8 +68,7 @@ async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
     await api.aclose()
     unused = virtual.client(Script())
     await unused.aclose()
-    with pytest.raises(UsageError, match="closed"):
-        await unused.get(PATH)
+    await failing(unused, UsageError, match="closed")
 
 
 class Deaf(Script):
@@ -127,8 +124,7 @@ async def test_each_attempt_each_retry_and_each_circuit_is_one_line_of_the_log(
     long = Answer(200, {}, b'{"code": 0, "requestId": "%s"}' % (b"r" * 99))
     api = virtual.client(Script(no(500), long, no(402, "apiKey quota is not enough"), 5.0))
     await api.get(PATH, {"page_num": "3\nWARNING out of credits" + "!" * 99})
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
+    await failing(api, QuotaExceededError)
     api.credits.reset()
     task = asyncio.create_task(api.get(PATH, {"page": "7"}))
     await asyncio.sleep(1)

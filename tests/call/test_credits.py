@@ -19,7 +19,7 @@ from keyapi_async import (
 )
 from keyapi_async.call.credits import Circuit
 from tests import virtual
-from tests.call.script import OK, PATH, Script, credits_of, lost, no
+from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 
 # Credits
 
@@ -61,13 +61,11 @@ async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() ->
     view = api.with_options(max_credits=2)
     await view.get(PATH)
     await view.get(PATH)
-    with pytest.raises(CreditBudgetError, match="max_credits=2"):
-        await view.get(PATH)
+    await failing(view, CreditBudgetError, match="max_credits=2")
     await api.get(PATH)
     assert (api.credits.spent, view.credits.spent) == (3, 2)
     other = api.with_options(max_credits=9)
-    with pytest.raises(CreditBudgetError, match="max_credits=3"):
-        await other.get(PATH)
+    await failing(other, CreditBudgetError, match="max_credits=3")
     assert (other.credits.budget, other.credits.remaining) == (9, 0)
     assert view.stats == api.stats
 
@@ -76,10 +74,9 @@ async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() ->
 async def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
     script = Script(lost(), lost())
     api = virtual.client(script, max_credits=1)
-    with pytest.raises(CreditBudgetError) as caught:
-        await api.get(PATH)
-    assert isinstance(caught.value.__cause__, ConnectionFailedError)
-    assert caught.value.attempts == len(script.sent) == 1
+    error = await failing(api, CreditBudgetError)
+    assert isinstance(error.__cause__, ConnectionFailedError)
+    assert error.attempts == len(script.sent) == 1
     assert credits_of(api) == (0, 1)
 
 
@@ -176,11 +173,9 @@ async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(
         (errors[0].status, errors[0].code, unsent)
     }
     assert [error.attempts for error in errors] == [1, *[0] * 8]
-    with pytest.raises(QuotaExceededError):
-        await api.with_options(timeout=1.0).get(PATH)
+    await failing(api.with_options(timeout=1.0), QuotaExceededError)
     await asyncio.sleep(299)
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
+    await failing(api, QuotaExceededError)
     assert len(script.sent) == 1
     await asyncio.sleep(2)
     await api.get(PATH)
@@ -192,8 +187,7 @@ async def test_a_402_interrupts_a_wait_before_a_retry_and_nothing_that_is_in_fli
     api = virtual.client(Script(no(503, headers={"Retry-After": "100"}), 5.0, no(402)))
     waiting, slow = (asyncio.create_task(api.get(PATH)) for _ in "ab")
     await asyncio.sleep(1)
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
+    await failing(api, QuotaExceededError)
     with pytest.raises(QuotaExceededError) as caught:
         await waiting
     assert caught.value.attempts == 1
