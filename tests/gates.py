@@ -5,6 +5,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -76,18 +77,10 @@ async def ask(
 
 
 def simulate(
-    make: Callable[[], Limiter],
-    window: RateWindow,
-    seconds: float,
-    *,
-    latency: tuple[float, float] = NETWORK,
-    seed: int = 1,
-    given_up: float | None = None,
+    make: Callable[[], Limiter], window: RateWindow, seconds: float, **options: Any
 ) -> Seen:
     """Do so on a virtual clock that begins at 0."""
-    return virtual.run(
-        lambda: ask(make(), window, seconds, latency=latency, seed=seed, given_up=given_up)
-    )
+    return virtual.run(lambda: ask(make(), window, seconds, **options))
 
 
 def worst_second(times: Sequence[float]) -> int:

@@ -112,31 +112,16 @@ def test_an_error_says_what_happened_and_to_which_request(cls: type[KeyAPIError]
     assert str(error).endswith("GET /v1/x]")
 
 
-@pytest.mark.parametrize(
-    ("error", "facts", "text"),
-    [
-        (
-            filled(RateLimitError),
-            {"status": 429, "code": 1001, "request_id": "r-1", "retry_after": 7.0},
-            f"it happened [HTTP 429, code 1001, request id r-1, retry after 7.0, {ASKED}]",
-        ),
-        (
-            filled(DecodeError),
-            {"field": "user_id", "value": {"a": [1]}, "page_num": 4},
-            f"user_id: {{'a': [1]}} is required [page 4, HTTP 200, request id r-1, {ASKED}]",
-        ),
-        (DecodeError(None, 5, "is not an object"), {}, "row: 5 is not an object"),
-        (
-            InvalidParameterError("page_size", 11, "1 to 10"),
-            {"parameter": "page_size", "value": 11, "allowed": "1 to 10"},
-            "page_size=11 is not accepted: 1 to 10",
-        ),
-    ],
-)
-def test_an_error_tells_its_facts(error: KeyAPIError, facts: dict[str, Any], text: str) -> None:
-    assert {name: getattr(error, name) for name in facts} == facts
-    assert str(error) == text
+def test_an_error_tells_its_facts() -> None:
+    told = f"it happened [HTTP 429, code 1001, request id r-1, retry after 7.0, {ASKED}]"
+    assert str(filled(RateLimitError)) == told
+    told = f"user_id: {{'a': [1]}} is required [page 4, HTTP 200, request id r-1, {ASKED}]"
+    assert str(filled(DecodeError)) == told
+    assert str(DecodeError(None, 5, "is not an object")) == "row: 5 is not an object"
     assert repr(DecodeError("id", 1, "is required")) == "DecodeError('id: 1 is required')"
+    invalid = InvalidParameterError("page_size", 11, "1 to 10")
+    assert str(invalid) == "page_size=11 is not accepted: 1 to 10"
+    assert (invalid.parameter, invalid.value, invalid.allowed) == ("page_size", 11, "1 to 10")
 
 
 @pytest.mark.parametrize("cls", API_ERRORS)
