@@ -81,8 +81,7 @@ def test_a_base_url_that_would_show_the_key_is_refused(url: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1/x"],
+    "url", ["https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1/x"]
 )
 def test_https_and_loopback_are_accepted(url: str) -> None:
     KeyAPI(KEY, base_url=url, proxy="")

@@ -161,11 +161,7 @@ def test_every_envelope_gets_the_class_of_the_rule(
         assert (found.status, found.code) == (status, code)
 
 
-@given(
-    st.integers(100, 599),
-    st.binary() | json_values.map(orjson.dumps),
-    st.none() | st.text(),
-)
+@given(st.integers(100, 599), st.binary() | json_values.map(orjson.dumps), st.none() | st.text())
 @example(200, b"\xff\xfe{}", None)
 @example(500, b"[" * 100_000, "x")
 @example(200, b'{"code": 0, "data": NaN}', None)

@@ -126,15 +126,6 @@ def test_identities_are_required_and_enough(cls: type) -> None:
             structure(without(DOCUMENTED[cls], name), cls)
 
 
-def test_json_in_texts_says_what_it_says() -> None:
-    row: Row = {"product_id": "1", "cover_url": '[{"url": "a\\nb"}]', "skus": "[{a=1}]"}
-    product = structure({**row, "sale_props": []}, Product)
-    assert product.cover_url == [{"url": "a\nb"}]
-    assert (product.skus, product.sale_props) == ("[{a=1}]", [])
-    assert json.loads(unstructure(product)["cover_url"]) == product.cover_url  # type: ignore[arg-type]
-    assert hash(product) == hash(attrs.evolve(product, cover_url=None))
-
-
 @given(st.data(), records)
 @steady
 def test_the_rows_of_a_page_are_read_as_each_of_them_is(data: st.DataObject, cls: type) -> None:

@@ -10,13 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from keyapi_async import (
-    DecodeError,
-    InvalidParameterError,
-    ProductCreator,
-    converter,
-    unstructure,
-)
+from keyapi_async import DecodeError, InvalidParameterError, ProductCreator, converter, unstructure
 from keyapi_async.records.converter import reader_of
 from tests.rows import DOCUMENTED
 
