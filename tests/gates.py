@@ -42,6 +42,14 @@ class Seen:
         return sum(begin <= at < end for at in self.refused)
 
 
+async def take(gate: Limiter, trip: float = 0.0) -> float:
+    """Send one request, whose answer takes so many seconds; give when it was let go."""
+    permit = await gate.acquire()
+    await asyncio.sleep(trip)
+    gate.answered(permit)
+    return permit.at
+
+
 async def ask(
     gate: Limiter,
     window: RateWindow,

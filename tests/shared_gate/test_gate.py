@@ -9,7 +9,7 @@ import pytest
 from keyapi_async import ConfigurationError, KeyAPI, RedisLimiter
 from keyapi_async.limiter import Bound, Connected, Limiter
 from keyapi_async.sandbox import Sandbox
-from tests.gates import LOOPBACK, SERVERS, ask, worst_second
+from tests.gates import LOOPBACK, SERVERS, ask, take, worst_second
 from tests.redis_server import RedisServer
 from tests.shared_gate.sharing import (
     GATE,
@@ -19,7 +19,6 @@ from tests.shared_gate.sharing import (
     Gates,
     calls,
     crowd,
-    take,
     until,
     way_to,
 )
