@@ -142,6 +142,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
         st.integers(-(2**63), 2**64 - 1),
         st.floats(allow_nan=False, allow_infinity=False),
         _words,
+        st.text("0123456789+-.eE,: ", max_size=12),
         st.sampled_from(
             ("", "0", "1", "true", "12", "1.5", "1e3", "-", "nan", "7-8-9:1", "2" * 30, "20250104")
         ),

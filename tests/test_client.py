@@ -41,10 +41,9 @@ def is_shown(key: str, error: BaseException) -> bool:
     ("key", "match"),
     [
         *((key, "no API key: set KEYAPI_TOKEN, or pass api_key=") for key in (None, "", " \t", 7)),
-        *((key, BROKEN) for key in ("hush\n", "\nhush", "hush\r\nX: y", "hush\0", "hush\u00e9")),
-        ("hush\ud800", BROKEN),
-        ("Bearer hush", "goes without 'Bearer'"),
-        ("bearer hush", "goes without 'Bearer'"),
+        *((f"hush{more}", BROKEN) for more in ("\n", "\r\nX: y", "\0", "\u00e9", "\ud800")),
+        *((key, "goes without 'Bearer'") for key in ("Bearer hush", "bearer hush")),
+        ("\nhush", BROKEN),
     ],
 )
 def test_no_key_or_one_that_no_header_can_carry_is_refused_unseen(
@@ -80,11 +79,10 @@ def test_a_base_url_that_would_show_the_key_is_refused(url: Any) -> None:
     assert "pass@" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "url", ["https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1/x"]
-)
-def test_https_and_loopback_are_accepted(url: str) -> None:
-    KeyAPI(KEY, base_url=url, proxy="")
+def test_https_and_loopback_are_accepted() -> None:
+    for url in ("https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1"):
+        KeyAPI(KEY, base_url=url, proxy="")
+    KeyAPI(KEY, base_url="http://[::1]:1/x", proxy="")
 
 
 @pytest.mark.parametrize(

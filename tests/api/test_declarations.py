@@ -136,9 +136,6 @@ def test_signature_and_help_show_every_option_the_source_and_the_price(told: End
     assert getattr(resource, told.method).endpoint == told
 
 
-# On the wire.
-
-
 @every_endpoint
 @virtual.clock
 async def test_every_endpoint_on_the_wire(told: Endpoint) -> None:

@@ -145,9 +145,6 @@ def test_what_is_neither_an_id_nor_many_is_refused() -> None:
     see_refused("x", HOSTILE.values(), lambda one: ids(["1", one]))
 
 
-# What belongs together.
-
-
 @pytest.fixture
 def api() -> KeyAPI:
     return KeyAPI("sandbox-key")
@@ -225,9 +222,6 @@ def test_there_is_no_period_before_the_first() -> None:
         RankType.DAY.latest(date.min)
 
 
-# What is declared wrongly is found when it is declared.
-
-
 def test_a_parameter_without_kind_or_description_is_no_declaration() -> None:
     def undescribed(self: object, mystery: params.Id) -> None: ...
     def unknown(self: object, product_id: bytes) -> None: ...
@@ -238,9 +232,6 @@ def test_a_parameter_without_kind_or_description_is_no_declaration() -> None:
     for declared, match in cases.items():
         with pytest.raises(TypeError, match=match):
             declaration.endpoint_of(declared, wire={})  # type: ignore[arg-type]
-
-
-# Any other endpoint.
 
 
 def test_paths_lead_nowhere_else() -> None:

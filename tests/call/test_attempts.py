@@ -61,8 +61,7 @@ async def test_what_passes_is_tried_again(
 )
 @virtual.clock
 async def test_what_does_not_pass_is_not_tried_again(failure: Answer) -> None:
-    script = Script(failure)
-    api = virtual.client(script)
+    api = virtual.client(script := Script(failure))
     with pytest.raises(KeyAPIError) as caught:
         await api.get(PATH, {"a": "b"})
     assert caught.value.attempts == len(script.sent) == 1
@@ -148,9 +147,6 @@ async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_not
     assert credits_of(api) == (1, 0)
 
 
-# Deadlines
-
-
 @pytest.mark.parametrize(
     ("answer", "deadline", "ends", "cause", "told"),
     [
@@ -174,8 +170,7 @@ async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_wou
 
 @virtual.clock
 async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
-    script = Script()
-    api = virtual.client(script, qps=0.1, deadline=5.0)
+    api = virtual.client(script := Script(), qps=0.1, deadline=5.0)
     await api.get(PATH)
     error = await failing(api, DeadlineExceededError, match=rf"5 s \[GET {PATH}\]$")
     assert error.attempts == 0

@@ -50,8 +50,7 @@ async def test_closing_a_view_closes_nothing_and_a_cancelled_closing_the_gate_to
 
 @virtual.clock
 async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
-    script = Script()
-    api = virtual.client(script, qps=1.0)
+    api = virtual.client(script := Script(), qps=1.0)
     async with api:
         await api.get(PATH)
         waiting = asyncio.create_task(api.get(PATH))
@@ -101,8 +100,7 @@ def test_another_event_loop_is_refused() -> None:
 @pytest.mark.parametrize("after", [0.0, 0.2, 0.9, 1.5])
 @virtual.clock
 async def test_a_cancelled_call_costs_at_most_its_own_uncertain_credit(after: float) -> None:
-    script = Script(latency=1.0)
-    api = virtual.client(script, qps=1.0)
+    api = virtual.client(script := Script(latency=1.0), qps=1.0)
     blocker = asyncio.create_task(api.get(PATH))
     task = asyncio.create_task(api.get(PATH))
     await asyncio.sleep(after)

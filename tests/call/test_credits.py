@@ -21,13 +21,10 @@ from keyapi_async.call.credits import Circuit
 from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 
-# Credits
-
 
 @virtual.clock
 async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
-    script = Script(lost())
-    api = virtual.client(script, max_credits=6)
+    api = virtual.client(script := Script(lost()), max_credits=6)
     await api.get(PATH, credits=2)
     assert credits_of(api) == (2, 2)
     await api.get(PATH, credits=0)
@@ -42,8 +39,7 @@ async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
 
 @virtual.clock
 async def test_who_waits_for_more_than_is_left_is_told_so() -> None:
-    script = Script(latency=1.0)
-    api = virtual.client(script, max_credits=3)
+    api = virtual.client(Script(latency=1.0), max_credits=3)
     first = asyncio.create_task(api.get(PATH, credits=2))
     await asyncio.sleep(0.5)
     dear = asyncio.create_task(api.get(PATH, credits=2))
@@ -56,8 +52,7 @@ async def test_who_waits_for_more_than_is_left_is_told_so() -> None:
 
 @virtual.clock
 async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() -> None:
-    script = Script()
-    api = virtual.client(script, max_credits=3)
+    api = virtual.client(Script(), max_credits=3)
     view = api.with_options(max_credits=2)
     await view.get(PATH)
     await view.get(PATH)
@@ -72,8 +67,7 @@ async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() ->
 
 @virtual.clock
 async def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
-    script = Script(lost(), lost())
-    api = virtual.client(script, max_credits=1)
+    api = virtual.client(script := Script(lost(), lost()), max_credits=1)
     error = await failing(api, CreditBudgetError)
     assert isinstance(error.__cause__, ConnectionFailedError)
     assert error.attempts == len(script.sent) == 1
@@ -82,8 +76,7 @@ async def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
 
 @virtual.clock
 async def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next_in_line() -> None:
-    script = Script(no(404), no(404), latency=1.0)
-    api = virtual.client(script, max_credits=2)
+    api = virtual.client(script := Script(no(404), no(404), latency=1.0), max_credits=2)
     narrow, other = api.with_options(max_credits=1), api.with_options(max_credits=1)
     first = asyncio.create_task(api.get(PATH))
     await asyncio.sleep(0.5)
@@ -153,9 +146,6 @@ async def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
     await view.get(PATH, credits=view.credits.remaining or 0)
     await api.get(PATH, credits=api.credits.remaining or 0)
     assert not api.credits.remaining
-
-
-# The circuit
 
 
 @virtual.clock

@@ -18,8 +18,6 @@ from tests.call.script import PATH, failing
 from tests.call.test_transport import client
 from tests.servers import Raw, http, raw, succeed
 
-# Proxies
-
 
 @pytest.mark.parametrize(
     ("env", "proxied"),

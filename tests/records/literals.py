@@ -12,7 +12,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import attrs
-from hypothesis import strategies as st
 
 from keyapi_async import CategoryRank
 
@@ -54,20 +53,6 @@ NO_JSON = [
 """What a strict reader of JSON refuses, and so is no answer of the API."""
 
 ANY = [*SCALARS, *TEXTS, *NESTED]
-
-any_json: st.SearchStrategy[bytes] = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-(10**30), 10**30),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.text(st.characters(codec="utf-8"), max_size=6),
-        st.text("0123456789+-.eE,: ", max_size=12),
-    ),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab"), inner, max_size=2),
-    max_leaves=5,
-).map(lambda value: json.dumps(value).encode())
-
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = {"true": True, "1": True, "false": False, "0": False}

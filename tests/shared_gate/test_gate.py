@@ -179,9 +179,6 @@ async def test_a_redis_that_is_far_away_does_not_slow_the_gate_down(redis: Redis
     assert worst_second(times) <= 50
 
 
-# Keys
-
-
 async def test_a_gate_is_that_of_its_clients_key(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,8 +16,6 @@ from tests.gates import take
 from tests.redis_server import RedisServer, redis_server
 from tests.shared_gate.sharing import GATE, KEY, Gates, calls, clients, until
 
-# Outages
-
 
 async def test_without_redis_each_process_keeps_to_its_share(
     caplog: pytest.LogCaptureFixture,
@@ -178,9 +176,6 @@ def test_it_serves_one_event_loop_at_a_time(redis: RedisServer) -> None:
         other.run(take(gate))
         other.run(gate.aclose())
     gc.collect()
-
-
-# What is refused
 
 
 @pytest.mark.parametrize(
