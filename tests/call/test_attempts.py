@@ -26,15 +26,12 @@ from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 @pytest.mark.parametrize(
     ("failure", "uncertain"),
     [
-        (lost(), 1),
-        (100.0, 1),  # longer than an attempt may take
-        (lost(sent=False), 0),
-        (no(429), 0),
-        (no(500, status=200), 0),
+        (lost(), 1), (100.0, 1),  # longer than an attempt may take
+        (lost(sent=False), 0), (no(429), 0), (no(500, status=200), 0),
         (Answer(502, {}, b"<html>bad gateway</html>"), 0),
         (Answer(299, {}, b"<html>hello</html>"), 1),
     ],
-)
+)  # fmt: skip
 @virtual.clock
 async def test_what_passes_is_tried_again(
     failure: Answer | KeyAPIError | float, uncertain: int
@@ -52,13 +49,10 @@ async def test_what_passes_is_tried_again(
 @pytest.mark.parametrize(
     "failure",
     [
-        no(404),
-        no(500, "Usage Limit Exceeded"),
-        no(999, "unique_id is invalid", status=200),
-        Answer(300, {"Location": "/elsewhere"}, b""),
-        Answer(302, {"Location": "/elsewhere"}, OK.body),
+        no(404), no(500, "Usage Limit Exceeded"), no(999, "unique_id is invalid", status=200),
+        Answer(300, {}, b""), Answer(302, {"Location": "/elsewhere"}, OK.body),
     ],
-)
+)  # fmt: skip
 @virtual.clock
 async def test_what_does_not_pass_is_not_tried_again(failure: Answer) -> None:
     api = virtual.client(script := Script(failure))

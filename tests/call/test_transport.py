@@ -216,13 +216,11 @@ async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> No
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"SSH-2.0-OpenSSH\r\n\r\n",
-        b"\x16\x03\x01",
-        b"HTTP/1.1 Bearer the-key\r\n\r\n",
+        b"SSH-2.0-OpenSSH\r\n\r\n", b"\x16\x03\x01", b"HTTP/1.1 Bearer the-key\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nbad header the-key\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nthe-key\r\n",
     ],
-)
+)  # fmt: skip
 async def test_an_answer_that_is_no_http_is_told_without_the_key_that_it_quotes(
     garbage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -68,18 +68,11 @@ ROW: JSON = {"user_id": "1"}
 @pytest.mark.parametrize(
     ("data", "where", "rows"),
     [
-        (None, "data", []),
-        ([], "data", []),
-        (ROW, "data", [ROW]),
-        ({}, "data", [{}]),
-        ([ROW, None, 5], "data", [ROW, None, 5]),
-        ({"list": [ROW, 5]}, "data.list", [ROW, 5]),
-        ({"list": ROW}, "data.list", [ROW]),
-        ({"list": None}, "data.list", []),
-        (None, "data.list", []),
-        ({}, "data.list", []),
-        ({"a": {"b": [ROW]}}, "data.a.b", [ROW]),
-        ({"a": None}, "data.a.b", []),
+        (None, "data", []), ([], "data", []), (ROW, "data", [ROW]), ({}, "data", [{}]),
+        ([ROW, None, 5], "data", [ROW, None, 5]), ({"list": [ROW, 5]}, "data.list", [ROW, 5]),
+        ({"list": ROW}, "data.list", [ROW]), ({"list": None}, "data.list", []),
+        (None, "data.list", []), ({}, "data.list", []),
+        ({"a": {"b": [ROW]}}, "data.a.b", [ROW]), ({"a": None}, "data.a.b", []),
         ("oops", "data", "the answer's data is not a list of rows, but str"),
         (0, "data", "the answer's data is not a list of rows, but int"),
         ([ROW], "data.list", "the answer has no data.list"),
@@ -87,7 +80,7 @@ ROW: JSON = {"user_id": "1"}
         ({"a": "text"}, "data.a", "the answer's data.a is not a list of rows, but str"),
         ({"a\x1b[2J": 1}, "data.list", r"the answer has no data.list; it has a\x1b[2J"),
     ],
-)
+)  # fmt: skip
 def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object) -> None:
     """Null or nothing is no row, a single object is one, and all else is an error."""
     envelope = meaning(200, {"code": 0, "data": data, "requestId": "r-1"})

@@ -39,8 +39,7 @@ records = st.sampled_from(RECORDS)
 every_record = pytest.mark.parametrize("cls", RECORDS)
 
 
-def structure(row: object, cls: type) -> Any:
-    return converter.structure(row, cls)
+structure: Any = converter.structure
 
 
 def read(row: object, cls: type, position: int | None = None) -> Any:
