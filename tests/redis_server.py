@@ -43,7 +43,7 @@ class RedisServer:
         self.port = free_port()
         at = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder)
         self._command = [program(), *options, *at]
-        self._folder = folder
+        self.folder = folder
         self._process: subprocess.Popen[bytes]
 
     @property
@@ -51,10 +51,10 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        log = Path(self._folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
+        log = Path(self.folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
         with log:
             self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
-                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         await_listening(self.port)
 

@@ -44,6 +44,8 @@ KINDS: Mapping[str, ParamKind] = {
     if get_origin(said) is not None and hasattr(said, "__metadata__")
 } | {"choice": params.choice(SortType)}
 
+API = KeyAPI("sandbox-key")
+
 # What each kind takes, and what is sent; every endpoint is asked for with the first.
 TAKEN: Mapping[str, list[tuple[Any, str]]] = {
     "Id": [(1729492547846767618, "1729492547846767618"), ("123", "123"), (0, "0"),
@@ -145,20 +147,15 @@ def test_what_is_neither_an_id_nor_many_is_refused() -> None:
     see_refused("x", HOSTILE.values(), lambda one: ids(["1", one]))
 
 
-@pytest.fixture
-def api() -> KeyAPI:
-    return KeyAPI("sandbox-key")
-
-
-def test_a_least_above_its_most_is_refused(api: KeyAPI) -> None:
-    api.tiktok.product.iter_list(region="US", min_spu_avg_price=1.5, max_spu_avg_price=1.5)
-    api.tiktok.product.iter_list(region="US", min_first_crawl_dt=20250101)
+def test_a_least_above_its_most_is_refused() -> None:
+    API.tiktok.product.iter_list(region="US", min_spu_avg_price=1.5, max_spu_avg_price=1.5)
+    API.tiktok.product.iter_list(region="US", min_first_crawl_dt=20250101)
     with pytest.raises(InvalidParameterError, match=r"^min_review_count='10' .*at most 9"):
-        api.tiktok.product.iter_list(region="US", min_review_count=10, max_review_count=9)
+        API.tiktok.product.iter_list(region="US", min_review_count=10, max_review_count=9)
 
 
-def test_exactly_one_name_of_an_influencer_is_taken(api: KeyAPI) -> None:
-    videos = api.tiktok.influencer.iter_videos
+def test_exactly_one_name_of_an_influencer_is_taken() -> None:
+    videos = API.tiktok.influencer.iter_videos
     assert videos(unique_id="@a").listing.key == {"unique_id": "a"}
     cases: list[Any] = [{}, {"user_id": 7, "unique_id": "a"}]
     for both in cases:
@@ -174,10 +171,10 @@ def test_exactly_one_name_of_an_influencer_is_taken(api: KeyAPI) -> None:
     ],
 )
 def test_a_day_within_a_period_is_refused_with_its_beginning(
-    api: KeyAPI, rank_type: RankType, day: str, meant: str
+    rank_type: RankType, day: str, meant: str
 ) -> None:
     def ranking(day: object, rank_type: int) -> Any:
-        return api.tiktok.influencer.iter_ranking(
+        return API.tiktok.influencer.iter_ranking(
             date=day, region="US", rank_type=rank_type, influencer_rank_field=1  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -193,9 +190,9 @@ def test_a_day_within_a_period_is_refused_with_its_beginning(
         ranking(coming, rank_type)
 
 
-def test_a_trend_goes_forward_and_not_too_far(api: KeyAPI) -> None:
+def test_a_trend_goes_forward_and_not_too_far() -> None:
     def trends(start: str, end: str) -> Any:
-        return api.tiktok.video.iter_trends("1", start_date=start, end_date=end)
+        return API.tiktok.video.iter_trends("1", start_date=start, end_date=end)
 
     trends("2025-01-01", "2025-06-30")
     with pytest.raises(InvalidParameterError, match=r"^start_date=.* at most end_date, 2024-12-31"):
@@ -253,14 +250,14 @@ def test_queries_of_any_endpoint_are_texts_and_numbers_by_name() -> None:
     see_refused("params", names, lambda name: params.query({name: "1"}))
 
 
-async def test_any_other_endpoint_is_asked_for_by_a_checked_path_and_query(api: KeyAPI) -> None:
+async def test_any_other_endpoint_is_asked_for_by_a_checked_path_and_query() -> None:
     for path, query, match in (
         ("//evil.example/x", None, "path"),
         ("/v1/x", {"a": True}, "a"),
         ("/v1/x", {"page_num": 3}, "page_num"),
     ):
         with pytest.raises(InvalidParameterError, match=f"^{match}="):
-            api.iter_records(path, query)
+            API.iter_records(path, query)
         if match != "page_num":
             with pytest.raises(InvalidParameterError, match=f"^{match}="):
-                await api.get(path, query)
+                await API.get(path, query)

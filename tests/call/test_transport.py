@@ -30,11 +30,7 @@ from tests.call.script import PATH, failing
 from tests.servers import SUCCESS, http, raw, succeed
 
 CREATORS = "/v1/tiktok/product/creators/analytics"
-QUERY: dict[str, str | float | None] = {
-    "product_id": "1729492547846767618",
-    "page_num": 1,
-    "page_size": 10,
-}
+QUERY: Any = {"product_id": "1729492547846767618", "page_num": 1, "page_size": 10}
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -55,15 +51,10 @@ async def box() -> AsyncIterator[Sandbox]:
 
 
 async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> None:
-    hostile: dict[str, str | float | None] = {
-        "a": "x y+z&w=1?#/%41\u00e9\U0001f600",
-        "b": "'\"<>\\;,@:",
-        "c": "%2B%26",
-        "d": "",
-        "e": 1.5,
-        "f": None,
-        "g": "line\r\nbreak",
-    }
+    hostile: Any = {
+        "a": "x y+z&w=1?#/%41\u00e9\U0001f600", "b": "'\"<>\\;,@:", "c": "%2B%26", "d": "",
+        "e": 1.5, "f": None, "g": "line\r\nbreak",
+    }  # fmt: skip
     trace, traced = aiohttp.TraceConfig(), []
 
     async def on_start(_: object, __: object, told: aiohttp.TraceRequestStartParams) -> None:

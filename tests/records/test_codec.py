@@ -203,9 +203,4 @@ def test_a_record_cannot_be_changed(cls: type) -> None:
     (name, *_) = kinds_of(cls)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(record, name, "7")
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        delattr(record, name)
-    with pytest.raises((AttributeError, TypeError)):
-        record.other = 1
     assert not hasattr(record, "__dict__")
-    assert getattr(attrs.evolve(record, **{name: "7"}), name) == "7"

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,15 +26,32 @@ async def shares(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[RedisServer]:
-    with redis_server("--requirepass", PASSWORD) as server:
+    with redis_server("--requirepass", PASSWORD, "--unixsocket", "redis.sock") as server:
         yield server
 
 
-async def test_a_password_goes_to_redis(
-    guarded: RedisServer, caplog: pytest.LogCaptureFixture
+@pytest.fixture(scope="module")
+def sentinel(guarded: RedisServer) -> Iterator[RedisServer]:
+    monitor = f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
+    with redis_server(sentinel=f"{monitor}sentinel auth-pass our-gate {PASSWORD}\n") as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:{password}@127.0.0.1:{port}/3",
+        "unix://{folder}/redis.sock?password={password}",
+        "redis+sentinel://:{password}@127.0.0.1:1,127.0.0.1:{sentinel}/our-gate?client_name=ours",
+        "redis+sentinel://:{password}@127.0.0.1:1,127.0.0.1:{sentinel}/our-gate/2",
+    ],
+)
+async def test_a_password_goes_to_redis_by_its_port_its_socket_or_its_sentinels(
+    url: str, guarded: RedisServer, sentinel: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "keyapi_async")
-    assert await shares(f"redis://:{QUOTED}@127.0.0.1:{guarded.port}/3")
+    places = {"port": guarded.port, "folder": guarded.folder, "sentinel": sentinel.port}
+    assert await shares(url.format(password=QUOTED, **places))
     assert not caplog.messages
 
 
@@ -70,13 +86,6 @@ async def test_a_node_of_a_cluster_says_which_one_has_the_gate(
     assert "of its cluster, other.example:6379 has the gate: name that one" in caplog.text
 
 
-async def test_a_socket_of_the_file_system_will_do() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, "redis.sock")
-        with redis_server("--unixsocket", str(place)):
-            assert await shares(f"unix://{place}")
-
-
 async def test_tls_is_checked_against_who_signed_it(
     tmp_path: Path, redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,23 +99,6 @@ async def test_tls_is_checked_against_who_signed_it(
         assert not caplog.messages
         assert not await shares(url)
         assert "certificate" in caplog.text.lower()
-
-
-@pytest.fixture(scope="module")
-def sentinel(guarded: RedisServer) -> Iterator[RedisServer]:
-    monitor = f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
-    with redis_server(sentinel=f"{monitor}sentinel auth-pass our-gate {PASSWORD}\n") as server:
-        yield server
-
-
-@pytest.mark.parametrize("database", ["", "/2"])
-async def test_sentinels_are_asked_where_redis_is(
-    database: str, sentinel: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    nobody = "127.0.0.1:1"
-    url = f"redis+sentinel://:{QUOTED}@{nobody},127.0.0.1:{sentinel.port}/our-gate{database}"
-    assert await shares(url + "?client_name=ours")
-    assert not caplog.messages
 
 
 async def test_a_service_that_no_sentinel_knows_is_told_and_tls_is_spoken_where_it_is_asked_for(

@@ -78,14 +78,19 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(
     assert [one.levelname for one in caplog.records].count("WARNING") == 1
 
 
-async def test_a_key_of_redis_that_is_something_else_is_an_outage(
-    redis: RedisServer, gates: Gates, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [("SET {} no-hash", "WRONGTYPE"), ("HSET {} state [50,{{}}]", "its answer makes no sense")],
+)
+async def test_what_something_else_left_in_redis_is_told_and_each_goes_on_alone(
+    left: str, told: str, redis: RedisServer, gates: Gates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    redis.ask("SET", GATE, "no-hash")
-    gate = gates()
-    await take(gate)
-    assert "WRONGTYPE" in caplog.text
-    assert not gate.sharing
+    await take(gates())
+    redis.ask(left.format(GATE))
+    newcomer = gates()
+    await asyncio.wait_for(take(newcomer), 10)
+    assert not newcomer.sharing
+    assert told in caplog.text
 
 
 async def test_a_redis_whose_memory_is_full_shares_the_gate_all_the_same(
@@ -207,14 +212,3 @@ def test_without_redis_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[redis\]'"):
         RedisLimiter("redis://localhost")
-
-
-async def test_what_another_version_left_in_redis_is_told_and_each_goes_on_alone(
-    gates: Gates, redis: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    await take(gates())
-    redis.ask("HSET", GATE, "state", "[50,{}]")
-    newcomer = gates()
-    await asyncio.wait_for(take(newcomer), 10)
-    assert not newcomer.sharing
-    assert "its answer makes no sense" in caplog.text
