@@ -42,9 +42,9 @@ async def test_who_waits_for_more_than_is_left_is_told_so() -> None:
     api = virtual.client(Script(latency=1.0), max_credits=3)
     first = asyncio.create_task(api.get(PATH, credits=2))
     await asyncio.sleep(0.5)
-    dear = asyncio.create_task(api.get(PATH, credits=2))
+    dear = asyncio.create_task(api.get(PATH, credits=3))
     cheap = asyncio.create_task(api.get(PATH))
-    with pytest.raises(CreditBudgetError):
+    with pytest.raises(CreditBudgetError, match="2 spent, 0 uncertain, 3 asked for"):
         await dear
     await asyncio.gather(first, cheap)
     assert credits_of(api) == (3, 0)
