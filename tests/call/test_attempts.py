@@ -5,18 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    DeadlineExceededError,
-    DecodeError,
-    KeyAPIError,
-    Limiter,
-    NotFoundError,
-    Permit,
-    QpsLimiter,
-    ResponseError,
-    ServerError,
-)
+from keyapi_async import Limiter, Permit, QpsLimiter, errors
 from keyapi_async.call.wire import Answer
 from keyapi_async.secret import Secret
 from tests import virtual
@@ -34,14 +23,14 @@ from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 )  # fmt: skip
 @virtual.clock
 async def test_what_passes_is_tried_again(
-    failure: Answer | KeyAPIError | float, uncertain: int
+    failure: Answer | errors.KeyAPIError | float, uncertain: int
 ) -> None:
     api = virtual.client(Script(failure))
     await api.get(PATH)
     assert credits_of(api) == (1, uncertain)
     assert (api.stats.requests, api.stats.retries) == (2, 1)
     unreadable = Answer(200, {}, b'{"code": 0, "data": [7]}')
-    with pytest.raises(DecodeError) as caught:
+    with pytest.raises(errors.DecodeError) as caught:
         await virtual.client(Script(failure, unreadable)).iter_records(PATH).collect()
     assert caught.value.attempts == 2
 
@@ -56,21 +45,21 @@ async def test_what_passes_is_tried_again(
 @virtual.clock
 async def test_what_does_not_pass_is_not_tried_again(failure: Answer) -> None:
     api = virtual.client(script := Script(failure))
-    with pytest.raises(KeyAPIError) as caught:
+    with pytest.raises(errors.KeyAPIError) as caught:
         await api.get(PATH, {"a": "b"})
     assert caught.value.attempts == len(script.sent) == 1
     assert (caught.value.path, caught.value.params) == (PATH, {"a": "b"})
     assert credits_of(api) == (0, 0)
 
 
-@pytest.mark.parametrize(("errors", "attempts"), [([], 2), ([no(500), no(503)], 4)])
+@pytest.mark.parametrize(("met", "attempts"), [([], 2), ([no(500), no(503)], 4)])
 @virtual.clock
 async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_comes(
-    errors: list[Answer], attempts: int
+    met: list[Answer], attempts: int
 ) -> None:
     nonsense = Answer(200, {}, b"nonsense")
-    api = virtual.client(Script(*errors[:1], nonsense, *errors[1:], nonsense))
-    error = await failing(api, ResponseError, match="nonsense")
+    api = virtual.client(Script(*met[:1], nonsense, *met[1:], nonsense))
+    error = await failing(api, errors.ResponseError, match="nonsense")
     assert error.attempts == attempts
     assert credits_of(api) == (0, 2)
 
@@ -79,7 +68,7 @@ async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_come
 async def test_waits_grow_between_attempts() -> None:
     script, waits = Script(*[no(500)] * 9, latency=0.0), [0.5, 1.0, 2.0, 4.0, None]
     api = virtual.client(script, retry=lambda attempt, _: waits[attempt - 1])
-    await failing(api, ServerError)
+    await failing(api, errors.ServerError)
     assert [b - a for a, b in pairwise(script.sent)] == pytest.approx(waits[:-1], abs=0.01)
 
 
@@ -144,21 +133,21 @@ async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_not
 @pytest.mark.parametrize(
     ("answer", "deadline", "ends", "cause", "told"),
     [
-        (100.0, 3.0, 3.0, AttemptTimeoutError, "no whole answer"),
-        (no(503, headers={"Retry-After": "60"}), 30.0, 0.01, ServerError, "no"),
+        (100.0, 3.0, 3.0, errors.AttemptTimeoutError, "no whole answer"),
+        (no(503, headers={"Retry-After": "60"}), 30.0, 0.01, errors.ServerError, "no"),
     ],
 )
 @virtual.clock
 async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_would_pass_it(
-    answer: Answer | float, deadline: float, ends: float, cause: type[KeyAPIError], told: str
+    answer: Answer | float, deadline: float, ends: float, cause: type[errors.KeyAPIError], told: str
 ) -> None:
     api = virtual.client(Script(answer), deadline=deadline)
-    error = await failing(api, DeadlineExceededError, match=f"{deadline:g} s")
+    error = await failing(api, errors.DeadlineExceededError, match=f"{deadline:g} s")
     assert asyncio.get_running_loop().time() == pytest.approx(ends, abs=0.01)
     assert type(error.__cause__) is cause
     assert f"[last attempt: {told}, GET " in str(error)
     assert error.attempts == 1
-    assert credits_of(api) == (0, int(cause is AttemptTimeoutError))
+    assert credits_of(api) == (0, int(cause is errors.AttemptTimeoutError))
     await virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0).get(PATH)
 
 
@@ -166,7 +155,7 @@ async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_wou
 async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
     api = virtual.client(script := Script(), qps=0.1, deadline=5.0)
     await api.get(PATH)
-    error = await failing(api, DeadlineExceededError, match=rf"5 s \[GET {PATH}\]$")
+    error = await failing(api, errors.DeadlineExceededError, match=rf"5 s \[GET {PATH}\]$")
     assert error.attempts == 0
     assert len(script.sent) == 1
     assert credits_of(api) == (1, 0)
@@ -175,4 +164,4 @@ async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
 @virtual.clock
 async def test_a_failure_that_is_not_tried_again_is_told_even_at_the_deadline() -> None:
     api = virtual.client(Script(no(404), latency=0.9999), deadline=1.0)
-    await failing(api, NotFoundError)
+    await failing(api, errors.NotFoundError)

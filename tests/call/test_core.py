@@ -6,15 +6,7 @@ import math
 
 import pytest
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    DeadlineExceededError,
-    KeyAPIError,
-    QpsLimiter,
-    QuotaExceededError,
-    Stats,
-    UsageError,
-)
+from keyapi_async import QpsLimiter, Stats, errors
 from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 from tests.call.script import OK, PATH, Script, failing, no
@@ -45,7 +37,7 @@ async def test_closing_a_view_closes_nothing_and_a_cancelled_closing_the_gate_to
         await closing
     await api.aclose()
     assert gate.closed == 1
-    await failing(view, UsageError)
+    await failing(view, errors.UsageError)
 
 
 @virtual.clock
@@ -55,10 +47,10 @@ async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
         await api.get(PATH)
         waiting = asyncio.create_task(api.get(PATH))
         await asyncio.sleep(0.1)
-    with pytest.raises(UsageError, match="closed"):
+    with pytest.raises(errors.UsageError, match="closed"):
         await waiting
-    await failing(api, UsageError, match="closed")
-    with pytest.raises(UsageError, match="closed"):
+    await failing(api, errors.UsageError, match="closed")
+    with pytest.raises(errors.UsageError, match="closed"):
         async with api:
             pass
     assert script.closed
@@ -67,13 +59,13 @@ async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
     await api.aclose()
     unused = virtual.client(Script())
     await unused.aclose()
-    await failing(unused, UsageError, match="closed")
+    await failing(unused, errors.UsageError, match="closed")
 
 
 class Deaf(Script):
     """Never answers, and leaves all time limits to the client."""
 
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+    async def send(self, request: Request, within: float) -> Answer | errors.KeyAPIError:
         await asyncio.sleep(1e9)
         return OK
 
@@ -84,16 +76,16 @@ async def test_closing_does_not_take_the_time_limit_from_what_is_in_flight() -> 
     task = asyncio.create_task(api.get(PATH))
     await asyncio.sleep(1)
     await api.aclose()
-    with pytest.raises(UsageError, match="closed") as caught:
+    with pytest.raises(errors.UsageError, match="closed") as caught:
         await task
-    assert isinstance(caught.value.__cause__, AttemptTimeoutError)
+    assert isinstance(caught.value.__cause__, errors.AttemptTimeoutError)
     assert asyncio.get_running_loop().time() == pytest.approx(2, abs=0.01)
 
 
 def test_another_event_loop_is_refused() -> None:
     api = virtual.client(Script())
     virtual.run(lambda: api.get(PATH))
-    with pytest.raises(UsageError, match="another event loop"):
+    with pytest.raises(errors.UsageError, match="another event loop"):
         virtual.run(lambda: api.get(PATH))
 
 
@@ -122,7 +114,7 @@ async def test_each_attempt_each_retry_and_each_circuit_is_one_line_of_the_log(
     long = Answer(200, {}, b'{"code": 0, "requestId": "%s"}' % (b"r" * 99))
     api = virtual.client(Script(no(500), long, no(402, "apiKey quota is not enough"), 5.0))
     await api.get(PATH, {"page_num": "3\nWARNING out of credits" + "!" * 99})
-    await failing(api, QuotaExceededError)
+    await failing(api, errors.QuotaExceededError)
     api.credits.reset()
     task = asyncio.create_task(api.get(PATH, {"page": "7"}))
     await asyncio.sleep(1)
@@ -158,5 +150,5 @@ async def test_stats_count_rows_waits_and_throttles() -> None:
     hurried = patient.with_options(deadline=2.0)
     calls = [patient.get(PATH), *(hurried.get(PATH) for _ in range(4))]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert all(isinstance(outcome, DeadlineExceededError) for outcome in outcomes[1:])
+    assert all(isinstance(outcome, errors.DeadlineExceededError) for outcome in outcomes[1:])
     assert patient.stats.waited == pytest.approx(8)  # one that ends without a permit is a wait

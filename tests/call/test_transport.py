@@ -11,17 +11,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 import pytest
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    ConnectionFailedError,
-    KeyAPI,
-    NotFoundError,
-    ResponseError,
-    RetryPolicy,
-    TransportError,
-    UsageError,
-)
+from keyapi_async import KeyAPI, RetryPolicy, errors
 from keyapi_async.call.transport import HttpTransport
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
@@ -94,14 +84,14 @@ async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back(*, ow
         session = None if own else theirs
         async with raw(talk) as server, client(server.url, session=session) as api:
             await api.get(PATH)
-            error = await failing(api, ConnectionFailedError)
+            error = await failing(api, errors.ConnectionFailedError)
             assert error.sent
             assert len(server.heads) == api.stats.requests == 2
             assert (api.credits.spent, api.credits.uncertain) == (1, 1)
             await api.get(PATH)
             assert len(server.heads) == api.stats.requests == 3
         async with client("http://127.0.0.1:9", session=session) as api:  # nobody listens there
-            error = await failing(api, ConnectionFailedError)
+            error = await failing(api, errors.ConnectionFailedError)
             assert not error.sent
 
 
@@ -112,7 +102,7 @@ async def test_redirects_are_never_followed_and_the_key_goes_nowhere_else() -> N
             writer.write(http(b"", "302 Found", f"Location: {other.url}/v1/thing"))
 
         async with raw(talk) as server, client(server.url) as api:
-            error = await failing(api, ResponseError, match="redirect")
+            error = await failing(api, errors.ResponseError, match="redirect")
             assert error.status == 302
             assert api.credits.uncertain == 0
     assert other.heads == []
@@ -123,7 +113,7 @@ async def test_a_small_body_of_400_mb_is_refused_and_memory_stays_flat(box: Sand
         await api.get(CREATORS, QUERY)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         box.faults = Faults(script=["zeros"])
-        with pytest.raises(ResponseError, match="larger than 8 MiB"):
+        with pytest.raises(errors.ResponseError, match="larger than 8 MiB"):
             await api.get(CREATORS, QUERY)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 100 * 1024
@@ -140,7 +130,7 @@ async def test_an_answer_of_eight_mib_is_read_whole_and_a_larger_one_refused(siz
 
     async with raw(talk) as server, client(server.url) as api:
         if size > 8 * 2**20:
-            await failing(api, ResponseError, match="larger than 8 MiB")
+            await failing(api, errors.ResponseError, match="larger than 8 MiB")
         else:
             assert len(str((await api.get(PATH)).data)) > 8_000_000
 
@@ -153,7 +143,9 @@ async def test_a_broken_answer_is_uncertain_and_the_next_one_is_fine(
     async with client(box.url) as api:
         box.faults = Faults(script=[None, fault])
         await api.get(CREATORS, QUERY)
-        with pytest.raises(AttemptTimeoutError if endless else ConnectionFailedError) as caught:
+        with pytest.raises(
+            errors.AttemptTimeoutError if endless else errors.ConnectionFailedError
+        ) as caught:
             await api.with_options(timeout=0.4).get(CREATORS, QUERY)
         assert caught.value.sent
         assert ("within 0.4 s" in str(caught.value)) == endless
@@ -184,7 +176,7 @@ async def test_a_late_answer_is_given_to_nobody_else(leaves: str) -> None:
         if leaves == "is cancelled":
             task.cancel()
         await asyncio.wait((task,))
-        assert task.cancelled() or isinstance(task.exception(), AttemptTimeoutError)
+        assert task.cancelled() or isinstance(task.exception(), errors.AttemptTimeoutError)
         assert not in_use(api)
         assert [(await api.get(PATH)).data for _ in range(2)] == [[], []]
         assert (api.credits.spent, api.credits.uncertain) == (2, 1)
@@ -198,7 +190,7 @@ async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> No
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         async with client(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.4) as api:
-            error = await failing(api, AttemptTimeoutError)
+            error = await failing(api, errors.AttemptTimeoutError)
     assert "no connection within 0.36 s" in str(error)
     assert not error.sent
     assert api.credits.uncertain == 0
@@ -222,7 +214,7 @@ async def test_an_answer_that_is_no_http_is_told_without_the_key_that_it_quotes(
         writer.close()
 
     async with raw(talk) as server, client(server.url) as api:
-        error = await failing(api, TransportError)
+        error = await failing(api, errors.TransportError)
         assert api.credits.uncertain == 1
         assert error.__cause__ is error.__context__ is None
     assert "the-key" not in f"{error} {error!r} {caplog.text}"
@@ -234,10 +226,10 @@ async def test_the_callers_session_is_used_and_never_closed(box: Sandbox) -> Non
     ) as session:
         async with client(box.url, session=session) as api:
             await api.get(CREATORS, QUERY)
-            await failing(api, NotFoundError, "/v1/none")
+            await failing(api, errors.NotFoundError, "/v1/none")
         assert not session.closed
     late = client(box.url, session=session)
-    with pytest.raises(UsageError, match="session"):
+    with pytest.raises(errors.UsageError, match="session"):
         await late.get(CREATORS, QUERY)
     assert late.credits.uncertain == 0
 
@@ -258,7 +250,7 @@ async def test_a_session_that_aiohttp_refuses_is_a_clear_error(box: Sandbox) -> 
     with pytest.warns(DeprecationWarning, match="is deprecated and will be removed in"):
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"))
     async with session, client(box.url, session=session) as api:
-        error = await failing(api, ConfigurationError)
+        error = await failing(api, errors.ConfigurationError)
     assert "aiohttp refused to send" in str(error)
     assert error.attempts == 0
     assert api.credits.uncertain == 0

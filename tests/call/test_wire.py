@@ -9,13 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    APIError,
-    Envelope,
-    KeyAPIError,
-    QuotaExceededError,
-    ResponseError,
-)
+from keyapi_async import Envelope, errors
 from keyapi_async.call.wire import Answer, Request, classify, query_of, readable
 from keyapi_async.errors import error_class
 from keyapi_async.jsontext import JSON
@@ -46,7 +40,7 @@ def meaning(status: int, document: object, hide: Callable[[str], str] = str) -> 
 def test_a_key_that_a_server_quotes_is_struck_out(quoted: bytes, status: int) -> None:
     """However JSON has escaped it, and before a cut could leave half of it."""
     error = meaning(status, quoted, Secret(KEY).hide)
-    assert isinstance(error, KeyAPIError)
+    assert isinstance(error, errors.KeyAPIError)
     assert "kid/9" not in str(error) + repr(error)
 
 
@@ -88,7 +82,7 @@ def test_rows_stand_where_they_are_said_to(data: JSON, where: str, rows: object)
     if isinstance(rows, list):
         assert envelope.rows(where) == rows
         return
-    with pytest.raises(ResponseError) as caught:
+    with pytest.raises(errors.ResponseError) as caught:
         envelope.rows(where)
     assert caught.value.message == rows
     assert (caught.value.status, caught.value.request_id) == (200, "r-1")
@@ -113,12 +107,12 @@ def test_the_code_decides_where_it_is_known_else_the_status(
     sent = str(code) if as_text and code >= 0 else code
     found = meaning(status, {"code": sent, "message": message, "data": data})
     if 300 <= status < 400:
-        assert type(found) is ResponseError
+        assert type(found) is errors.ResponseError
     elif status < 300 and code in {0, 200}:
         assert type(found) is Envelope
         assert found.data == data
     else:
-        assert type(found) is (error_class(code) or error_class(status) or APIError)
+        assert type(found) is (error_class(code) or error_class(status) or errors.APIError)
         assert (found.status, found.code) == (status, code)
         assert (found.request_id, found.retry_after) == (None, None)
         if not isinstance(message, str) or not message:
@@ -143,7 +137,7 @@ def test_no_answer_is_without_a_meaning(status: int, body: bytes, wait: str | No
     assert str(found).isprintable()
     assert len(found.message) < 5000
     assert found.status == status
-    if isinstance(found, APIError):
+    if isinstance(found, errors.APIError):
         assert found.code is not None or status >= 400
 
 
@@ -157,7 +151,7 @@ def test_a_page_or_document_without_a_code_is_an_error_by_its_status(status: int
         ({"message": 5}, '{"message":5}'), (b"", "the API gave no reason"),
     ):  # fmt: skip
         found = meaning(status, document)
-        assert type(found) is (error_class(status) or APIError)
+        assert type(found) is (error_class(status) or errors.APIError)
         assert (found.status, found.code, found.message) == (status, None, message)
 
 
@@ -167,25 +161,25 @@ def test_out_of_credits_is_known_by_its_words_under_any_status(status: int) -> N
     words = "Usage Limit Exceeded"
     for document in (words.encode(), {"message": words}, b"<p>Usage\n<b>limit</b> exceeded"):
         found = meaning(status, document)
-        assert type(found) is QuotaExceededError
+        assert type(found) is errors.QuotaExceededError
         assert (found.status, found.code) == (status, None)
     for found in (
         meaning(500, {"code": 500, "message": "x" * 400 + " Usage Limit Exceeded"}),
         meaning(500, b"<html>" + b"x" * 1000 + b" Usage Limit Exceeded"),
     ):
-        assert type(found) is QuotaExceededError
+        assert type(found) is errors.QuotaExceededError
         assert len(found.message) == 300
         assert found.message.endswith("…")
     row: JSON = {"video_desc": "usage limit exceeded"}
     assert isinstance(meaning(200, {"code": 0, "message": "success", "data": [row]}), Envelope)
-    assert type(meaning(200, [row])) is ResponseError
+    assert type(meaning(200, [row])) is errors.ResponseError
 
 
 @pytest.mark.parametrize("status", [300, 307, 399])
 @pytest.mark.parametrize("body", [b"", b"<html>moved", b'{"code": 0, "data": []}'])
 def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> None:
     found = meaning(status, body)
-    assert type(found) is ResponseError
+    assert type(found) is errors.ResponseError
     assert (found.status, found.repeatable) == (status, False)
     assert found.message == "the answer is a redirect, which is never followed"
 
@@ -201,7 +195,7 @@ def test_a_redirect_is_named_and_never_repeated(status: int, body: bytes) -> Non
 )  # fmt: skip
 def test_a_success_that_is_no_envelope_shows_how_it_begins(body: bytes, told: str) -> None:
     found = meaning(200, body)
-    assert type(found) is ResponseError
+    assert type(found) is errors.ResponseError
     assert found.message == f"the answer is not an envelope: {told}"
     assert found.repeatable
 
