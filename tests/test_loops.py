@@ -135,10 +135,7 @@ def test_a_limit_needs_a_task_to_cut_short() -> None:
 async def test_one_timer_ends_every_block_at_its_own_time(
     blocks: list[tuple[int, int | None, int, int | None]],
 ) -> None:
-    """Any limits in any order, moved or not: each ends as under a timer of its own.
-
-    The task goes on as if it had never been cancelled.
-    """
+    """Any limits, moved or not; after them a task goes on as if it had never been cancelled."""
     loop = asyncio.get_running_loop()
     timeouts = Timeouts(loop)
 

@@ -1,7 +1,4 @@
-"""Rows into other things than the records: what iter_records(into=…) promises.
-
-No value of the wild is taken for another one there either.
-"""
+"""Rows into other things than the records, with iter_records(into=…): nothing is misread either."""
 
 from collections.abc import Callable
 from enum import IntEnum

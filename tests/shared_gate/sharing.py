@@ -10,7 +10,7 @@ from tests.gates import take
 from tests.redis_server import RedisServer
 
 GATE, PLACES = "keyapi_async:2:{plan}:gate", "keyapi_async:2:{plan}:places"
-KEY, OTHER_KEY = "the-key-of-the-plan", "another-key"
+KEY = "the-key-of-the-plan"
 Gates = Callable[..., RedisLimiter]
 
 

@@ -11,17 +11,9 @@ from keyapi_async.limiter import Bound, Connected, Limiter
 from keyapi_async.sandbox import Sandbox
 from tests.gates import LOOPBACK, SERVERS, ask, take, worst_second
 from tests.redis_server import RedisServer
-from tests.shared_gate.sharing import (
-    GATE,
-    KEY,
-    OTHER_KEY,
-    PLACES,
-    Gates,
-    calls,
-    crowd,
-    until,
-    way_to,
-)
+from tests.shared_gate.sharing import GATE, KEY, PLACES, Gates, calls, crowd, until, way_to
+
+OTHER_KEY = "another-key"
 
 
 async def test_permits_are_granted_in_the_order_of_asking_for_a_round_trip_each(
