@@ -198,8 +198,7 @@ def _forms(kind: Kind, value: Any) -> Iterator[Any]:
     name = name_of(kind)
     texts = name in {"OtherId", "Text", "Url", "JSONText", "Categories"}
     if value is None:
-        yield from (None, MISSING)
-        yield from () if texts else ("", "  ", "-")
+        yield from (None,) if texts else (None, "", "  ", "-")
         return
     yield value
     if name == "Identity" and value == str(int(value)):
@@ -260,7 +259,10 @@ def sampled(cls: type) -> Mapping[str, Kind]:
 def written(draw: st.DrawFn, cls: type, row: Row) -> Row:
     """Write a documented row in any mixture of the forms that the wild uses."""
     kinds_ = kinds_of(cls)
-    wild = {name: draw(st.sampled_from(forms(kinds_[name], row[name]))) for name in row}
+    wild = {
+        name: draw(st.sampled_from([*forms(kinds_[name], value), *[MISSING] * (value is None)]))
+        for name, value in row.items()
+    }
     shuffled = draw(st.permutations(list(wild)))
     return {name: wild[name] for name in shuffled if wild[name] is not MISSING}
 

@@ -185,13 +185,11 @@ def test_every_field_is_documented_with_its_unit_or_meaning(cls: type) -> None:
                 assert re.search(unit, meaning), f"{name}: {meaning}"
 
 
-VALUES = ("Bookmark", "CategoryRank", "Envelope", "Page", "Reject", "RetryPolicy", "Stats")
-
-
-@pytest.mark.parametrize("cls", [getattr(keyapi_async, name) for name in VALUES])
-def test_every_value_class_describes_its_fields(cls: type) -> None:
-    fields: Any = getattr(cls, "_fields", None) or [field.name for field in attrs.fields(cls)]
-    assert list(described(cls)) == list(fields)
+def test_every_value_class_describes_its_fields() -> None:
+    names = "Bookmark CategoryRank Envelope Page Reject RetryPolicy Stats"
+    for cls in (getattr(keyapi_async, name) for name in names.split()):
+        fields: Any = getattr(cls, "_fields", None) or [field.name for field in attrs.fields(cls)]
+        assert list(described(cls)) == list(fields)
 
 
 FOREIGN = {"rich", "typer", "click", "pyarrow", "pytest", "hypothesis", "redis", "dask", "sqlite3"}

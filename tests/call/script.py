@@ -23,13 +23,10 @@ OK = bring()
 
 
 def no(
-    code: int,
-    message: str = "no",
-    status: int | None = None,
-    headers: Mapping[str, str] | None = None,
+    code: int, message: str = "no", status: int | None = None, headers: Mapping[str, str] = {}
 ) -> Answer:
     body = orjson.dumps({"code": code, "message": message, "data": None})
-    return Answer(code if status is None else status, headers or {}, body)
+    return Answer(code if status is None else status, headers, body)
 
 
 def lost(*, sent: bool = True) -> KeyAPIError:
