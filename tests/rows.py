@@ -189,12 +189,8 @@ def canonical(kind: Kind) -> st.SearchStrategy[Any]:
     return (st.sampled_from(list(CHOICES[kind])) | st.integers(0, 99)).map(kind.write)
 
 
-def forms(kind: Kind, value: Any) -> list[Any]:
-    """List the ways in which the wild writes a value that the documentation writes so."""
-    return list(_forms(kind, value))
-
-
-def _forms(kind: Kind, value: Any) -> Iterator[Any]:
+def forms(kind: Kind, value: Any) -> Iterator[Any]:
+    """Give the ways in which the wild writes a value that the documentation writes so."""
     name = name_of(kind)
     texts = name in {"OtherId", "Text", "Url", "JSONText", "Categories"}
     if value is None:
@@ -281,5 +277,5 @@ def arbitrary_rows(draw: st.DrawFn, cls: type) -> Row:
         if luck == 0:
             row[name] = draw(json_values)
         elif luck > 2 or kind.required:
-            row[name] = draw(st.sampled_from(forms(kind, draw(canonical(kind)))))
+            row[name] = draw(st.sampled_from(list(forms(kind, draw(canonical(kind))))))
     return row

@@ -61,7 +61,6 @@ async def page_of(api: KeyAPI, told: Endpoint, **given: Any) -> Page[Any]:
     return await sister(**given)
 
 
-# Against the specification.
 SIDES = "left is the declaration, right the specification"
 
 

@@ -116,7 +116,6 @@ def see_refused(name: str, values: Iterable[object], call: Callable[[Any], objec
 
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_sends_what_is_meant_and_refuses_the_rest_by_name(name: str) -> None:
-    """Never another exception, and never a guess."""
     assert name in TAKEN, f"add {name!r} to TAKEN, and to REFUSED what it refuses"
     check, fine = partial(KINDS[name].check, "x"), FINE.get(name, ())
     for value, sent in TAKEN[name]:

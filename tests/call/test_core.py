@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 
+import attrs
 import pytest
 
 from keyapi_async import QpsLimiter, Stats, errors
@@ -143,8 +144,7 @@ async def test_stats_count_rows_waits_and_throttles() -> None:
     for _ in range(2):
         await api.iter_records(PATH, skip_invalid=True).collect()
     stats = api.stats
-    assert (stats.requests, stats.retries, stats.throttles, stats.records) == (3, 1, 1, 4)
-    assert stats.credits == 2
+    assert attrs.astuple(attrs.evolve(stats, waited=0.0)) == (3, 1, 1, 4, 0.0, 2)
     assert 0 < stats.waited < math.inf
     patient = virtual.client(Script(), qps=0.1)
     hurried = patient.with_options(deadline=2.0)

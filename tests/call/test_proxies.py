@@ -79,9 +79,6 @@ def test_a_proxy_that_is_none_is_refused_without_showing_it(
         client("http://127.0.0.1:9", proxy=None)
 
 
-# What never reaches the API costs nothing
-
-
 @contextlib.asynccontextmanager
 async def nobody_knows_the_name() -> AsyncIterator[str]:
     def resolve(*_: object) -> NoReturn:

@@ -28,10 +28,8 @@ from tests.rows import (
 )
 
 records = st.sampled_from(RECORDS)
-every_record = pytest.mark.parametrize("cls", RECORDS)
-
-
 structure: Any = converter.structure
+every_record = pytest.mark.parametrize("cls", RECORDS)
 
 
 def read(row: object, cls: type, position: int | None = None) -> Any:

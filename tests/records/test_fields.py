@@ -75,7 +75,6 @@ def test_no_value_of_the_wild_is_misread(kind: Kind) -> None:
 @given(literal=json_values.map(orjson.dumps) | st.integers(-(10**30), 10**30).map(b"%d".__mod__))
 @steady
 def test_no_json_is_misread(kind: Kind, literal: bytes) -> None:
-    """Whatever JSON carries: no other exception, no other type."""
     see_meaning(kind, literal)
 
 

@@ -104,9 +104,6 @@ async def test_a_redis_whose_memory_is_full_shares_the_gate_all_the_same(
     assert not caplog.messages
 
 
-# Life
-
-
 async def test_a_client_that_closes_lets_the_connections_go(redis: RedisServer) -> None:
     gate = RedisLimiter(redis.url, qps=200)
     async with Sandbox(faults=Faults(script=[Fault.TOO_MANY_REQUESTS])) as box:
