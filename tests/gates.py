@@ -5,6 +5,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -39,6 +40,14 @@ class Seen:
     def met(self, begin: float, end: float) -> int:
         """Count the 429s between two times."""
         return sum(begin <= at < end for at in self.refused)
+
+
+async def take(gate: Limiter, trip: float = 0.0) -> float:
+    """Send one request, whose answer takes so many seconds; give when it was let go."""
+    permit = await gate.acquire()
+    await asyncio.sleep(trip)
+    gate.answered(permit)
+    return permit.at
 
 
 async def ask(
@@ -76,18 +85,10 @@ async def ask(
 
 
 def simulate(
-    make: Callable[[], Limiter],
-    window: RateWindow,
-    seconds: float,
-    *,
-    latency: tuple[float, float] = NETWORK,
-    seed: int = 1,
-    given_up: float | None = None,
+    make: Callable[[], Limiter], window: RateWindow, seconds: float, **options: Any
 ) -> Seen:
     """Do so on a virtual clock that begins at 0."""
-    return virtual.run(
-        lambda: ask(make(), window, seconds, latency=latency, seed=seed, given_up=given_up)
-    )
+    return virtual.run(lambda: ask(make(), window, seconds, **options))
 
 
 def worst_second(times: Sequence[float]) -> int:

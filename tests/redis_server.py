@@ -39,16 +39,11 @@ def await_listening(port: int) -> None:
 class RedisServer:
     """A Redis of one's own on loopback, without a file, to be stopped and started."""
 
-    def __init__(self, *options: str, folder: str, sentinel: bool = False) -> None:
+    def __init__(self, *options: str, folder: str) -> None:
         self.port = free_port()
-        self._command = [
-            program(),
-            *(["sentinel.conf", "--sentinel"] if sentinel else []),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder),
-            *([] if sentinel else ["--save", "", "--appendonly", "no"]),
-            *options,
-        ]
-        self._folder = folder
+        at = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder)
+        self._command = [program(), *options, *at]
+        self.folder = folder
         self._process: subprocess.Popen[bytes]
 
     @property
@@ -56,10 +51,10 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        log = Path(self._folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
+        log = Path(self.folder, f"{self.port}.log").open("ab")  # noqa: SIM115  # the process' own
         with log:
             self._process = subprocess.Popen(  # noqa: S603  # a command of our own making
-                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         await_listening(self.port)
 
@@ -78,8 +73,14 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
+def redis_server(*options: str, sentinel: str = "") -> Iterator[RedisServer]:
+    """Run a Redis, or a Sentinel that is set up so."""
     with tempfile.TemporaryDirectory() as folder:
+        if sentinel:
+            Path(folder, "sentinel.conf").write_text(sentinel)
+            options = "sentinel.conf", "--sentinel", *options
+        else:
+            options = "--save", "", "--appendonly", "no", *options
         server = RedisServer(*options, folder=folder)
         server.start()
         try:

@@ -9,15 +9,7 @@ from typing import Any
 
 import pytest
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    DeadlineExceededError,
-    KeyAPI,
-    KeyAPIError,
-    QpsLimiter,
-    RetryPolicy,
-)
+from keyapi_async import KeyAPI, QpsLimiter, RetryPolicy, errors
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
 from tests import virtual
@@ -41,17 +33,16 @@ def is_shown(key: str, error: BaseException) -> bool:
     ("key", "match"),
     [
         *((key, "no API key: set KEYAPI_TOKEN, or pass api_key=") for key in (None, "", " \t", 7)),
-        *((key, BROKEN) for key in ("hush\n", "\nhush", "hush\r\nX: y", "hush\0", "hush\u00e9")),
-        ("hush\ud800", BROKEN),
-        ("Bearer hush", "goes without 'Bearer'"),
-        ("bearer hush", "goes without 'Bearer'"),
+        *((f"hush{more}", BROKEN) for more in ("\n", "\r\nX: y", "\0", "\u00e9", "\ud800")),
+        *((key, "goes without 'Bearer'") for key in ("Bearer hush", "bearer hush")),
+        ("\nhush", BROKEN),
     ],
 )
 def test_no_key_or_one_that_no_header_can_carry_is_refused_unseen(
     key: Any, match: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KEYAPI_TOKEN", raising=False)
-    with pytest.raises(ConfigurationError, match=match) as caught:
+    with pytest.raises(errors.ConfigurationError, match=match) as caught:
         KeyAPI(key)
     assert not is_shown("hush", caught.value)
 
@@ -74,18 +65,16 @@ async def test_key_and_address_come_from_the_environment(monkeypatch: pytest.Mon
     ],
 )  # fmt: skip
 def test_a_base_url_that_would_show_the_key_is_refused(url: Any) -> None:
-    with pytest.raises(ConfigurationError, match="base_url") as caught:
+    with pytest.raises(errors.ConfigurationError, match="base_url") as caught:
         KeyAPI(KEY, base_url=url, proxy="")
     assert not is_shown(KEY, caught.value)
     assert "pass@" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1/x"],
-)
-def test_https_and_loopback_are_accepted(url: str) -> None:
-    KeyAPI(KEY, base_url=url, proxy="")
+def test_https_and_loopback_are_accepted() -> None:
+    for url in ("https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1"):
+        KeyAPI(KEY, base_url=url, proxy="")
+    KeyAPI(KEY, base_url="http://[::1]:1/x", proxy="")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +94,11 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_refused_with_its_name(options: Any, name: str) -> None:
     """Each kind of value once; what the check refuses is told where the check is."""
-    with pytest.raises(ConfigurationError, match=name) as caught:
+    with pytest.raises(errors.ConfigurationError, match=name) as caught:
         KeyAPI(KEY, **{"proxy": "", **options})
     assert not is_shown(KEY, caught.value)
     if name in {"timeout", "deadline", "max_credits", "retry"} and options[name] is not None:
-        with pytest.raises(ConfigurationError, match=name):
+        with pytest.raises(errors.ConfigurationError, match=name):
             KeyAPI(KEY, proxy="").with_options(**options)
 
 
@@ -125,10 +114,10 @@ async def test_a_transport_of_ones_own_carries_the_requests_and_is_closed() -> N
 @virtual.clock
 async def test_a_view_keeps_what_it_does_not_change() -> None:
     api = virtual.client(Script(9.0, 9.0), timeout=3.0, deadline=4.0, max_credits=5)
-    with pytest.raises(AttemptTimeoutError, match=r"\b3 s"):
+    with pytest.raises(errors.AttemptTimeoutError, match=r"\b3 s"):
         await api.with_options(retry=RetryPolicy(attempts=1)).get(PATH)
     patient = api.with_options(timeout=8.0)
-    with pytest.raises(DeadlineExceededError, match=r"\b4 s"):
+    with pytest.raises(errors.DeadlineExceededError, match=r"\b4 s"):
         await patient.get(PATH)
     assert api.credits.uncertain == patient.credits.uncertain == 2
     assert (patient.credits.budget, patient.limiter) == (5, api.limiter)
@@ -149,9 +138,8 @@ def test_the_key_is_in_no_repr() -> None:
     api = KeyAPI(KEY, proxy="")
     for thing in (api, *vars(api).values(), api.credits, api.stats, api.limiter):
         assert KEY not in repr(thing)
-    assert repr(api) == (
-        "<KeyAPI open, Credits(spent=0, uncertain=0, budget=None, remaining=None)>"
-    )
+    told = "Credits(spent=0, uncertain=0, budget=None, remaining=None)"
+    assert repr(api) == f"<KeyAPI open, {told}>"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +153,7 @@ async def test_the_key_is_in_no_log_exception_or_frame_of_ours(
     async with Sandbox(api_key=KEY, faults=Faults(script=[fault])) as box:
         api = KeyAPI(KEY, base_url=box.url, proxy="", timeout=0.2, retry=RetryPolicy(attempts=1))
         async with api:
-            with pytest.raises(KeyAPIError) as caught:
+            with pytest.raises(errors.KeyAPIError) as caught:
                 await api.tiktok.product.iter_creators(1).collect()
     error: BaseException | None = caught.value
     while error is not None:
@@ -181,7 +169,7 @@ async def test_an_error_and_its_frame_do_not_keep_each_other_alive() -> None:
         try:
             before = len(gc.get_objects())
             for _ in range(50):
-                with contextlib.suppress(KeyAPIError):
+                with contextlib.suppress(errors.KeyAPIError):
                     await api.get("/v1/none")
             await asyncio.sleep(0)
             assert len(gc.get_objects()) - before < 2000

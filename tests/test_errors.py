@@ -10,16 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keyapi_async
-from keyapi_async import (
-    APIError,
-    Bookmark,
-    DecodeError,
-    InvalidParameterError,
-    KeyAPIError,
-    RateLimitError,
-    ResponseError,
-    TransportError,
-)
+from keyapi_async import Bookmark, errors
 from keyapi_async.errors import error_class, printable, shown
 from tests.rows import steady
 
@@ -36,30 +27,30 @@ BASES = {
     " NotFoundError RateLimitError ServerError",
 }
 TREE = {name: bases for bases, names in BASES.items() for name in names.split()}
-CLASSES: list[type[KeyAPIError]] = [getattr(keyapi_async, name) for name in TREE]
-API_ERRORS = [cls for cls in CLASSES if issubclass(cls, APIError)]
+CLASSES: list[type[errors.KeyAPIError]] = [getattr(keyapi_async, name) for name in TREE]
+API_ERRORS = [cls for cls in CLASSES if issubclass(cls, errors.APIError)]
 ASKED = "GET /v1/x?a=1&b=ß &, 3 attempts"
 every_error = pytest.mark.parametrize("cls", CLASSES)
 
 
-def made(cls: type[KeyAPIError]) -> KeyAPIError:
-    if cls in {DecodeError, InvalidParameterError}:
+def made(cls: type[errors.KeyAPIError]) -> errors.KeyAPIError:
+    if cls in {errors.DecodeError, errors.InvalidParameterError}:
         return cls("user_id", {"a": [1]}, "is required")
     return cls("it happened")
 
 
-def filled(cls: type[KeyAPIError]) -> KeyAPIError:
+def filled(cls: type[errors.KeyAPIError]) -> errors.KeyAPIError:
     """Make an error that knows all that one can know."""
     error = made(cls)
     error.path, error.params, error.attempts = "/v1/x", {"a": "1", "b": "ß &"}, 3
     error.bookmark = Bookmark(4, 5, 10, 6)
-    if isinstance(error, APIError):
+    if isinstance(error, errors.APIError):
         error.status, error.code, error.request_id, error.retry_after = 429, 1001, "r-1", 7.0
-    if isinstance(error, ResponseError):
+    if isinstance(error, errors.ResponseError):
         error.status, error.request_id, error.repeatable = 200, "r-1", True
-    if isinstance(error, DecodeError):
+    if isinstance(error, errors.DecodeError):
         error.page_num = 4
-    if isinstance(error, TransportError):
+    if isinstance(error, errors.TransportError):
         error.sent = False
     return error
 
@@ -78,7 +69,7 @@ def test_the_tree_is_as_drawn() -> None:
 
 
 @every_error
-def test_an_error_knows_nothing_before_it_is_told(cls: type[KeyAPIError]) -> None:
+def test_an_error_knows_nothing_before_it_is_told(cls: type[errors.KeyAPIError]) -> None:
     error = made(cls)
     assert (error.path, error.params, error.attempts, error.bookmark) == (None, {}, 0, None)
     assert str(error) == error.message
@@ -88,7 +79,7 @@ def test_an_error_knows_nothing_before_it_is_told(cls: type[KeyAPIError]) -> Non
 
 
 @every_error
-def test_an_error_survives_pickle_with_all_it_carries(cls: type[KeyAPIError]) -> None:
+def test_an_error_survives_pickle_with_all_it_carries(cls: type[errors.KeyAPIError]) -> None:
     error = filled(cls)
     error.add_note("seen on the way")
     protocols = range(2, pickle.HIGHEST_PROTOCOL + 1)
@@ -102,7 +93,7 @@ def test_an_error_survives_pickle_with_all_it_carries(cls: type[KeyAPIError]) ->
 
 
 @every_error
-def test_an_error_says_what_happened_and_to_which_request(cls: type[KeyAPIError]) -> None:
+def test_an_error_says_what_happened_and_to_which_request(cls: type[errors.KeyAPIError]) -> None:
     error = filled(cls)
     assert re.fullmatch(rf"{re.escape(error.message)} \[(.*, )?{re.escape(ASKED)}\]", str(error))
     error.attempts = 1
@@ -112,37 +103,22 @@ def test_an_error_says_what_happened_and_to_which_request(cls: type[KeyAPIError]
     assert str(error).endswith("GET /v1/x]")
 
 
-@pytest.mark.parametrize(
-    ("error", "facts", "text"),
-    [
-        (
-            filled(RateLimitError),
-            {"status": 429, "code": 1001, "request_id": "r-1", "retry_after": 7.0},
-            f"it happened [HTTP 429, code 1001, request id r-1, retry after 7.0, {ASKED}]",
-        ),
-        (
-            filled(DecodeError),
-            {"field": "user_id", "value": {"a": [1]}, "page_num": 4},
-            f"user_id: {{'a': [1]}} is required [page 4, HTTP 200, request id r-1, {ASKED}]",
-        ),
-        (DecodeError(None, 5, "is not an object"), {}, "row: 5 is not an object"),
-        (
-            InvalidParameterError("page_size", 11, "1 to 10"),
-            {"parameter": "page_size", "value": 11, "allowed": "1 to 10"},
-            "page_size=11 is not accepted: 1 to 10",
-        ),
-    ],
-)
-def test_an_error_tells_its_facts(error: KeyAPIError, facts: dict[str, Any], text: str) -> None:
-    assert {name: getattr(error, name) for name in facts} == facts
-    assert str(error) == text
-    assert repr(DecodeError("id", 1, "is required")) == "DecodeError('id: 1 is required')"
+def test_an_error_tells_its_facts() -> None:
+    told = f"it happened [HTTP 429, code 1001, request id r-1, retry after 7.0, {ASKED}]"
+    assert str(filled(errors.RateLimitError)) == told
+    told = f"user_id: {{'a': [1]}} is required [page 4, HTTP 200, request id r-1, {ASKED}]"
+    assert str(filled(errors.DecodeError)) == told
+    assert str(errors.DecodeError(None, 5, "is not an object")) == "row: 5 is not an object"
+    assert repr(errors.DecodeError("id", 1, "is required")) == "DecodeError('id: 1 is required')"
+    invalid = errors.InvalidParameterError("page_size", 11, "1 to 10")
+    assert str(invalid) == "page_size=11 is not accepted: 1 to 10"
+    assert (invalid.parameter, invalid.value, invalid.allowed) == ("page_size", 11, "1 to 10")
 
 
 @pytest.mark.parametrize("cls", API_ERRORS)
-def test_a_fresh_error_is_equal_and_belongs_to_no_request(cls: type[APIError]) -> None:
+def test_a_fresh_error_is_equal_and_belongs_to_no_request(cls: type[errors.APIError]) -> None:
     error = filled(cls)
-    assert isinstance(error, APIError)
+    assert isinstance(error, errors.APIError)
     error.__cause__ = ValueError()
     other = error.fresh()
     assert type(other) is cls

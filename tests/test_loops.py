@@ -11,8 +11,6 @@ from keyapi_async.loops import Places, Timeout, Timeouts
 from tests import virtual
 from tests.rows import steady
 
-# Time limits
-
 
 def limit_of(end: float | None, timeouts: Timeouts | None = None) -> Timeout:
     loop = asyncio.get_running_loop()
@@ -97,9 +95,7 @@ async def test_of_two_limits_one_in_the_other_the_sooner_one_ends_its_own_block(
 
 
 @virtual.clock
-async def test_an_interruption_ends_the_blocks_that_wait_and_no_block_whose_limit_was_moved() -> (
-    None
-):
+async def test_an_interruption_ends_the_blocks_that_wait_and_none_whose_limit_was_moved() -> None:
     loop = asyncio.get_running_loop()
     timeouts = Timeouts(loop)
 
@@ -139,10 +135,7 @@ def test_a_limit_needs_a_task_to_cut_short() -> None:
 async def test_one_timer_ends_every_block_at_its_own_time(
     blocks: list[tuple[int, int | None, int, int | None]],
 ) -> None:
-    """Any limits in any order, moved or not: each ends as under a timer of its own.
-
-    The task goes on as if it had never been cancelled.
-    """
+    """Any limits, moved or not; after them a task goes on as if it had never been cancelled."""
     loop = asyncio.get_running_loop()
     timeouts = Timeouts(loop)
 
@@ -170,9 +163,6 @@ async def test_one_timer_ends_every_block_at_its_own_time(
         end = begin + (2 * half if most is None or not late else most + 0.3)
         assert expired == late
         assert at == pytest.approx(end, abs=1e-6)
-
-
-# Places
 
 
 @settings(steady, max_examples=150)

@@ -2,24 +2,31 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeVar
 
 import orjson
+import pytest
 
 from keyapi_async import AttemptTimeoutError, ConnectionFailedError, KeyAPI, KeyAPIError
 from keyapi_async.call.wire import Answer, Request
 
+E = TypeVar("E", bound=Exception)
 PATH = "/v1/thing"
-OK = Answer(200, {}, b'{"code": 0, "message": "success", "data": [], "requestId": "r-1"}')
+
+
+def bring(*rows: object) -> Answer:
+    body = {"code": 0, "message": "success", "data": rows, "requestId": "r-1"}
+    return Answer(200, {}, orjson.dumps(body))
+
+
+OK = bring()
 
 
 def no(
-    code: int,
-    message: str = "no",
-    status: int | None = None,
-    headers: Mapping[str, str] | None = None,
+    code: int, message: str = "no", status: int | None = None, headers: Mapping[str, str] = {}
 ) -> Answer:
     body = orjson.dumps({"code": code, "message": message, "data": None})
-    return Answer(code if status is None else status, headers or {}, body)
+    return Answer(code if status is None else status, headers, body)
 
 
 def lost(*, sent: bool = True) -> KeyAPIError:
@@ -34,6 +41,7 @@ class Script:
     def __init__(self, *answers: Answer | KeyAPIError | float, latency: float = 0.01) -> None:
         self.answers = list(answers)
         self.latency = latency
+        self.asked: list[Request] = []
         self.sent: list[float] = []
         self.flying: list[Request] = []
         self.most_open = 0
@@ -41,6 +49,7 @@ class Script:
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         loop = asyncio.get_running_loop()
+        self.asked.append(request)
         self.sent.append(loop.time())
         self.flying.append(request)
         self.most_open = max(self.most_open, len(self.flying))
@@ -58,10 +67,12 @@ class Script:
         self.closed = True
 
 
+async def failing(api: KeyAPI, error: type[E], path: str = PATH, *, match: str | None = None) -> E:
+    """See a call fail, and give its error."""
+    with pytest.raises(error, match=match) as caught:
+        await api.get(path)
+    return caught.value
+
+
 def credits_of(api: KeyAPI) -> tuple[int, int]:
     return api.credits.spent, api.credits.uncertain
-
-
-def doubled(attempt: int, failure: KeyAPIError) -> float | None:
-    """Wait half a second, then twice as long each time, four times: a policy without dice."""
-    return 0.5 * 2 ** (attempt - 1) if attempt < 5 else None

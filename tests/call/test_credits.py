@@ -7,31 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    ConnectionFailedError,
-    CreditBudgetError,
-    KeyAPI,
-    KeyAPIError,
-    NotFoundError,
-    QuotaExceededError,
-    ServerError,
-)
+from keyapi_async import Envelope, KeyAPI, errors
 from keyapi_async.call.credits import Circuit
 from tests import virtual
-from tests.call.script import OK, PATH, Script, credits_of, lost, no
-
-# Credits
+from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 
 
 @virtual.clock
 async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
-    script = Script(lost())
-    api = virtual.client(script, max_credits=6)
+    api = virtual.client(script := Script(lost()), max_credits=6)
     await api.get(PATH, credits=2)
     assert credits_of(api) == (2, 2)
     await api.get(PATH, credits=0)
     told = "max_credits=6.* 2 spent, 2 uncertain, 3 asked for"
-    with pytest.raises(CreditBudgetError, match=told) as caught:
+    with pytest.raises(errors.CreditBudgetError, match=told) as caught:
         await api.get(PATH, credits=3)
     assert (caught.value.path, caught.value.attempts, len(script.sent)) == (PATH, 0, 3)
     await api.iter_records(PATH, credits=2).collect()
@@ -41,64 +30,44 @@ async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
 
 @virtual.clock
 async def test_who_waits_for_more_than_is_left_is_told_so() -> None:
-    script = Script(latency=1.0)
-    api = virtual.client(script, max_credits=3)
+    api = virtual.client(Script(latency=1.0), max_credits=3)
     first = asyncio.create_task(api.get(PATH, credits=2))
     await asyncio.sleep(0.5)
-    dear = asyncio.create_task(api.get(PATH, credits=2))
+    dear = asyncio.create_task(api.get(PATH, credits=3))
     cheap = asyncio.create_task(api.get(PATH))
-    with pytest.raises(CreditBudgetError):
+    with pytest.raises(errors.CreditBudgetError, match="2 spent, 0 uncertain, 3 asked for"):
         await dear
     await asyncio.gather(first, cheap)
     assert credits_of(api) == (3, 0)
 
 
 @virtual.clock
-async def test_a_request_waits_while_one_in_flight_may_turn_out_free() -> None:
-    script = Script(no(404), latency=1.0)
-    api = virtual.client(script, max_credits=1)
-    first, second = (asyncio.create_task(api.get(PATH)) for _ in "ab")
-    await asyncio.sleep(0.5)
-    assert len(script.sent) == 1
-    with pytest.raises(NotFoundError):
-        await first
-    await second
-    assert credits_of(api) == (1, 0)
-
-
-@virtual.clock
 async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() -> None:
-    script = Script()
-    api = virtual.client(script, max_credits=3)
+    api = virtual.client(Script(), max_credits=3)
     view = api.with_options(max_credits=2)
     await view.get(PATH)
     await view.get(PATH)
-    with pytest.raises(CreditBudgetError, match="max_credits=2"):
-        await view.get(PATH)
+    await failing(view, errors.CreditBudgetError, match="max_credits=2")
     await api.get(PATH)
     assert (api.credits.spent, view.credits.spent) == (3, 2)
     other = api.with_options(max_credits=9)
-    with pytest.raises(CreditBudgetError, match="max_credits=3"):
-        await other.get(PATH)
+    await failing(other, errors.CreditBudgetError, match="max_credits=3")
     assert (other.credits.budget, other.credits.remaining) == (9, 0)
     assert view.stats == api.stats
 
 
 @virtual.clock
 async def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
-    script = Script(lost(), lost())
-    api = virtual.client(script, max_credits=1)
-    with pytest.raises(CreditBudgetError) as caught:
-        await api.get(PATH)
-    assert isinstance(caught.value.__cause__, ConnectionFailedError)
-    assert caught.value.attempts == len(script.sent) == 1
+    api = virtual.client(script := Script(lost(), lost()), max_credits=1)
+    error = await failing(api, errors.CreditBudgetError)
+    assert isinstance(error.__cause__, errors.ConnectionFailedError)
+    assert error.attempts == len(script.sent) == 1
     assert credits_of(api) == (0, 1)
 
 
 @virtual.clock
 async def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next_in_line() -> None:
-    script = Script(no(404), no(404), latency=1.0)
-    api = virtual.client(script, max_credits=2)
+    api = virtual.client(script := Script(no(404), no(404), latency=1.0), max_credits=2)
     narrow, other = api.with_options(max_credits=1), api.with_options(max_credits=1)
     first = asyncio.create_task(api.get(PATH))
     await asyncio.sleep(0.5)
@@ -110,13 +79,8 @@ async def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next
     # The second of the narrow view is woken at 1.5 s, when the first one holds its only credit.
     assert script.sent == pytest.approx([0.0, 0.5, 1.0, 1.5], abs=0.01)
     outcomes = await asyncio.gather(first, second, *waiting, return_exceptions=True)
-    assert [type(outcome).__name__ for outcome in outcomes] == [
-        "NotFoundError",
-        "NotFoundError",
-        "Envelope",
-        "CreditBudgetError",
-        "Envelope",
-    ]
+    free, dear = errors.NotFoundError, errors.CreditBudgetError
+    assert [type(outcome) for outcome in outcomes] == [free, free, Envelope, dear, Envelope]
     assert (api.credits.spent, narrow.credits.spent, other.credits.spent) == (2, 1, 1)
 
 
@@ -150,7 +114,7 @@ async def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
         try:
             async with asyncio.timeout(with_limit):
                 await through.get(PATH, {"price": price, "of": id(through)}, credits=price)
-        except (KeyAPIError, TimeoutError):
+        except (errors.KeyAPIError, TimeoutError):
             pass
 
     async def watch() -> None:
@@ -175,9 +139,6 @@ async def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
     assert not api.credits.remaining
 
 
-# The circuit
-
-
 @virtual.clock
 async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown() -> None:
     script = Script(no(500, "Usage Limit Exceeded"), latency=0.2)
@@ -186,18 +147,16 @@ async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(
     tasks = [asyncio.create_task(api.get(PATH)) for _ in range(9)]
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert loop.time() < 0.3
-    errors = [error for error in outcomes if isinstance(error, QuotaExceededError)]
-    assert len({id(error) for error in errors}) == 9
-    unsent = f"{errors[0].message}; not sent: the API said so less than 300 s ago"
-    assert {(e.status, e.code, e.message) for e in errors[1:]} == {
-        (errors[0].status, errors[0].code, unsent)
+    met = [error for error in outcomes if isinstance(error, errors.QuotaExceededError)]
+    assert len({id(error) for error in met}) == 9
+    unsent = f"{met[0].message}; not sent: the API said so less than 300 s ago"
+    assert {(e.status, e.code, e.message) for e in met[1:]} == {
+        (met[0].status, met[0].code, unsent)
     }
-    assert [error.attempts for error in errors] == [1, *[0] * 8]
-    with pytest.raises(QuotaExceededError):
-        await api.with_options(timeout=1.0).get(PATH)
+    assert [error.attempts for error in met] == [1, *[0] * 8]
+    await failing(api.with_options(timeout=1.0), errors.QuotaExceededError)
     await asyncio.sleep(299)
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
+    await failing(api, errors.QuotaExceededError)
     assert len(script.sent) == 1
     await asyncio.sleep(2)
     await api.get(PATH)
@@ -205,28 +164,16 @@ async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(
 
 
 @virtual.clock
-async def test_a_402_interrupts_a_wait_before_a_retry() -> None:
-    script = Script(no(503, headers={"Retry-After": "100"}), no(402))
-    api = virtual.client(script)
-    waiting = asyncio.create_task(api.get(PATH))
+async def test_a_402_interrupts_a_wait_before_a_retry_and_nothing_that_is_in_flight() -> None:
+    api = virtual.client(Script(no(503, headers={"Retry-After": "100"}), 5.0, no(402)))
+    waiting, slow = (asyncio.create_task(api.get(PATH)) for _ in "ab")
     await asyncio.sleep(1)
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
-    with pytest.raises(QuotaExceededError) as caught:
+    await failing(api, errors.QuotaExceededError)
+    with pytest.raises(errors.QuotaExceededError) as caught:
         await waiting
     assert caught.value.attempts == 1
-    assert isinstance(caught.value.__cause__, ServerError)
+    assert isinstance(caught.value.__cause__, errors.ServerError)
     assert asyncio.get_running_loop().time() < 2
-
-
-@virtual.clock
-async def test_what_is_in_flight_when_the_circuit_opens_is_kept() -> None:
-    script = Script(5.0, no(402))
-    api = virtual.client(script)
-    slow = asyncio.create_task(api.get(PATH))
-    await asyncio.sleep(1)
-    with pytest.raises(QuotaExceededError):
-        await api.get(PATH)
     assert (await slow).request_id == "r-1"
 
 
@@ -234,11 +181,11 @@ async def test_what_is_in_flight_when_the_circuit_opens_is_kept() -> None:
 async def test_without_a_cooldown_those_who_wait_go_on() -> None:
     api = virtual.client(Script(no(402)), quota_cooldown=0, qps=3.0, deadline=1.0)
     outcomes = await asyncio.gather(*(api.get(PATH) for _ in range(3)), return_exceptions=True)
-    assert [isinstance(one, QuotaExceededError) for one in outcomes] == [True, False, False]
+    assert [isinstance(one, errors.QuotaExceededError) for one in outcomes] == [True, False, False]
     assert asyncio.get_running_loop().time() == pytest.approx(2 / 2.85, abs=0.02)
     circuit = Circuit(cooldown=3.0, clock=lambda: times.pop(0))
     times = [2.0, 4.9, 5.0]
-    circuit.open(QuotaExceededError("x"))
+    circuit.open(errors.QuotaExceededError("x"))
     blocked = circuit.blocked()
     assert blocked is not None
     assert blocked.retry_after == pytest.approx(0.1)

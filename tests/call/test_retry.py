@@ -13,27 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    APIError,
-    AttemptTimeoutError,
-    ConfigurationError,
-    ConnectionFailedError,
-    CreditBudgetError,
-    DeadlineExceededError,
-    DecodeError,
-    Envelope,
-    InvalidParameterError,
-    KeyAPIError,
-    PaginationError,
-    QuotaExceededError,
-    RateLimitError,
-    RetryPolicy,
-    TransportError,
-    UsageError,
-)
+from keyapi_async import Envelope, RetryPolicy, errors
 from keyapi_async.call.retry import is_transient
 from keyapi_async.call.wire import Answer, classify, retry_after
 from tests.rows import steady
+from tests.test_errors import CLASSES, made
 
 
 @pytest.fixture(autouse=True)
@@ -70,24 +54,14 @@ def test_the_code_decides_where_it_names_an_error_else_the_status(status: int) -
             assert is_transient(failure(status, code)) == (deciding in TRANSIENT), code
         if code in {402, 429, 500}:
             found = failure(status, code, "Usage Limit Exceeded")
-            assert isinstance(found, QuotaExceededError)
+            assert isinstance(found, errors.QuotaExceededError)
             assert not is_transient(found)
 
 
 def test_transport_failures_are_retried_four_times_and_what_will_not_go_away_never() -> None:
-    for cls in (TransportError, AttemptTimeoutError, ConnectionFailedError):
-        for sent in (True, False):
-            error: Any = cls("?")
-            error.sent = sent
-            retried = [RetryPolicy()(attempt, error) is not None for attempt in range(1, 6)]
-            assert retried == [True] * 4 + [False]
-    final: list[type[KeyAPIError]] = [
-        ConfigurationError, UsageError, DeadlineExceededError, PaginationError, CreditBudgetError,
-        KeyAPIError, APIError,
-    ]  # fmt: skip
-    refused = [InvalidParameterError("a", 1, "b"), DecodeError("a", 1, "?")]
-    for lasting in (*(cls("?") for cls in final), *refused):
-        assert RetryPolicy()(1, lasting) is None
+    for cls in CLASSES:
+        retried = [RetryPolicy()(attempt, made(cls)) is not None for attempt in range(1, 6)]
+        assert retried == [issubclass(cls, errors.TransportError)] * 4 + [False]
 
 
 def test_a_success_that_is_no_envelope_is_retried_while_it_is_repeatable() -> None:
@@ -154,7 +128,7 @@ def test_the_policy_is_a_frozen_value_with_the_documented_defaults() -> None:
      ("maximum", math.inf, "seconds, 0 or more")],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(name: str, value: float, allowed: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name}={value}.*: {allowed}"):
+    with pytest.raises(errors.ConfigurationError, match=rf"{name}={value}.*: {allowed}"):
         RetryPolicy(**{name: value})  # type: ignore[arg-type]
 
 
@@ -197,5 +171,5 @@ def test_a_date_is_read_by_the_servers_clock_where_it_tells_it(
     dates = {"Retry-After": "Wed, 01 Jul 2026 12:00:30 GMT"}
     for told, wait in (("Wed, 01 Jul 2026 12:00:00 GMT", 30), ("", 30 - 3600 * hours_off)):
         error = classify(Answer(429, {**dates, "Date": told}, b""))
-        assert isinstance(error, RateLimitError)
+        assert isinstance(error, errors.RateLimitError)
         assert error.retry_after == max(0, wait)

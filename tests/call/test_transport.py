@@ -11,41 +11,21 @@ from urllib.parse import parse_qsl
 import aiohttp
 import pytest
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    ConnectionFailedError,
-    KeyAPI,
-    KeyAPIError,
-    ResponseError,
-    RetryPolicy,
-    TransportError,
-    UsageError,
-)
+from keyapi_async import KeyAPI, RetryPolicy, errors
 from keyapi_async.call.transport import HttpTransport
 from keyapi_async.sandbox import Sandbox
 from keyapi_async.sandbox.faults import Faults
 from keyapi_async.secret import Secret
+from tests.call.script import PATH, failing
 from tests.servers import SUCCESS, http, raw, succeed
 
-PATH = "/v1/thing"
 CREATORS = "/v1/tiktok/product/creators/analytics"
-QUERY: dict[str, str | float | None] = {
-    "product_id": "1729492547846767618",
-    "page_num": 1,
-    "page_size": 10,
-}
+QUERY: Any = {"product_id": "1729492547846767618", "page_num": 1, "page_size": 10}
 ONCE = RetryPolicy(attempts=1)
 
 
 def client(url: str, **options: Any) -> KeyAPI:
     return KeyAPI("the-key", base_url=url, **{"proxy": "", "qps": 1000.0, "retry": ONCE, **options})
-
-
-async def failing(api: KeyAPI, path: str = PATH) -> KeyAPIError:
-    with pytest.raises(KeyAPIError) as caught:
-        await api.get(path)
-    return caught.value
 
 
 def in_use(api: KeyAPI) -> int:
@@ -61,15 +41,10 @@ async def box() -> AsyncIterator[Sandbox]:
 
 
 async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> None:
-    hostile: dict[str, str | float | None] = {
-        "a": "x y+z&w=1?#/%41\u00e9\U0001f600",
-        "b": "'\"<>\\;,@:",
-        "c": "%2B%26",
-        "d": "",
-        "e": 1.5,
-        "f": None,
-        "g": "line\r\nbreak",
-    }
+    hostile: Any = {
+        "a": "x y+z&w=1?#/%41\u00e9\U0001f600", "b": "'\"<>\\;,@:", "c": "%2B%26", "d": "",
+        "e": 1.5, "f": None, "g": "line\r\nbreak",
+    }  # fmt: skip
     trace, traced = aiohttp.TraceConfig(), []
 
     async def on_start(_: object, __: object, told: aiohttp.TraceRequestStartParams) -> None:
@@ -90,8 +65,7 @@ async def test_what_is_sent_is_one_get_with_the_key_and_the_query_as_given() -> 
     sent = dict(parse_qsl(query, keep_blank_values=True))
     assert sent == {name: str(value) for name, value in hostile.items() if value is not None}
     headers = dict(line.split(": ", 1) for line in lines[1:] if line)
-    assert headers["Authorization"] == "Bearer the-key"
-    assert headers["User-Agent"].startswith("keyapi-async/")
+    assert headers.items() >= Secret("the-key").headers().items()
     assert "Cookie" not in headers
 
 
@@ -109,16 +83,14 @@ async def test_a_dead_kept_connection_is_not_resent_behind_the_meters_back(*, ow
         session = None if own else theirs
         async with raw(talk) as server, client(server.url, session=session) as api:
             await api.get(PATH)
-            error = await failing(api)
-            assert isinstance(error, ConnectionFailedError)
+            error = await failing(api, errors.ConnectionFailedError)
             assert error.sent
             assert len(server.heads) == api.stats.requests == 2
             assert (api.credits.spent, api.credits.uncertain) == (1, 1)
             await api.get(PATH)
             assert len(server.heads) == api.stats.requests == 3
         async with client("http://127.0.0.1:9", session=session) as api:  # nobody listens there
-            error = await failing(api)
-            assert isinstance(error, ConnectionFailedError)
+            error = await failing(api, errors.ConnectionFailedError)
             assert not error.sent
 
 
@@ -129,9 +101,7 @@ async def test_redirects_are_never_followed_and_the_key_goes_nowhere_else() -> N
             writer.write(http(b"", "302 Found", f"Location: {other.url}/v1/thing"))
 
         async with raw(talk) as server, client(server.url) as api:
-            error = await failing(api)
-            assert isinstance(error, ResponseError)
-            assert "redirect" in str(error)
+            error = await failing(api, errors.ResponseError, match="redirect")
             assert error.status == 302
             assert api.credits.uncertain == 0
     assert other.heads == []
@@ -142,7 +112,7 @@ async def test_a_small_body_of_400_mb_is_refused_and_memory_stays_flat(box: Sand
         await api.get(CREATORS, QUERY)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         box.faults = Faults(script=["zeros"])
-        with pytest.raises(ResponseError, match="larger than 8 MiB"):
+        with pytest.raises(errors.ResponseError, match="larger than 8 MiB"):
             await api.get(CREATORS, QUERY)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 100 * 1024
@@ -159,7 +129,7 @@ async def test_an_answer_of_eight_mib_is_read_whole_and_a_larger_one_refused(siz
 
     async with raw(talk) as server, client(server.url) as api:
         if size > 8 * 2**20:
-            assert "larger than 8 MiB" in str(await failing(api))
+            await failing(api, errors.ResponseError, match="larger than 8 MiB")
         else:
             assert len(str((await api.get(PATH)).data)) > 8_000_000
 
@@ -172,7 +142,9 @@ async def test_a_broken_answer_is_uncertain_and_the_next_one_is_fine(
     async with client(box.url) as api:
         box.faults = Faults(script=[None, fault])
         await api.get(CREATORS, QUERY)
-        with pytest.raises(AttemptTimeoutError if endless else ConnectionFailedError) as caught:
+        with pytest.raises(
+            errors.AttemptTimeoutError if endless else errors.ConnectionFailedError
+        ) as caught:
             await api.with_options(timeout=0.4).get(CREATORS, QUERY)
         assert caught.value.sent
         assert ("within 0.4 s" in str(caught.value)) == endless
@@ -203,25 +175,10 @@ async def test_a_late_answer_is_given_to_nobody_else(leaves: str) -> None:
         if leaves == "is cancelled":
             task.cancel()
         await asyncio.wait((task,))
-        assert task.cancelled() or isinstance(task.exception(), AttemptTimeoutError)
+        assert task.cancelled() or isinstance(task.exception(), errors.AttemptTimeoutError)
         assert not in_use(api)
         assert [(await api.get(PATH)).data for _ in range(2)] == [[], []]
         assert (api.credits.spent, api.credits.uncertain) == (2, 1)
-
-
-async def test_connections_closed_behind_an_answer_send_nothing_twice() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(SUCCESS)
-        await writer.drain()
-        writer.close()
-
-    again = RetryPolicy(initial=0.001)
-    async with raw(talk) as server, client(server.url, retry=again) as api:
-        for _ in range(9):
-            await api.get(PATH)
-        # A request written into a closing connection may have been read, for all one knows.
-        assert 9 <= len(server.heads) <= api.stats.requests == 9 + api.credits.uncertain
-        assert not in_use(api)
 
 
 async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> None:
@@ -232,8 +189,7 @@ async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> No
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         async with client(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.4) as api:
-            error = await failing(api)
-    assert isinstance(error, AttemptTimeoutError)
+            error = await failing(api, errors.AttemptTimeoutError)
     assert "no connection within 0.36 s" in str(error)
     assert not error.sent
     assert api.credits.uncertain == 0
@@ -242,13 +198,11 @@ async def test_a_host_that_never_accepts_is_a_timeout_that_costs_nothing() -> No
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"SSH-2.0-OpenSSH\r\n\r\n",
-        b"\x16\x03\x01",
-        b"HTTP/1.1 Bearer the-key\r\n\r\n",
+        b"SSH-2.0-OpenSSH\r\n\r\n", b"\x16\x03\x01", b"HTTP/1.1 Bearer the-key\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nbad header the-key\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nthe-key\r\n",
     ],
-)
+)  # fmt: skip
 async def test_an_answer_that_is_no_http_is_told_without_the_key_that_it_quotes(
     garbage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -259,8 +213,7 @@ async def test_an_answer_that_is_no_http_is_told_without_the_key_that_it_quotes(
         writer.close()
 
     async with raw(talk) as server, client(server.url) as api:
-        error = await failing(api)
-        assert isinstance(error, TransportError)
+        error = await failing(api, errors.TransportError)
         assert api.credits.uncertain == 1
         assert error.__cause__ is error.__context__ is None
     assert "the-key" not in f"{error} {error!r} {caplog.text}"
@@ -272,11 +225,10 @@ async def test_the_callers_session_is_used_and_never_closed(box: Sandbox) -> Non
     ) as session:
         async with client(box.url, session=session) as api:
             await api.get(CREATORS, QUERY)
-            error = await failing(api, "/v1/none")
-            assert type(error).__name__ == "NotFoundError"
+            await failing(api, errors.NotFoundError, "/v1/none")
         assert not session.closed
     late = client(box.url, session=session)
-    with pytest.raises(UsageError, match="session"):
+    with pytest.raises(errors.UsageError, match="session"):
         await late.get(CREATORS, QUERY)
     assert late.credits.uncertain == 0
 
@@ -297,8 +249,7 @@ async def test_a_session_that_aiohttp_refuses_is_a_clear_error(box: Sandbox) -> 
     with pytest.warns(DeprecationWarning, match="is deprecated and will be removed in"):
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"))
     async with session, client(box.url, session=session) as api:
-        error = await failing(api)
-    assert isinstance(error, ConfigurationError)
+        error = await failing(api, errors.ConfigurationError)
     assert "aiohttp refused to send" in str(error)
     assert error.attempts == 0
     assert api.credits.uncertain == 0

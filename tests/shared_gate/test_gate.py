@@ -9,20 +9,11 @@ import pytest
 from keyapi_async import ConfigurationError, KeyAPI, RedisLimiter
 from keyapi_async.limiter import Bound, Connected, Limiter
 from keyapi_async.sandbox import Sandbox
-from tests.gates import LOOPBACK, SERVERS, ask, worst_second
+from tests.gates import LOOPBACK, SERVERS, ask, take, worst_second
 from tests.redis_server import RedisServer
-from tests.shared_gate.sharing import (
-    GATE,
-    KEY,
-    OTHER_KEY,
-    PLACES,
-    Gates,
-    calls,
-    crowd,
-    take,
-    until,
-    way_to,
-)
+from tests.shared_gate.sharing import GATE, KEY, PLACES, Gates, calls, crowd, until, way_to
+
+OTHER_KEY = "another-key"
 
 
 async def test_permits_are_granted_in_the_order_of_asking_for_a_round_trip_each(
@@ -178,9 +169,6 @@ async def test_a_redis_that_is_far_away_does_not_slow_the_gate_down(redis: Redis
     settled = [at for at in times if at > times[0] + 0.8]
     assert len(settled) / (settled[-1] - settled[0]) > 40  # one at a time: 24
     assert worst_second(times) <= 50
-
-
-# Keys
 
 
 async def test_a_gate_is_that_of_its_clients_key(

@@ -11,8 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import attrs
-
 from keyapi_async import RedisLimiter
 from tests.gates import worst_second
 from tests.redis_server import redis_server
@@ -35,33 +33,27 @@ class HostLoop(asyncio.SelectorEventLoop):
         return super().time() + self.ahead
 
 
-@attrs.define
-class Host:
-    """A host that asks as fast as its gate allows; its times are those of an honest clock."""
-
-    ahead: float
-    times: list[float] = attrs.field(factory=list)
-    was_alone: bool = False
-    sharing: bool = False
-
-    def work(self, url: str, over: threading.Event) -> None:
-        with asyncio.Runner(loop_factory=lambda: HostLoop(self.ahead)) as runner:
-            runner.run(self._ask(url, over))
-        self.times = [at - self.ahead for at in self.times]
-
-    async def _ask(self, url: str, over: threading.Event) -> None:
-        async with RedisLimiter(url, name="plan", qps=50, expected_processes=4) as gate:
-            while not over.is_set():
-                await crowd(gate, 8, 0.1, self.times)
-                self.was_alone |= not gate.sharing
-            self.sharing = gate.sharing
+async def ask(url: str, ahead: float, over: threading.Event) -> tuple[list[float], bool]:
+    """Ask as fast as the gate allows; give when, and whether it was alone and shared again."""
+    times: list[float] = []
+    alone = False
+    async with RedisLimiter(url, name="plan", qps=50, expected_processes=4) as gate:
+        while not over.is_set():
+            await crowd(gate, 8, 0.1, times)
+            alone |= not gate.sharing
+        return [at - ahead for at in times], alone and gate.sharing
 
 
-def asked() -> tuple[list[Host], list[float]]:
-    """Let all hosts ask; give them, and when what happened to their Redis."""
-    hosts, over, marks = [Host(ahead) for ahead in AHEAD], threading.Event(), [time.monotonic()]
-    with redis_server() as redis, ThreadPoolExecutor(len(hosts)) as threads:
-        running = [threads.submit(host.work, redis.url, over) for host in hosts]
+def host(url: str, ahead: float, over: threading.Event) -> tuple[list[float], bool]:
+    with asyncio.Runner(loop_factory=lambda: HostLoop(ahead)) as runner:
+        return runner.run(ask(url, ahead, over))
+
+
+def kept() -> bool:
+    """Let all hosts ask while things happen to their Redis; say whether they kept the limit."""
+    over, marks = threading.Event(), [time.monotonic()]
+    with redis_server() as redis, ThreadPoolExecutor(len(AHEAD)) as threads:
+        running = [threads.submit(host, redis.url, ahead, over) for ahead in AHEAD]
         for seconds, happens in (
             (1.3, redis.kill),
             (0.5, redis.start),
@@ -73,24 +65,19 @@ def asked() -> tuple[list[Host], list[float]]:
             time.sleep(seconds)
             marks.append(time.monotonic())
             happens()
-        for one in running:
-            one.result()
-    return hosts, marks
-
-
-def kept(hosts: list[Host], marks: list[float]) -> bool:
+        hosts = [one.result() for one in running]
     begin, away, *_, end = marks
-    times = sorted(at for host in hosts for at in host.times)
-    stalls = [later - sooner for host in hosts for sooner, later in pairwise(host.times)]
+    times = sorted(at for host_times, _ in hosts for at in host_times)
+    stalls = [later - sooner for host_times, _ in hosts for sooner, later in pairwise(host_times)]
     before = sum(begin + 0.3 <= at < away for at in times)
     return (
         worst_second(times) <= 51
         and before >= 0.8 * 50 * (away - begin - 0.3)
         and len(times) >= 0.45 * 50 * (end - begin)
         and max(stalls) < 1.5
-        and all(host.was_alone and host.sharing for host in hosts)
+        and all(came_back for _, came_back in hosts)
     )
 
 
 def test_whatever_their_clocks_say_and_redis_does_they_go_on_and_keep_the_limit() -> None:
-    assert any(kept(*asked()) for _ in range(TRIES))
+    assert any(kept() for _ in range(TRIES))

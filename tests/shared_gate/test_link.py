@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import re
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,15 +27,32 @@ async def shares(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[RedisServer]:
-    with redis_server("--requirepass", PASSWORD) as server:
+    with redis_server("--requirepass", PASSWORD, "--unixsocket", "redis.sock") as server:
         yield server
 
 
-async def test_a_password_goes_to_redis(
-    guarded: RedisServer, caplog: pytest.LogCaptureFixture
+@pytest.fixture(scope="module")
+def sentinel(guarded: RedisServer) -> Iterator[RedisServer]:
+    monitor = f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
+    with redis_server(sentinel=f"{monitor}sentinel auth-pass our-gate {PASSWORD}\n") as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:{password}@127.0.0.1:{port}/3",
+        "unix://{folder}/redis.sock?password={password}",
+        "redis+sentinel://:{password}@127.0.0.1:1,127.0.0.1:{sentinel}/our-gate?client_name=ours",
+        "redis+sentinel://:{password}@127.0.0.1:1,127.0.0.1:{sentinel}/our-gate/2",
+    ],
+)
+async def test_a_password_goes_to_redis_by_its_port_its_socket_or_its_sentinels(
+    url: str, guarded: RedisServer, sentinel: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "keyapi_async")
-    assert await shares(f"redis://:{QUOTED}@127.0.0.1:{guarded.port}/3")
+    places = {"port": guarded.port, "folder": guarded.folder, "sentinel": sentinel.port}
+    assert await shares(url.format(password=QUOTED, **places))
     assert not caplog.messages
 
 
@@ -54,27 +71,16 @@ async def test_a_node_of_a_cluster_says_which_one_has_the_gate(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def node(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            words = []
-            for _ in range(int(line[1:])):
-                size = int((await reader.readline())[1:])
-                words.append((await reader.readexactly(size + 2))[:-2])
-            writer.write(
-                b"-MOVED 42 other.example:6379\r\n" if words[0] == b"EVALSHA" else b"+OK\r\n"
-            )
+        while sent := await reader.read(1 << 16):
+            for command in re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)", sent):
+                moved = command == b"EVALSHA"
+                writer.write(b"-MOVED 42 other.example:6379\r\n" if moved else b"+OK\r\n")
         writer.close()
 
     async with await asyncio.start_server(node, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         assert not await shares(f"redis://127.0.0.1:{port}/0?protocol=2")
     assert "of its cluster, other.example:6379 has the gate: name that one" in caplog.text
-
-
-async def test_a_socket_of_the_file_system_will_do() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, "redis.sock")
-        with redis_server("--unixsocket", str(place)):
-            assert await shares(f"unix://{place}")
 
 
 async def test_tls_is_checked_against_who_signed_it(
@@ -92,40 +98,10 @@ async def test_tls_is_checked_against_who_signed_it(
         assert "certificate" in caplog.text.lower()
 
 
-@pytest.fixture(scope="module")
-def sentinel(guarded: RedisServer) -> Iterator[RedisServer]:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "sentinel.conf").write_text(
-            f"sentinel monitor our-gate 127.0.0.1 {guarded.port} 1\n"
-            f"sentinel auth-pass our-gate {PASSWORD}\n"
-        )
-        server = RedisServer(folder=folder, sentinel=True)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
-
-
-@pytest.mark.parametrize("database", ["", "/2"])
-async def test_sentinels_are_asked_where_redis_is(
-    database: str, sentinel: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    nobody = "127.0.0.1:1"
-    url = f"redis+sentinel://:{QUOTED}@{nobody},127.0.0.1:{sentinel.port}/our-gate{database}"
-    assert await shares(url + "?client_name=ours")
-    assert not caplog.messages
-
-
-async def test_a_service_that_no_sentinel_knows_is_told(
+async def test_a_service_that_no_sentinel_knows_is_told_and_tls_is_spoken_where_it_is_asked_for(
     sentinel: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not await shares(f"redis+sentinel://127.0.0.1:{sentinel.port}/other-gate")
     assert "other-gate" in caplog.text
-
-
-async def test_a_redis_behind_sentinels_is_spoken_to_in_tls_where_the_address_says_so(
-    sentinel: RedisServer,
-) -> None:
     # The Redis that this one leads to speaks in plain words, so the greeting is not understood.
     assert not await shares(f"rediss+sentinel://127.0.0.1:{sentinel.port}/our-gate")

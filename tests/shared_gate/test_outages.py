@@ -12,18 +12,9 @@ import pytest
 
 from keyapi_async import ConfigurationError, KeyAPI, RedisLimiter, UsageError
 from keyapi_async.sandbox import Fault, Faults, Sandbox
+from tests.gates import take
 from tests.redis_server import RedisServer, redis_server
-from tests.shared_gate.sharing import (
-    GATE,
-    KEY,
-    Gates,
-    calls,
-    clients,
-    take,
-    until,
-)
-
-# Outages
+from tests.shared_gate.sharing import GATE, KEY, Gates, calls, clients, until
 
 
 async def test_without_redis_each_process_keeps_to_its_share(
@@ -68,13 +59,13 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(
     await take(gate)
     redis.send(signal.SIGSTOP)
     try:
-        times = [time.monotonic(), *[(await take(gate)).at for _ in range(4)]]
+        times = [time.monotonic(), *[await take(gate) for _ in range(4)]]
         assert max(later - earlier for earlier, later in pairwise(times)) < 1
         assert not gate.sharing
         permit = await gate.acquire()
         gate.throttled(permit, 0.3)
         gate.answered(permit)
-        assert (await take(gate)).at >= permit.at + 0.3
+        assert await take(gate) >= permit.at + 0.3
         await asyncio.sleep(0.4)
         await take(gate)  # it is looked for again, in vain, and nobody waits for that
     finally:
@@ -87,14 +78,19 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(
     assert [one.levelname for one in caplog.records].count("WARNING") == 1
 
 
-async def test_a_key_of_redis_that_is_something_else_is_an_outage(
-    redis: RedisServer, gates: Gates, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [("SET {} no-hash", "WRONGTYPE"), ("HSET {} state [50,{{}}]", "its answer makes no sense")],
+)
+async def test_what_something_else_left_in_redis_is_told_and_each_goes_on_alone(
+    left: str, told: str, redis: RedisServer, gates: Gates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    redis.ask("SET", GATE, "no-hash")
-    gate = gates()
-    await take(gate)
-    assert "WRONGTYPE" in caplog.text
-    assert not gate.sharing
+    await take(gates())
+    redis.ask(left.format(GATE))
+    newcomer = gates()
+    await asyncio.wait_for(take(newcomer), 10)
+    assert not newcomer.sharing
+    assert told in caplog.text
 
 
 async def test_a_redis_whose_memory_is_full_shares_the_gate_all_the_same(
@@ -106,9 +102,6 @@ async def test_a_redis_whose_memory_is_full_shares_the_gate_all_the_same(
                 await take(gate)
             assert gate.sharing
     assert not caplog.messages
-
-
-# Life
 
 
 async def test_a_client_that_closes_lets_the_connections_go(redis: RedisServer) -> None:
@@ -187,19 +180,12 @@ def test_it_serves_one_event_loop_at_a_time(redis: RedisServer) -> None:
     gc.collect()
 
 
-# What is refused
-
-
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"qps": 0}, "qps=0"),
-        ({"qps": True}, "qps=True"),
         ({"expected_processes": 0}, "expected_processes=0: a whole number, 1 or more"),
-        ({"expected_processes": 1.5}, "expected_processes=1.5"),
-        ({"name": ""}, "name="),
-        ({"name": "a{b}"}, "name="),
-        ({"name": 3}, "name=3"),
+        ({"name": ""}, "name="), ({"name": "a{b}"}, "name="), ({"name": 3}, "name=3"),
         ({"url": "localhost:6379"}, "url: an address of Redis, such as redis://localhost:6379/0"),
         ({"url": "http://[::1"}, "url: an address of Redis"),
         ({"url": None}, "url: an address of Redis"),
@@ -208,7 +194,7 @@ def test_it_serves_one_event_loop_at_a_time(redis: RedisServer) -> None:
         ({"url": "redis+sentinel://host/service/db"}, "the path of a Sentinel address"),
         ({"url": "redis+sentinel://:pw@,host/service"}, "names a host"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_is_refused_at_once(options: dict[str, object], told: str) -> None:
     given = {"url": "redis://localhost", **options}
     with pytest.raises(ConfigurationError) as caught:
@@ -223,14 +209,3 @@ def test_without_redis_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[redis\]'"):
         RedisLimiter("redis://localhost")
-
-
-async def test_what_another_version_left_in_redis_is_told_and_each_goes_on_alone(
-    gates: Gates, redis: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    await take(gates())
-    redis.ask("HSET", GATE, "state", "[50,{}]")
-    newcomer = gates()
-    await asyncio.wait_for(take(newcomer), 10)
-    assert not newcomer.sharing
-    assert "its answer makes no sense" in caplog.text
