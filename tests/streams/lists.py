@@ -8,12 +8,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from keyapi_async import FanOut, KeyAPI, KeyAPIError, RecordStream, RetryPolicy, Until
+from keyapi_async import FanOut, KeyAPI, KeyAPIError, RecordStream, RetryPolicy
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.streams.listing import Listing, PageNum
 from tests import virtual
 
 PATH = "/v1/list"
+LIMIT = ("page", "limit")
 ONCE = RetryPolicy(attempts=1)
 
 Row: TypeAlias = dict[str, object]
@@ -23,7 +24,8 @@ class Lists:
     """A server of lists of numbered rows in memory: ``{"id": "p.n"}`` for row n of list p.
 
     ``faults`` strike the requests in their order, ``faults_at`` one page of a list once; each
-    answer takes its latency, more or less by ``spread``.
+    answer takes its latency, more or less by ``spread``. ``names`` are the parameters that say
+    which page is asked for, and ``says`` whether an answer tells that there is more.
     """
 
     def __init__(
@@ -31,10 +33,15 @@ class Lists:
         lengths: Sequence[int] | Mapping[int, int] | int,
         latency: float = 0.01,
         spread: float = 0.0,
+        names: Sequence[str] = ("page_num", "page_size"),
+        *,
+        says: bool = False,
     ) -> None:
         self.lengths = lengths
         self.latency = latency
         self.spread = spread
+        self.names = names
+        self.says = says
         self.asked: list[tuple[int, int]] = []
         self.open = 0
         self.most_open = 0
@@ -54,7 +61,9 @@ class Lists:
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         assert not request.query.startswith("&")
         query = dict(parse_qsl(request.query))
-        part, page_num = int(query.get("part", 0)), int(query["page_num"])
+        assert query.keys() - {"part", "key"} == {*self.names}
+        part = int(query.get("part", 0))
+        page_num, page_size = [int(query[name]) for name in self.names] or (1, 1000)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self.asked.append((part, page_num))
@@ -68,40 +77,17 @@ class Lists:
             return fault
         if fault is not None:
             return Answer(fault, {}, b'{"code": %d, "message": "no", "data": null}' % fault)
-        data = self.page(part, page_num, int(query["page_size"]))
-        self.served += len(data)
+        rows = self.page(part, page_num, page_size)
+        self.served += len(rows)
+        data: Any = rows
+        if self.names == LIMIT:
+            data = {"list": rows}
+            if self.says:
+                data["pagination"] = {"has_more": self.page(part, page_num + 1, page_size) != []}
         return Answer(200, {}, orjson.dumps({"code": 0, "data": data, "requestId": "r-1"}))
 
     async def close(self) -> None:
         pass
-
-
-class Limited(Lists):
-    """A server that pages by ``page`` and ``limit``, and says whether there is more."""
-
-    says = True
-
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        query = dict(parse_qsl(request.query))
-        assert query.keys() == {"page", "limit"}
-        page_num, size = int(query["page"]), int(query["limit"])
-        self.asked.append((0, page_num))
-        rows = self.page(0, page_num, size)
-        data: dict[str, Any] = {"list": rows}
-        if self.says:
-            data["pagination"] = {"has_more": self.page(0, page_num + 1, size) != []}
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
-
-
-class Whole(Lists):
-    """A server without pages."""
-
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        query = dict(parse_qsl(request.query))
-        assert query.keys() <= {"part"}
-        part = int(query.get("part", 0))
-        self.asked.append((part, 1))
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": self.page(part, 1, 1000)}))
 
 
 def client(lists: Lists, **options: Any) -> KeyAPI:
@@ -160,9 +146,3 @@ def wanted(lengths: Mapping[int, int]) -> dict[int, list[str]]:
 
 def all_ids(lengths: Sequence[int]) -> list[str]:
     return [one for part, length in enumerate(lengths) for one in ids_of(part, length)]
-
-
-def least_pages(length: int, page_size: int, until: Until = Until.SHORT_PAGE) -> int:
-    if until is Until.SHORT_PAGE:
-        return length // page_size + 1
-    return -(-length // page_size) + 1
