@@ -12,14 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from keyapi_async import (
-    KeyAPI,
-    KeyAPIError,
-    ProductCreator,
-    RecordStream,
-    RetryPolicy,
-    unstructure,
-)
+from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RecordStream, RetryPolicy, unstructure
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import ConnectionFailedError
 from keyapi_async.harvest import Harvest, HarvestReport

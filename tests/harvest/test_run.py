@@ -19,13 +19,7 @@ from keyapi_async import (
     UsageError,
     Video,
 )
-from keyapi_async.harvest import (
-    Harvest,
-    HarvestReport,
-    HarvestStoppedError,
-    LedgerError,
-    Progress,
-)
+from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, LedgerError, Progress
 from tests.harvest import shop
 
 

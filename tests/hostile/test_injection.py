@@ -195,8 +195,7 @@ def test_any_text_at_all_is_harmless_on_the_terminal(evil: str, cls: type) -> No
 def test_what_is_long_or_deep_fits_or_is_told_in_one_sentence(kind: Format) -> None:
     cls, nested = RECORD, list[Any]()
     long: Any = reader_of(cls)(
-        EXAMPLE | {"total_followers_cnt": "9" * 4000, "per_product_ifl_gmv_amt": "1e308"},
-        None,
+        EXAMPLE | {"total_followers_cnt": "9" * 4000, "per_product_ifl_gmv_amt": "1e308"}, None
     )
     assert kind is not Format.TABLE or len(printed(cls, kind, [long]).splitlines()[1]) <= 300
     for _ in range(200_000):  # newer Pythons write thousands of levels
