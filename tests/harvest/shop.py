@@ -73,7 +73,6 @@ class Shop:
         self.most_open = 0
         self.statuses: dict[tuple[str, int], list[int]] = {}
         self.strange: dict[tuple[str, int], object] = {}
-        self.credits: int | None = None
         self.offline = False
         self.cut_off: set[str] = set()
 
@@ -95,8 +94,8 @@ class Shop:
             if isinstance(row, dict) and {"product_id", "user_id"} <= set(row)
         ]
 
-    def least(self, page_size: int = 10) -> int:
-        return sum(length // page_size + 1 for length in self.lengths.values())
+    def least(self) -> int:
+        return sum(length // 10 + 1 for length in self.lengths.values())
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         query = dict(parse_qsl(request.query))
@@ -113,8 +112,6 @@ class Shop:
                 return error
             statuses = self.statuses.get((product_id, page))
             status = statuses.pop(0) if statuses else 200
-            if status == 200 and self.credits is not None and self.billed >= self.credits:
-                status = 402
             self.billed += status == 200
             await asyncio.sleep(self.latency / 2)
         finally:

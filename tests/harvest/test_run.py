@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from keyapi_async import (
+from keyapi_async import Bookmark, ProductCreator, Video
+from keyapi_async.errors import (
     AuthenticationError,
-    Bookmark,
     CreditBudgetError,
     InvalidParameterError,
-    ProductCreator,
     QuotaExceededError,
     UsageError,
-    Video,
 )
 from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, LedgerError, Progress
 from tests.harvest import shop
@@ -175,30 +173,25 @@ async def test_no_key_or_no_credits_end_the_run_and_keep_what_was_paid_for(
         assert server.billed == server.least()
 
 
+@pytest.mark.parametrize(("error", "pages"), [(UsageError, 0), (ZeroDivisionError, 6)])
 @shop.virtually
-async def test_a_closed_client_is_no_failure_of_a_list(tmp_path: Path) -> None:
-    server = shop.Shop(shop.products(5))
-    api = server.client()
-    await api.aclose()
-    async with Harvest.open(tmp_path / "a.db") as harvest:
-        with pytest.raises(UsageError, match="closed"):
-            await harvest.run(server.ids, api.tiktok.product.iter_creators)
-        assert (await harvest.status()).left == 1
-
-
-@shop.virtually
-async def test_an_error_of_the_progress_callback_ends_the_run_and_loses_nothing(
-    tmp_path: Path,
+async def test_a_closed_client_or_a_callback_that_fails_ends_the_run_and_loses_nothing(
+    tmp_path: Path, error: type[Exception], pages: int
 ) -> None:
     server = shop.Shop(shop.products(*[50] * 6))
+    api = server.client()
+    if error is UsageError:
+        await api.aclose()
 
     def stumble(_: Progress) -> None:
         raise ZeroDivisionError
 
     async with Harvest.open(tmp_path / "a.db") as harvest:
-        with pytest.raises(ZeroDivisionError):
-            await harvest.run(server.ids, shop.creators(server.client()), progress=stumble)
-        assert (await harvest.status()).pages == server.billed == 6
+        with pytest.raises(error):
+            await harvest.run(server.ids, shop.creators(api), progress=stumble)
+        status = await harvest.status()
+        assert (status.left, status.failed) == (6, 0)
+        assert status.pages == server.billed == pages
 
 
 @shop.virtually
