@@ -10,19 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    AuthenticationError,
-    ConnectionFailedError,
-    KeyAPIError,
-    NotFoundError,
-    PermissionDeniedError,
-    QuotaExceededError,
-    RateLimitError,
-    ResponseError,
-    RetryPolicy,
-    ServerError,
-)
+from keyapi_async import KeyAPIError, RetryPolicy, errors
 from keyapi_async.call.credits import Cost
 from keyapi_async.sandbox import Response, Service
 from keyapi_async.sandbox.faults import Fault, Faults
@@ -51,47 +39,37 @@ def _refused(error: type[KeyAPIError], says: str, tries: int = ATTEMPTS) -> Outc
     return Outcome(error, says, tries, Cost.FREE)
 
 
-_BROKEN = Outcome(
-    ConnectionFailedError, "(?i)connection|disconnect|payload", ATTEMPTS, Cost.UNCERTAIN
-)
-_ENDLESS = Outcome(
-    AttemptTimeoutError, r"no whole answer within [\d.]+ s", ATTEMPTS, Cost.UNCERTAIN
-)
-_NO_ENVELOPE = Outcome(ResponseError, "the answer is not an envelope", 2, Cost.UNCERTAIN)
-_ODD = Outcome(None, "", 0, Cost.SPENT)
+def _unclear(error: type[KeyAPIError], says: str, tries: int = ATTEMPTS) -> Outcome:
+    return Outcome(error, says, tries, Cost.UNCERTAIN)
+
+
+_BROKEN = _unclear(errors.ConnectionFailedError, "(?i)connection|disconnect|payload")
+_ENDLESS = _unclear(errors.AttemptTimeoutError, r"no whole answer within [\d.]+ s")
+_NO_ENVELOPE = _unclear(errors.ResponseError, "the answer is not an envelope", 2)
 _OUT_OF_CREDITS = "quota is not enough|Usage Limit Exceeded"
 
+ODD = (
+    Fault.NUMERIC_STRINGS, Fault.CONTROL_CHARACTERS, Fault.UNKNOWN_FIELDS, Fault.MISSING_FIELDS,
+    Fault.OBJECT_DATA, Fault.NULL_DATA, Fault.MISSING_DATA,
+)  # fmt: skip
 OUTCOMES: Mapping[Fault, Outcome] = {
-    Fault.TOO_MANY_REQUESTS: _refused(RateLimitError, "qps limit exceeded .*429"),
-    Fault.TOO_MANY_IN_200: _refused(RateLimitError, "qps limit exceeded .*code 429"),
-    Fault.SERVER_ERROR: _refused(ServerError, "Internal server error .*500"),
-    Fault.ERROR_IN_200: _refused(ServerError, "Internal server error .*code 500"),
-    Fault.BAD_GATEWAY: _refused(ServerError, "502 Bad Gateway"),
-    Fault.UNAVAILABLE: _refused(ServerError, "Service unavailable .*503"),
-    Fault.QUOTA: _refused(QuotaExceededError, _OUT_OF_CREDITS, 1),
-    Fault.QUOTA_500: _refused(QuotaExceededError, _OUT_OF_CREDITS, 1),
-    Fault.UNAUTHORIZED: _refused(AuthenticationError, "apiKey is invalid .*401", 1),
-    Fault.FORBIDDEN: _refused(PermissionDeniedError, "may not use this endpoint .*403", 1),
-    Fault.NOT_FOUND: _refused(NotFoundError, "Not found .*404", 1),
-    Fault.REDIRECT: _refused(ResponseError, "a redirect, which is never followed", 1),
-    Fault.RESET: _BROKEN,
-    Fault.CLOSE: _BROKEN,
-    Fault.TRUNCATE: _BROKEN,
-    Fault.HANG: _ENDLESS,
-    Fault.DRIP: _ENDLESS,
-    Fault.DELAY: _ENDLESS,
-    Fault.BAD_JSON: _NO_ENVELOPE,
-    Fault.BAD_UTF8: _NO_ENVELOPE,
-    Fault.HTML: _NO_ENVELOPE,
-    Fault.EMPTY_BODY: _NO_ENVELOPE,
-    Fault.ZEROS: Outcome(ResponseError, "larger than 8 MiB", 1, Cost.UNCERTAIN),
-    Fault.NUMERIC_STRINGS: _ODD,
-    Fault.CONTROL_CHARACTERS: _ODD,
-    Fault.UNKNOWN_FIELDS: _ODD,
-    Fault.MISSING_FIELDS: _ODD,
-    Fault.OBJECT_DATA: _ODD,
-    Fault.NULL_DATA: _ODD,
-    Fault.MISSING_DATA: _ODD,
+    Fault.TOO_MANY_REQUESTS: _refused(errors.RateLimitError, "qps limit exceeded .*429"),
+    Fault.TOO_MANY_IN_200: _refused(errors.RateLimitError, "qps limit exceeded .*code 429"),
+    Fault.SERVER_ERROR: _refused(errors.ServerError, "Internal server error .*500"),
+    Fault.ERROR_IN_200: _refused(errors.ServerError, "Internal server error .*code 500"),
+    Fault.BAD_GATEWAY: _refused(errors.ServerError, "502 Bad Gateway"),
+    Fault.UNAVAILABLE: _refused(errors.ServerError, "Service unavailable .*503"),
+    Fault.QUOTA: _refused(errors.QuotaExceededError, _OUT_OF_CREDITS, 1),
+    Fault.QUOTA_500: _refused(errors.QuotaExceededError, _OUT_OF_CREDITS, 1),
+    Fault.UNAUTHORIZED: _refused(errors.AuthenticationError, "apiKey is invalid .*401", 1),
+    Fault.FORBIDDEN: _refused(errors.PermissionDeniedError, "may not use this endpoint .*403", 1),
+    Fault.NOT_FOUND: _refused(errors.NotFoundError, "Not found .*404", 1),
+    Fault.REDIRECT: _refused(errors.ResponseError, "a redirect, which is never followed", 1),
+    **dict.fromkeys((Fault.RESET, Fault.CLOSE, Fault.TRUNCATE), _BROKEN),
+    **dict.fromkeys((Fault.HANG, Fault.DRIP, Fault.DELAY), _ENDLESS),
+    **dict.fromkeys((Fault.BAD_JSON, Fault.BAD_UTF8, Fault.HTML, Fault.EMPTY_BODY), _NO_ENVELOPE),
+    Fault.ZEROS: _unclear(errors.ResponseError, "larger than 8 MiB", 1),
+    **dict.fromkeys(ODD, Outcome(None, "", 0, Cost.SPENT)),
 }
 
 
@@ -212,7 +190,7 @@ def see_errors(
 
 def _is_unsent(error: KeyAPIError | str) -> bool:
     """Say whether it was told to one of those who waited while another met it."""
-    return isinstance(error, QuotaExceededError) and error.attempts == 0
+    return isinstance(error, errors.QuotaExceededError) and error.attempts == 0
 
 
 def see_credits(

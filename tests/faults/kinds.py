@@ -10,6 +10,7 @@ from keyapi_async import KeyAPI, PageLimit, Product, ProductCreator, RecordStrea
 from keyapi_async.sandbox import Service
 
 Key = str | tuple[str, ...]
+Rows = Sequence[Mapping[str, Any]]
 CREATORS = "/v1/tiktok/product/creators/analytics"
 PRODUCTS = "/v1/tiktok/product/detail/analytics"
 SHOPS = "/v1/tiktok/shop/detail/analytics"
@@ -109,39 +110,31 @@ def _value(row: Any, name: str) -> object:
     return row[name] if isinstance(row, dict) else getattr(row, name)
 
 
-def _in_tens(rows: Sequence[Mapping[str, Any]], identity: str) -> list[list[str]]:
-    """Cut a list into pages: the last is not full."""
-    ids = [str(row[identity]) for row in rows]
-    return [ids[place : place + 10] for place in range(0, len(ids) + 1, 10)]
+def _pages(asks: Mapping[str, str], page: str, rows: Rows, identity: str) -> list[Call]:
+    """List the calls of a list of pages: the last is not full."""
+    ids = _ids(rows, identity)
+    return [
+        Call({**asks, page: f"{number}"}, ids[10 * number - 10 : 10 * number])
+        for number in range(1, len(ids) // 10 + 2)
+    ]
 
 
 def _creators(key: str) -> list[Call]:
-    pages = _in_tens(_service.rows(CREATORS, product_id=key), "user_id")
-    return [
-        Call({"product_id": key, "page_num": f"{number}"}, ids)
-        for number, ids in enumerate(pages, 1)
-    ]
+    asks = {"product_id": key}
+    return _pages(asks, "page_num", _service.rows(CREATORS, **asks), "user_id")
 
 
 def _products(key: tuple[str, ...]) -> list[Call]:
-    asked = [",".join(key[place : place + 10]) for place in range(0, len(key), 10)]
-    return [
-        Call(
-            {"product_ids": ids},
-            [str(row["product_id"]) for row in _service.rows(PRODUCTS, product_ids=ids)],
-        )
-        for ids in asked
-    ]
+    groups = [",".join(key[place : place + 10]) for place in range(0, len(key), 10)]
+    return [_single(PRODUCTS, "product_id", product_ids=ids) for ids in groups]
 
 
-def _shop(key: str) -> list[Call]:
-    rows = _service.rows(SHOPS, seller_id=key)
-    return [Call({"seller_id": key}, [str(row["seller_id"]) for row in rows])]
+def _single(path: str, identity: str, **asks: str) -> Call:
+    return Call(asks, _ids(_service.rows(path, **asks), identity))
 
 
-def _hashtags() -> list[Call]:
-    pages = _in_tens(_service.rows(HASHTAGS), "hashtag_id")
-    return [Call({"page": f"{number}"}, ids) for number, ids in enumerate(pages, 1)]
+def _ids(rows: Rows, identity: str) -> list[str]:
+    return [str(row[identity]) for row in rows]
 
 
 def _trending(api: KeyAPI, _: Key, **paging: Any) -> RecordStream[Any]:
@@ -166,7 +159,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "single calls": Kind(
         open=lambda api, key, **paging: api.tiktok.shop.iter_detail(key, **paging),
-        calls={key: _shop(key) for key in _SELLERS},
+        calls={key: [_single(SHOPS, "seller_id", seller_id=key)] for key in _SELLERS},
         faulty=_SELLERS[1], record=Shop, identity="seller_id", told_by="seller_id",
     ),
     "ids in tens": Kind(
@@ -175,7 +168,8 @@ KINDS: Mapping[str, Kind] = {
         faulty=_GROUPS[2], record=Product, identity="product_id", told_by="product_id",
     ),
     "page and limit": Kind(
-        open=_trending, calls={"": _hashtags()}, faulty="", record=dict,
-        identity="hashtag_id", told_by="hashtag_id", price=2,
+        open=_trending,
+        calls={"": _pages({}, "page", _service.rows(HASHTAGS), "hashtag_id")},
+        faulty="", record=dict, identity="hashtag_id", told_by="hashtag_id", price=2,
     ),
 }  # fmt: skip

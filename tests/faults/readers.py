@@ -12,15 +12,8 @@ from typing import Any, cast
 
 import attrs
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    Bookmark,
-    ConnectionFailedError,
-    KeyAPI,
-    KeyAPIError,
-    RecordStream,
-    fan_out,
-)
+from keyapi_async import Bookmark, KeyAPI, KeyAPIError, RecordStream, fan_out
+from keyapi_async.errors import AttemptTimeoutError, ConnectionFailedError
 from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
 from keyapi_async.sandbox import Service
 from tests import virtual
