@@ -1,11 +1,8 @@
 """Whoever reads: streams, fan-outs and harvests of any kind of list."""
 
 import asyncio
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +12,6 @@ import attrs
 from keyapi_async import Bookmark, KeyAPI, KeyAPIError, RecordStream, fan_out
 from keyapi_async.errors import AttemptTimeoutError, ConnectionFailedError
 from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
-from keyapi_async.sandbox import Service
-from tests import virtual
 from tests.faults.kinds import LIST, Key, Kind
 from tests.harvest import shop
 
@@ -176,7 +171,6 @@ class HarvestReader(Reader):
         patient: whether it does, which takes that anything came through before.
     """
 
-    max_age: timedelta | None = None
     patient: bool = True
 
     async def read(self) -> bool:
@@ -196,7 +190,6 @@ class HarvestReader(Reader):
                         self.keys,
                         partial(self.kind.open, self.api),
                         concurrency=CONCURRENCY,
-                        max_age=self.max_age,
                         progress=progress,
                     )
                 )
@@ -218,31 +211,6 @@ class HarvestReader(Reader):
         return CONCURRENCY if cut else 0
 
 
-@attrs.define
-class SecondReader(HarvestReader):
-    """Harvests all lists anew, two days after a harvest; until then the first is what is shown."""
-
-    max_age: timedelta | None = timedelta(days=1)
-
-    async def read(self) -> bool:
-        ledger = self.folder / "ledger.db"
-        if not self.rounds:
-            healthy = virtual.client(virtual.SandboxTransport(Service()))
-            async with Harvest.open(ledger) as harvest:
-                await harvest.run(self.keys, partial(self.kind.open, healthy))
-            with closing(sqlite3.connect(ledger)) as file, file:
-                file.execute("update page set fetched_at = fetched_at - 172800")
-                file.execute("update list set read_at = read_at - 172800")
-        done = await HarvestReader.read(self)
-        if not done:
-            for key in self.keys:
-                rows, calls = self.rows.get(key, []), self.kind.calls[key]
-                shown = [call for call in calls if {*call.ids} <= {*rows}]
-                assert rows == [one for call in shown for one in call.ids]
-                assert not self.kind.paged or shown == calls[: len(shown)]
-        return done
-
-
 READERS: Mapping[str, Callable[..., Reader]] = {
     "stream": StreamReader,
     "stream, begun anew": partial(StreamReader, anew=True),
@@ -251,5 +219,4 @@ READERS: Mapping[str, Callable[..., Reader]] = {
     "fan-out": FanReader,
     "fan-out that collects": partial(FanReader, on_error="collect"),
     "harvest": HarvestReader,
-    "harvest of a second reading": SecondReader,
 }

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 import keyapi_async.harvest.file
 from keyapi_async import UsageError
 from keyapi_async.harvest import Harvest, LedgerError, Progress
-from keyapi_async.harvest.file import RunLock
 from keyapi_async.harvest.reading import Reading
 from tests.harvest import shop
 
@@ -130,22 +128,3 @@ async def test_a_run_that_writes_while_a_ledger_is_opened_is_no_damage(
         async with Harvest.open(file, read_only=read_only) as harvest:
             monkeypatch.undo()
             assert len(await shop.rows_in(harvest)) == 35
-
-
-def test_who_looks_whether_a_run_is_under_way_keeps_none_from_beginning(tmp_path: Path) -> None:
-    lock, other = (RunLock(tmp_path / "a.db") for _ in "ab")
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            other.is_taken()
-
-    looks = threading.Thread(target=look)
-    looks.start()
-    try:
-        for _ in range(300):
-            lock.take()
-            lock.release()
-    finally:
-        over.set()
-        looks.join()

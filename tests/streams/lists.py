@@ -23,14 +23,14 @@ Row: TypeAlias = dict[str, object]
 class Lists:
     """A server of lists of numbered rows in memory: ``{"id": "p.n"}`` for row n of list p.
 
-    ``faults`` strike the requests in their order, ``faults_at`` one page of a list once; each
+    ``faults`` strike the requests in their order, ``statuses`` those for a page of a list; each
     answer takes its latency, more or less by ``spread``. ``names`` are the parameters that say
     which page is asked for, and ``says`` whether an answer tells that there is more.
     """
 
     def __init__(
         self,
-        lengths: Sequence[int] | Mapping[int, int] | int,
+        lengths: Any,
         latency: float = 0.01,
         spread: float = 0.0,
         names: Sequence[str] = ("page_num", "page_size"),
@@ -42,40 +42,57 @@ class Lists:
         self.spread = spread
         self.names = names
         self.says = says
-        self.asked: list[tuple[int, int]] = []
+        self.asked: list[tuple[Any, int]] = []
         self.open = 0
         self.most_open = 0
+        self.billed = 0
         self.served = 0
-        self.rows: dict[tuple[int, int], list[Any]] = {}
+        self.rows: dict[tuple[Any, int], list[Any]] = {}
         self.faults: list[KeyAPIError | int | None] = []
-        self.faults_at: dict[tuple[int, int], int] = {}
+        self.statuses: dict[tuple[Any, int], list[int]] = {}
         self.dice = random.Random(0)
 
-    def page(self, part: int, page_num: int, page_size: int) -> list[Any]:
+    def list_of(self, query: Mapping[str, str]) -> Any:
+        """Tell which list is asked for."""
+        return int(query.get("part", 0))
+
+    def row(self, part: Any, place: int) -> object:
+        return {"id": f"{part}.{place}"}
+
+    def page(self, part: Any, page_num: int, page_size: int) -> list[Any]:
         if (part, page_num) in self.rows:
             return self.rows[part, page_num]
         length = self.lengths if isinstance(self.lengths, int) else self.lengths[part]
         first = (page_num - 1) * page_size
-        return [{"id": f"{part}.{row}"} for row in range(first, min(first + page_size, length))]
+        return [self.row(part, place) for place in range(first, min(first + page_size, length))]
+
+    def fault(self, part: Any, page_num: int) -> KeyAPIError | int | None:
+        """Give what strikes a request, if anything does."""
+        statuses = self.statuses.get((part, page_num))
+        fault = self.faults.pop(0) if self.faults else None
+        return statuses.pop(0) if statuses else fault
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         assert not request.query.startswith("&")
         query = dict(parse_qsl(request.query))
-        assert query.keys() - {"part", "key"} == {*self.names}
-        part = int(query.get("part", 0))
+        part = self.list_of(query)
+        assert query.keys() >= {*self.names}
+        assert query.keys().isdisjoint({*LIMIT, "page_num", "page_size"} - {*self.names})
         page_num, page_size = [int(query[name]) for name in self.names] or (1, 1000)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self.asked.append((part, page_num))
-        fault = self.faults.pop(0) if self.faults else None
+        latency = self.latency * self.dice.uniform(1 - self.spread, 1 + self.spread)
         try:
-            await asyncio.sleep(self.latency * self.dice.uniform(1 - self.spread, 1 + self.spread))
+            await asyncio.sleep(latency / 2)
+            fault = self.fault(part, page_num)
+            self.billed += fault in {None, 200}
+            await asyncio.sleep(latency / 2)
         finally:
             self.open -= 1
-        fault = self.faults_at.pop((part, page_num), fault)
         if isinstance(fault, KeyAPIError):
             return fault
-        if fault is not None:
+        if fault is not None and fault != 200:
             return Answer(fault, {}, b'{"code": %d, "message": "no", "data": null}' % fault)
         rows = self.page(part, page_num, page_size)
         self.served += len(rows)
@@ -84,7 +101,8 @@ class Lists:
             data = {"list": rows}
             if self.says:
                 data["pagination"] = {"has_more": self.page(part, page_num + 1, page_size) != []}
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": data, "requestId": "r-1"}))
+        answer = {"code": 0, "data": data, "requestId": f"r-{page_num}"}
+        return Answer(200, {}, orjson.dumps(answer))
 
     async def close(self) -> None:
         pass

@@ -19,7 +19,7 @@ from tests.streams.lists import Lists, Row, client, gather, ids, ids_of, opener,
 async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
     lengths = dict.fromkeys(range(10), 25)
     server = Lists(lengths, 0.05, 0.5)
-    server.faults_at = {(3, 2): 404, (7, 1): 500}
+    server.statuses = {(3, 2): [404], (7, 1): [500]}
     server.rows[8, 1] = ["text"]
     got: dict[int, list[Any]] = {}
     opens = opener(client(server))
@@ -56,7 +56,7 @@ async def test_an_error_ends_the_run_after_the_rows_that_were_fetched_and_says_w
 ) -> None:
     """The first one, or one after which nothing can go well: of the key, the quota, the budget."""
     server = Lists(50, 0.05, 0.5)
-    server.faults_at = {} if status is None else {(2, 3): status}
+    server.statuses = {} if status is None else {(2, 3): [status]}
     got: dict[int, list[Any]] = {}
     api = client(server, qps=40, max_credits=37)
     async with fan_out(range(100), opener(api), concurrency=6, on_error=on_error) as results:
@@ -209,7 +209,7 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
     connections, budget = bounds
     server = Lists(lengths, 0.05, 0.5)
-    server.faults_at = dict(faults)
+    server.statuses = {page: [status] for page, status in faults.items()}
     api = client(server, max_connections=connections, max_credits=budget)
     got: dict[int, list[Any]] = {key: [] for key in range(len(lengths))}
     opens, opened = opener(api, prefetch=prefetch), list[int]()
@@ -239,7 +239,7 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     failed = {failure.key: failure.bookmark for failure in results.failures}
     assert not marks.keys() & failed.keys()
     marks.update(failed)
-    server.faults_at.clear()
+    server.statuses.clear()
     for key in range(len(lengths)):
         if key in marks or key not in opened:
             rest = opener(client(server), start=marks.get(key))(key)

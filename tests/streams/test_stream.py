@@ -255,7 +255,7 @@ async def test_pages_have_their_rejects_and_never_raise_them() -> None:
     (reject,) = first.rejects
     assert (rows.rejected, reject.row, type(reject.error)) == (1, None, DecodeError)
     assert first == Page(tuple(lists.rows[0, 1][:9]), (reject,), 1, 10, "r-1", is_last=False)
-    assert last == Page(({"id": "0.10"}, {"id": "0.11"}), (), 2, 10, "r-1", is_last=True)
+    assert last == Page(({"id": "0.10"}, {"id": "0.11"}), (), 2, 10, "r-2", is_last=True)
     empty = stream(Lists([3]), until=Until.EMPTY_PAGE)
     assert [(len(p.records), p.is_last) async for p in empty.pages()] == [(3, False), (0, True)]
 
