@@ -79,14 +79,11 @@ class Kind:
 
     def bought(self, key: Key, empty: Call | None = None) -> list[Call]:
         """List the calls that a list takes, where one of them may bring nothing."""
-        found: list[Call] = []
-        for call in self.calls[key]:
-            found.append(call)
-            if call is empty:
-                found[-1] = Call(call.asks, ())
-                if self.paged:
-                    break
-        return found
+        calls = list(self.calls[key])
+        if empty in calls:
+            place = calls.index(empty)
+            calls[place:] = [Call(empty.asks, ()), *([] if self.paged else calls[place + 1 :])]
+        return calls
 
     def wanted(self, key: Key, empty: Call | None = None) -> list[str]:
         """List the ids of the rows of a list, where a call may bring nothing."""
@@ -99,11 +96,8 @@ class Kind:
     def key_of(self, row: Any) -> Key:
         """Tell which list it is of."""
         told = str(_value(row, self.told_by))
-        key: Key
-        for key in self.calls:
-            if told == key or told in self.wanted(key):
-                return key
-        raise AssertionError(f"{told} is of no list")
+        found: Key = next(key for key in self.calls if told == key or told in self.wanted(key))
+        return found
 
 
 def _value(row: Any, name: str) -> object:

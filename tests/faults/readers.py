@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,11 +24,7 @@ CONCURRENCY = 2
 class Reader(ABC):
     """Reads all lists, however often it has to begin; keeps the rows and errors it met.
 
-    Attributes:
-        pause: seconds that it takes over a row.
-        leaves: says when it has enough of a round.
-        longest: seconds of the longest call.
-        rounds: how often it began.
+    It takes ``pause`` seconds over a row, and ``leaves`` says when it has enough of a round.
     """
 
     api: KeyAPI
@@ -35,7 +32,7 @@ class Reader(ABC):
     kind: Kind = LIST
     pause: float = 0.0
     leaves: Callable[[], bool] = lambda: False
-    longest: float = 0.0
+    longest: float = 0.0  # seconds of a call
     rounds: int = 0
     rows: dict[Key, list[str]] = attrs.field(factory=dict)
     errors: list[KeyAPIError | str] = attrs.field(factory=list)
@@ -141,11 +138,10 @@ class FanReader(Reader):
 
         results = fan_out(draw(), open_stream, concurrency=CONCURRENCY, on_error=self.on_error)
         try:
-            async with results:
-                while not self.leaves():
-                    await self.keep(*(await self.call(anext(results))))
-        except StopAsyncIteration:
-            pass
+            with suppress(StopAsyncIteration):
+                async with results:
+                    while not self.leaves():
+                        await self.keep(*(await self.call(anext(results))))
         except KeyAPIError as error:
             self.met(error)
         finally:
@@ -165,13 +161,9 @@ class FanReader(Reader):
 
 @attrs.define
 class HarvestReader(Reader):
-    """Harvests all lists into a ledger, run after run; it waits for a lost connection.
+    """Harvests all lists into a ledger, run after run; it waits for a lost connection."""
 
-    Attributes:
-        patient: whether it does, which takes that anything came through before.
-    """
-
-    patient: bool = True
+    patient: bool = True  # if it does so, which takes that anything came through before
 
     async def read(self) -> bool:
         self.rounds += 1
@@ -185,14 +177,9 @@ class HarvestReader(Reader):
                     harvest.stop()
 
             try:
-                report = await self.call(
-                    harvest.run(
-                        self.keys,
-                        partial(self.kind.open, self.api),
-                        concurrency=CONCURRENCY,
-                        progress=progress,
-                    )
-                )
+                read = partial(self.kind.open, self.api)
+                run = harvest.run(self.keys, read, concurrency=CONCURRENCY, progress=progress)
+                report = await self.call(run)
                 self.errors += [failure.error for failure in report.failures]
             except HarvestStoppedError as stopped:
                 self.met(cast("KeyAPIError", stopped.__cause__))

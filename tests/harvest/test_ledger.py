@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -150,11 +150,8 @@ async def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None
 
 
 @shop.virtually
-async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_others(
-    tmp_path: Path,
-) -> None:
-    server = shop.Shop(shop.products(*[35] * 6))
-    file = tmp_path / "a.db"
+async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_rest(tmp_path: Path) -> None:
+    server, file = shop.Shop(shop.products(*[35] * 6)), tmp_path / "a.db"
     refusal = (
         "CREATE TRIGGER no BEFORE INSERT ON page WHEN NEW.list = 4 AND NEW.page_num = 2"
         " BEGIN SELECT RAISE(ABORT, 'no such page'); END"
@@ -166,8 +163,7 @@ async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_others(
         changed(file, refusal)
         with pytest.raises(LedgerError, match="no such page"):
             await harvest.run(server.ids, read, concurrency=2)
-        pages = (await harvest.status()).pages
-        assert pages >= server.billed - 2
+        assert (await harvest.status()).pages >= server.billed - 2
         changed(file, "DROP TRIGGER no")
         await harvest.run(server.ids, read)
         assert await shop.rows_in(harvest) == server.records()
@@ -204,16 +200,14 @@ async def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(
 
 
 def record_class(**kinds: object) -> type[Any]:
-    fields = {name: attrs.field(type=kind, default=None) for name, kind in kinds.items()}  # type: ignore[call-overload]  # a type is given
+    fields: Any = {name: attrs.field(type=kind, default=None) for name, kind in kinds.items()}  # type: ignore[call-overload]  # a type is given
     fields["extra"] = attrs.field(factory=dict)
-    options: dict[str, Any] = {"frozen": True, "slots": True, "weakref_slot": False}
+    options: Any = {"frozen": True, "slots": True, "weakref_slot": False}
     return attrs.make_class("Row", fields, field_transformer=codec.documented, **options)
 
 
 @shop.virtually
-async def test_a_record_class_that_grows_gets_columns_and_one_that_changes_is_refused(
-    tmp_path: Path,
-) -> None:
+async def test_a_record_that_grows_gets_columns_and_another_is_refused(tmp_path: Path) -> None:
     async with Harvest.open(tmp_path / "a.db") as harvest:
 
         async def run(lists: int, into: type[Any]) -> list[Any]:
@@ -305,10 +299,7 @@ def test_a_lock_whose_file_is_removed_while_it_is_taken_is_taken_anew(
 
     monkeypatch.setattr(keyapi_async.harvest.file, "_connected", moved)
     lock = RunLock(tmp_path / "a.db")
-    if moves > 2:
-        with pytest.raises(LedgerError, match="cannot be read or written"):
-            lock.take()
-    else:
+    with nullcontext() if moves == 2 else pytest.raises(LedgerError, match="be read or written"):
         lock.take()
         monkeypatch.undo()
         assert lock.is_taken()
