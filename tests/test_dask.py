@@ -23,16 +23,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from distributed import Client, LocalCluster
 
-from keyapi_async import (
-    AuthenticationError,
-    Bookmark,
-    ConfigurationError,
-    CreditBudgetError,
-    InvalidParameterError,
-    KeyAPI,
-    QuotaExceededError,
-    RetryPolicy,
-)
+from keyapi_async import Bookmark, KeyAPI, RetryPolicy, errors
 from keyapi_async.api import endpoints
 from keyapi_async.dask import PartitionError, harvest_frame
 from keyapi_async.harvest import Harvest, LedgerError, ListFailure
@@ -184,7 +175,7 @@ async def test_nothing_is_bought_before_it_is_computed_and_then_once() -> None:
 )
 def test_what_is_wrong_is_said_at_once(wrong: dict[str, Any], said: str) -> None:
     given = {"keys": iter(["1", "2"]), "open_stream": creators} | wrong
-    with pytest.raises(InvalidParameterError, match=said):
+    with pytest.raises(errors.InvalidParameterError, match=said):
         frame_of(given.pop("keys"), given.pop("open_stream"), **given)
 
 
@@ -253,12 +244,12 @@ def test_invalid_rows_are_counted_and_nothing_stays_behind(
     with dask.config.set({"temporary-directory": str(tmp_path)}):
         assert len(frame_of(server.ids[:1], creators, client=client).compute()) == 11
         assert "left out 1 invalid rows of product_creators" in caplog.messages
-        for status, error in ((401, AuthenticationError), (402, QuotaExceededError)):
+        for status, error in ((401, errors.AuthenticationError), (402, errors.QuotaExceededError)):
             server.statuses["102", 1] = [status]
             with pytest.raises(error) as caught:
                 frame_of(server.ids[2:], creators, client=client).compute()
             assert type(pickle.loads(pickle.dumps(caught.value))) is error  # noqa: S301
-        with pytest.raises(CreditBudgetError):
+        with pytest.raises(errors.CreditBudgetError):
             frame_of(server.ids, creators, client=client).compute()
     assert [api.closed for api in made] == [True] * 4
     assert not list(tmp_path.iterdir())
@@ -267,7 +258,7 @@ def test_invalid_rows_are_counted_and_nothing_stays_behind(
 def test_the_extra_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "keyapi_async.dask")
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'keyapi-async\[dask\]'"):
+    with pytest.raises(errors.ConfigurationError, match=r"pip install 'keyapi-async\[dask\]'"):
         import_module("keyapi_async.dask")
 
 
@@ -359,7 +350,9 @@ def test_the_key_shows_nowhere(
 ) -> None:
     frame = box_frame(["1", "2"], client=partial(KeyAPI, SECRET, base_url=box.url, **how))
     shown = [repr(frame), repr(frame.dask), str(list(frame.dask)), frame.expr.tree_repr()]
-    with pytest.raises((AuthenticationError, ConfigurationError, TypeError)) as caught:
+    with pytest.raises(
+        (errors.AuthenticationError, errors.ConfigurationError, TypeError)
+    ) as caught:
         frame.compute(scheduler=cluster)
     shown += traceback.format_exception(caught.value)
     logs = repr(cluster.get_worker_logs())

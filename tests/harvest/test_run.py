@@ -143,11 +143,10 @@ async def test_other_lists_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "budget", "error"),
     [
-        (401, None, AuthenticationError),
-        (402, None, QuotaExceededError),
+        (401, None, AuthenticationError), (402, None, QuotaExceededError),
         (200, 7, CreditBudgetError),
     ],
-)
+)  # fmt: skip
 @shop.virtually
 async def test_no_key_or_no_credits_end_the_run_and_keep_what_was_paid_for(
     tmp_path: Path, status: int, budget: int | None, error: type[Exception]

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from keyapi_async import KeyAPI, Page, ProductCreator, RetryPolicy
+from keyapi_async import KeyAPI, ProductCreator, RetryPolicy
 from keyapi_async.call.wire import Answer
 from tests import virtual
 from tests.call.script import Script
@@ -71,10 +71,6 @@ def harmless(shown: str) -> bool:
 
 def answering(body: bytes, status: int = 200, **headers: str) -> KeyAPI:
     """Make a client of a server that answers so, whatever it is asked."""
-    always = [Answer(status, headers, body)] * 99
-    return virtual.client(Script(*always), qps=1e6, retry=RetryPolicy(attempts=2))
-
-
-async def page_of(api: KeyAPI) -> Page[ProductCreator]:
-    """Buy one page through the whole client, as ``pages()`` does."""
-    return await anext(api.tiktok.product.iter_creators("1").pages())
+    return virtual.client(
+        Script(*[Answer(status, headers, body)] * 9), qps=1e6, retry=RetryPolicy(attempts=2)
+    )

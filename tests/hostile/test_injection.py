@@ -4,10 +4,8 @@ import io
 import json
 import logging
 import pickle
-import sqlite3
 import sys
 import traceback
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,10 @@ from keyapi_async import InvalidParameterError, KeyAPI, KeyAPIError, ResponseErr
 from keyapi_async.cli.app import run
 from keyapi_async.cli.options import Format
 from keyapi_async.cli.output import Output
-from keyapi_async.harvest import ExportError, Harvest, LedgerError, check_export
+from keyapi_async.harvest import ExportError, LedgerError, check_export
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.records.converter import reader_of
 from tests import virtual
-from tests.harvest import shop
 from tests.hostile.documents import (
     EVIL,
     EXAMPLE,
@@ -33,7 +30,6 @@ from tests.hostile.documents import (
     answering,
     harmless,
     literals,
-    page_of,
     row_text,
     success,
 )
@@ -53,7 +49,8 @@ def whole_story(error: BaseException) -> list[str]:
 async def provoked(api: KeyAPI) -> list[BaseException]:
     """Read a page; give the errors of its rows, or its own."""
     try:
-        return [reject.error for reject in (await page_of(api)).rejects]
+        page = await anext(api.tiktok.product.iter_creators("1").pages())
+        return [reject.error for reject in page.rejects]
     except KeyAPIError as error:
         return [error]
 
@@ -123,24 +120,6 @@ async def test_what_a_caller_gives_is_shown_escaped(evil: str, tmp_path: Path) -
     for error in (LedgerError(tmp_path / name, evil), ExportError(tmp_path / "\udcff.db", evil)):
         assert str(error).isprintable()
         assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
-
-
-@every_evil
-def test_a_ledger_tells_what_failed_harmlessly(evil: str, tmp_path: Path) -> None:
-    async def main(file: Path, status: int, body: bytes) -> tuple[Any, ...]:
-        api = answering(body, status)
-        async with Harvest.open(file) as harvest:
-            return (await harvest.run(["1"], api.tiktok.product.iter_creators)).failures
-
-    foreign = json.dumps(evil).encode()
-    failed = b'{"code":404,"message":%s,"requestId":%s}' % (foreign, foreign)
-    bad = success(row_text({"user_id": b"{}", evil: foreign}), request_id=foreign)
-    told = [one.error for one in shop.run(lambda: main(tmp_path / "a.db", 404, failed))]
-    assert shop.run(lambda: main(tmp_path / "b.db", 200, bad)) == ()
-    with closing(sqlite3.connect(tmp_path / "b.db")) as ledger:
-        told += [error for (error,) in ledger.execute("SELECT error FROM reject")]
-    assert len(told) == 2
-    assert all(error.isprintable() for error in told)
 
 
 # The terminal.
