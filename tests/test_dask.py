@@ -143,7 +143,7 @@ def test_partitions_without_rows_have_the_same_types(tmp_path: Path) -> None:
 async def test_nothing_is_bought_before_it_is_computed_and_then_once() -> None:
     server = shop.Shop(shop.products(12, 30, 3, 0, 25), latency=0.01)
     frame = frame_of(server.ids, creators, client=server.client, partition_size=5, concurrency=3)
-    assert any(str(name).startswith("('product_creators-") for name in frame.dask)
+    assert "('product_creators-" in str(list(frame.dask))
     large = frame[frame.total_followers_cnt > frame.total_followers_cnt.mean()]
     assert server.billed == 0
     for number, wanted in enumerate((frame, large, frame.drop_duplicates(subset=["user_id"])), 1):
@@ -220,9 +220,8 @@ def test_a_ledger_that_stays_is_never_bought_again(failing: shop.Shop, tmp_path:
         frame().compute()
     assert len(frame()) == len(frame()) == 7 * 12
     assert failing.billed == failing.least()
-    (ledger,) = tmp_path.iterdir()
-    assert ledger.name.startswith("product_creators-")
-    assert ledger.suffix == ".db"
+    assert [*tmp_path.iterdir()] == [*tmp_path.glob("product_creators-*.db")]
+    assert len([*tmp_path.iterdir()]) == 1
     frame(partition_size=3).compute()
     assert failing.billed == 2 * failing.least()
     with pytest.raises(LedgerError, match="its folder does not exist"):
@@ -290,15 +289,12 @@ def cluster(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield client
 
 
-def length(product_id: str) -> int:
-    return len(service.rows(PATH, product_id=product_id))
-
-
-IDS = [one for one in service.product_ids(60) if length(one) < 60][:24]
+LENGTHS = {one: len(service.rows(PATH, product_id=one)) for one in service.product_ids(60)}
+IDS = [one for one, length in LENGTHS.items() if length < 60][:24]
 
 
 def least(ids: list[str]) -> int:
-    return sum(length(one) // 10 + 1 for one in ids)
+    return sum(LENGTHS[one] // 10 + 1 for one in ids)
 
 
 def box_frame(ids: list[str], **more: Any) -> Any:
@@ -350,9 +346,7 @@ def test_the_key_shows_nowhere(
 ) -> None:
     frame = box_frame(["1", "2"], client=partial(KeyAPI, SECRET, base_url=box.url, **how))
     shown = [repr(frame), repr(frame.dask), str(list(frame.dask)), frame.expr.tree_repr()]
-    with pytest.raises(
-        (errors.AuthenticationError, errors.ConfigurationError, TypeError)
-    ) as caught:
+    with pytest.raises((errors.KeyAPIError, TypeError)) as caught:
         frame.compute(scheduler=cluster)
     shown += traceback.format_exception(caught.value)
     logs = repr(cluster.get_worker_logs())

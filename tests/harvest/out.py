@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 
-from keyapi_async.harvest import Harvest
+from keyapi_async.harvest import Exported, Harvest
 from tests.csvs import read_csv
 from tests.rows import Row
 
@@ -26,11 +26,12 @@ class Out:
 
 async def taken_out(harvest: Harvest, folder: Path, view: str = "records", **options: Any) -> Out:
     """Export the ledger ``a.db`` of a folder beside it; see that its view equals the CSV."""
-    for suffix in ("csv", "jsonl", "parquet"):
-        await harvest.export(folder / f"a.{suffix}", **options)
     with closing(sqlite3.connect(folder / "a.db")) as db:
         db.row_factory = sqlite3.Row
         rows = [dict(row) for row in db.execute(f"SELECT * FROM {view}")]  # noqa: S608
+    rejects = (await harvest.status()).rejects
+    for file in (folder / f"a.{suffix}" for suffix in ("csv", "jsonl", "parquet")):
+        assert await harvest.export(str(file), **options) == Exported(file, len(rows), rejects)
     columns, cells = read_csv(folder / "a.csv")
     assert columns == pq.read_schema(folder / "a.parquet").names
     assert cells == [

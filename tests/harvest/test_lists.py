@@ -4,6 +4,7 @@ import itertools
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from keyapi_async import InfluencerRankField, KeyAPI, RankType
 from keyapi_async.harvest import Harvest
@@ -50,7 +51,7 @@ async def test_rankings_over_dates_and_regions(tmp_path: Path) -> None:
         rank_type=RankType.WEEK,
         influencer_rank_field=InfluencerRankField(1),
     )
-    keys = itertools.product(("2026-01-05", date(2026, 1, 12)), ("US", "MY"))
+    keys: Any = itertools.product(("2026-01-05", date(2026, 1, 12)), ("US", "MY"))
     async with Harvest.open(tmp_path / "a.db") as harvest:
         report = await harvest.run(keys, lambda key: read(date=key[0], region=key[1]))
         dates, regions, ranks = [
