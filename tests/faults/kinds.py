@@ -46,25 +46,15 @@ class Call:
 
 @attrs.frozen(kw_only=True)
 class Kind:
-    """A kind of stream.
+    """A kind of stream."""
 
-    Attributes:
-        open: makes the stream of a key.
-        calls: the lists by their keys, each as the calls that it takes.
-        faulty: the key of the list that goes wrong.
-        record: what its rows become.
-        identity: the field that tells a row from others.
-        told_by: the field of a row that tells its list.
-        price: credits of a call.
-    """
-
-    open: Callable[..., RecordStream[Any]]
-    calls: Mapping[Any, Sequence[Call]]
-    faulty: Key
-    record: type
-    identity: str
-    told_by: str
-    price: int = 1
+    open: Callable[..., RecordStream[Any]]  # makes the stream of a key
+    calls: Mapping[Any, Sequence[Call]]  # the lists by their keys, each as the calls that it takes
+    faulty: Key  # of the list that goes wrong
+    record: type  # what its rows become
+    identity: str  # the field that tells a row from others
+    told_by: str  # the field of a row that tells its list
+    price: int = 1  # credits of a call
 
     @property
     def paged(self) -> bool:

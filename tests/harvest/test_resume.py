@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyapi_async import Until
-from keyapi_async.harvest import Harvest
+from keyapi_async.harvest import Harvest, Progress
 from tests.harvest import shop
 from tests.rows import steady
 
@@ -105,22 +105,28 @@ async def test_a_stop_keeps_the_pages_in_flight_and_asks_for_nothing_more(
         assert (again.requests, again.rate, again.done, again.stopped) == (0, 0, 8, False)
 
 
-@pytest.mark.parametrize("whom", ["run", "all"])
+@pytest.mark.parametrize(
+    ("whom", "times", "later", "told"),
+    [("run", 3, 0.0, [6]), ("all", 1, 0.0, [6]), ("all", 3, 0.0, []), ("all", 1, 0.002, [])],
+)
 @shop.virtually
-async def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(
-    tmp_path: Path, whom: str
+async def test_pages_that_arrived_are_committed_once_before_a_cancellation_leaves(
+    tmp_path: Path, whom: str, times: int, later: float, told: list[int]
 ) -> None:
-    server = shop.Shop(shop.products(*[95] * 6))
+    server, seen = shop.Shop(shop.products(*[95] * 6)), list[Progress]()
     async with Harvest.open(tmp_path / "a.db") as harvest:
         read = shop.creators(server.client())
-        work = asyncio.create_task(harvest.run(server.ids, read, concurrency=6))
+        run = harvest.run(server.ids, read, concurrency=6, progress=seen.append)
+        work = asyncio.create_task(run)
         while server.billed < 6 or server.open:
             await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
+        await asyncio.sleep(later)  # until they are being written
         everyone = asyncio.all_tasks() - {asyncio.current_task()}
-        for _ in range(3):  # one who is impatient changes nothing
+        for _ in range(times):  # one who is impatient changes nothing
             for task in everyone if whom == "all" else {work}:
                 task.cancel()
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
             await work
         assert (await harvest.status()).pages == 6
+        assert [one.pages for one in seen] == told

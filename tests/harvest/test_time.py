@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,22 +16,17 @@ DAY = timedelta(days=1)
 NOON = 1_767_268_800  # 2026-01-01, 12:00 UTC
 
 
-class Clock:
-    """What ``time.time`` says."""
-
-    now = float(NOON)
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Give what ``time.time`` says ``now``."""
+    made = SimpleNamespace(now=float(NOON))
     monkeypatch.setattr(time, "time", lambda: made.now)
     return made
 
 
 @shop.virtually
 async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
-    tmp_path: Path, clock: Clock
+    tmp_path: Path, clock: SimpleNamespace
 ) -> None:
     server = shop.Shop(shop.products(12, 25))
     file = tmp_path / "a.db"
@@ -64,7 +60,7 @@ async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
 @pytest.mark.parametrize("jump", [-5 * 3600, 7 * 3600, -500_000, 300_000_000])
 @shop.virtually
 async def test_a_clock_that_jumps_buys_nothing_twice_and_skips_no_list_for_ever(
-    tmp_path: Path, clock: Clock, jump: int
+    tmp_path: Path, clock: SimpleNamespace, jump: int
 ) -> None:
     server = shop.Shop(shop.products(35, 5))
     read = server.client().tiktok.product.iter_creators

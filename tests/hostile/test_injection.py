@@ -1,6 +1,5 @@
 """Foreign text is shown, logged and printed as text: it commands no terminal and forges no line."""
 
-import io
 import json
 import logging
 import pickle
@@ -23,6 +22,7 @@ from keyapi_async.harvest import ExportError, LedgerError, check_export
 from keyapi_async.records.codec import kinds_of
 from keyapi_async.records.converter import reader_of
 from tests import virtual
+from tests.cli.commands import Terminal
 from tests.hostile.documents import (
     EVIL,
     EXAMPLE,
@@ -125,16 +125,9 @@ async def test_what_a_caller_gives_is_shown_escaped(evil: str, tmp_path: Path) -
 # The terminal.
 
 
-class Screen(io.StringIO):
-    """A standard output that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def printed(cls: type, kind: Format, rows: list[Any]) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", screen := Screen())
+        patch.setattr(sys, "stdout", screen := Terminal())
         for name, value in {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "300"}.items():
             patch.setenv(name, value)
         Output(cls, kind, None).add(rows)

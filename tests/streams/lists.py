@@ -122,16 +122,11 @@ def stream(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStre
     return (api or virtual.client(lists, retry=ONCE)).iter_records(PATH, **paging)
 
 
-def parts(
-    lists: Lists,
-    api: KeyAPI | None = None,
-    *,
-    pages: PageNum | None = PageNum(),  # noqa: B008  # it is frozen
-    **paging: Any,
-) -> RecordStream[Row]:
+def parts(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
     """Open several lists as the parts of one, as endpoints do that take many ids."""
     assert not isinstance(lists.lengths, int)
     queries = tuple(f"part={part}" for part in range(len(lists.lengths)))
+    pages = paging.pop("pages", PageNum())
     listing = Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
     # The endpoints alone make such streams, of records of theirs, and out of this.
     caller = (api or virtual.client(lists, retry=ONCE))._caller

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import json
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
@@ -138,11 +139,9 @@ async def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk(
     try:
         compares = orjson.loads(deep) == orjson.loads(deep)
     except RecursionError:
+        compares = False
+    with pytest.raises(PaginationError) if compares else nullcontext():
         assert len(await rows.collect()) == 30
-    else:
-        assert compares
-        with pytest.raises(PaginationError):
-            await rows.collect()
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -166,10 +165,9 @@ async def test_a_closed_stream_says_so_instead_of_seeming_empty() -> None:
     lists = Lists([25])
     async with stream(lists) as rows:
         await anext(rows)
-    with pytest.raises(UsageError, match="closed"):
-        await anext(rows)
-    with pytest.raises(UsageError, match="closed"):
-        await anext(rows.pages())
+    for closed in (rows, rows.pages()):
+        with pytest.raises(UsageError, match="closed"):
+            await anext(closed)
     assert rows.bookmark == Bookmark(1, 1)
 
 
@@ -195,9 +193,8 @@ async def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_fai
         await read_on(rows, seen)
     assert second.value.bookmark == rows.bookmark == Bookmark(2)
     await read_on(rows, seen)
-    assert first.value.path == PATH
-    assert first.value.params == {"page_num": "2", "page_size": "10"}
-    assert first.value.attempts == 1
+    params = {"page_num": "2", "page_size": "10"}
+    assert (first.value.path, first.value.params, first.value.attempts) == (PATH, params, 1)
     assert seen == all_ids([25])
     assert lists.asked == [(0, 1), (0, 2), (0, 2), (0, 2), (0, 3)]
 
