@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -126,17 +126,12 @@ class FanReader(Reader):
 
     async def read(self) -> bool:
         self.rounds += 1
-        drawn: list[Key] = []
-
-        def draw() -> Iterator[Key]:
-            for key in self.todo:
-                drawn.append(key)
-                yield key
+        keys = iter(self.todo)
 
         def open_stream(key: Key) -> RecordStream[Any]:
             return self.kind.open(self.api, key, start=self.todo[key])
 
-        results = fan_out(draw(), open_stream, concurrency=CONCURRENCY, on_error=self.on_error)
+        results = fan_out(keys, open_stream, concurrency=CONCURRENCY, on_error=self.on_error)
         try:
             with suppress(StopAsyncIteration):
                 async with results:
@@ -149,7 +144,7 @@ class FanReader(Reader):
                 assert failure.error.__traceback__ is None  # it would keep a page alive
                 self.met(failure.error, failure.bookmark)
             failed = {failure.key: failure.bookmark for failure in results.failures}
-            undrawn = {key: mark for key, mark in self.todo.items() if key not in drawn}
+            undrawn = {key: self.todo[key] for key in keys}
             todo = {**results.unfinished, **failed, **undrawn}
             self.todo = {key: todo[key] for key in self.keys if key in todo}
         return not self.todo

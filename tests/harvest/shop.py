@@ -32,18 +32,13 @@ class InlineLoop(virtual.VirtualLoop):
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> "asyncio.Future[T]":
         future = self.create_future()
+        tell: Callable[[Any], object] = future.set_result
         try:
-            result = func(*args)
+            value: Any = func(*args)
         except Exception as error:  # noqa: BLE001  # as an executor does
-            self.call_later(self.lag, _unless_done, future, future.set_exception, error)
-        else:
-            self.call_later(self.lag, _unless_done, future, future.set_result, result)
+            tell, value = future.set_exception, error
+        self.call_later(self.lag, lambda: future.done() or tell(value))
         return future
-
-
-def _unless_done(future: "asyncio.Future[Any]", tell: Callable[[Any], None], value: Any) -> None:
-    if not future.done():
-        tell(value)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -48,9 +48,8 @@ def opened(file: Path, *, read_only: bool = False) -> None:
 
 
 def changed(file: Path, statement: str) -> None:
-    with closing(sqlite3.connect(file)) as db:
+    with closing(sqlite3.connect(file)) as db, db:
         db.execute(statement)
-        db.commit()
 
 
 @pytest.fixture(params=[False, True], ids=["to write", "to read"])

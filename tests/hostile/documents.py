@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from keyapi_async import KeyAPI, ProductCreator, RetryPolicy
@@ -16,8 +16,7 @@ Literals: TypeAlias = Mapping[str, bytes]
 """A row as JSON text: for each field, how its value is written."""
 
 
-RECORD = ProductCreator
-EXAMPLE = DOCUMENTED[RECORD]
+EXAMPLE = DOCUMENTED[ProductCreator]
 """The best documented shape, and a row with every documented field."""
 
 # What is good JSON, and means a terminal, a log, a spreadsheet or a template.
@@ -50,10 +49,9 @@ def literals(row: Row) -> dict[str, bytes]:
     return {name: json.dumps(value).encode() for name, value in row.items()}
 
 
-def row_text(row: Literals | Sequence[tuple[str, bytes]]) -> bytes:
-    """Write a row; as a sequence of pairs it may have a field twice."""
-    pairs = row.items() if isinstance(row, Mapping) else row
-    return b"{" + b",".join(json.dumps(k).encode() + b":" + v for k, v in pairs) + b"}"
+def row_text(row: Literals) -> bytes:
+    """Write a row."""
+    return b"{" + b",".join(json.dumps(k).encode() + b":" + v for k, v in row.items()) + b"}"
 
 
 def success(*rows: bytes, request_id: bytes = b'"r-1"') -> bytes:

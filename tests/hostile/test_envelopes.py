@@ -88,8 +88,3 @@ def test_what_is_no_json_anywhere_is_no_envelope(part: str) -> None:
         assert type(meaning(envelope(**{part: value}))) is ResponseError, value[:12]
         found = meaning(envelope(**{part: value}), 500)
         assert (type(found), found.code) == (ServerError, None), value[:12]
-
-
-def test_of_a_part_sent_twice_the_last_counts_as_everywhere() -> None:
-    for name in PARTS:
-        assert meaning(row_text([(name, b"500"), *PARTS.items()])) == meaning(envelope())

@@ -98,9 +98,7 @@ class Slow(Lists):
 
 @pytest.mark.parametrize("way", ["break", "exception", "cancel"])
 @virtual.clock
-async def test_leaving_the_block_leaves_nothing_running_however_often_it_is_cancelled(
-    way: str,
-) -> None:
+async def test_leaving_the_block_however_often_cancelled_leaves_nothing_running(way: str) -> None:
     server, closed = Slow(1000, 1.0, 0.5), list[bool]()
 
     async def keys() -> AsyncIterator[int]:
