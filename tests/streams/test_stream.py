@@ -70,7 +70,7 @@ async def test_a_bookmark_knows_its_listing_and_is_refused_by_another() -> None:
     mark = Bookmark(**json.loads(json.dumps(attrs.asdict(rows.bookmark))))
     assert ids(await open_list(mark).collect()) == all_ids([25])[13:]
     assert open_list(mark).bookmark.listing == mark.listing
-    more: dict[str, Any]
+    more: Any
     for path, key, more in ((PATH, 2, {}), (PATH, 1, {"rows": "data.list"}), ("/v1/other", 1, {})):
         with pytest.raises(errors.InvalidParameterError, match=r"^start=.* to another list"):
             api.iter_records(path, {"key": key}, start=mark, **more)
