@@ -10,6 +10,7 @@ from keyapi_async import KeyAPI, PageLimit, Product, ProductCreator, RecordStrea
 from keyapi_async.sandbox import Service
 
 Key = str | tuple[str, ...]
+Rows = Sequence[Mapping[str, Any]]
 CREATORS = "/v1/tiktok/product/creators/analytics"
 PRODUCTS = "/v1/tiktok/product/detail/analytics"
 SHOPS = "/v1/tiktok/shop/detail/analytics"
@@ -45,25 +46,15 @@ class Call:
 
 @attrs.frozen(kw_only=True)
 class Kind:
-    """A kind of stream.
+    """A kind of stream."""
 
-    Attributes:
-        open: makes the stream of a key.
-        calls: the lists by their keys, each as the calls that it takes.
-        faulty: the key of the list that goes wrong.
-        record: what its rows become.
-        identity: the field that tells a row from others.
-        told_by: the field of a row that tells its list.
-        price: credits of a call.
-    """
-
-    open: Callable[..., RecordStream[Any]]
-    calls: Mapping[Any, Sequence[Call]]
-    faulty: Key
-    record: type
-    identity: str
-    told_by: str
-    price: int = 1
+    open: Callable[..., RecordStream[Any]]  # makes the stream of a key
+    calls: Mapping[Any, Sequence[Call]]  # the lists by their keys, each as the calls that it takes
+    faulty: Key  # of the list that goes wrong
+    record: type  # what its rows become
+    identity: str  # the field that tells a row from others
+    told_by: str  # the field of a row that tells its list
+    price: int = 1  # credits of a call
 
     @property
     def paged(self) -> bool:
@@ -78,14 +69,11 @@ class Kind:
 
     def bought(self, key: Key, empty: Call | None = None) -> list[Call]:
         """List the calls that a list takes, where one of them may bring nothing."""
-        found: list[Call] = []
-        for call in self.calls[key]:
-            found.append(call)
-            if call is empty:
-                found[-1] = Call(call.asks, ())
-                if self.paged:
-                    break
-        return found
+        calls = list(self.calls[key])
+        if empty in calls:
+            place = calls.index(empty)
+            calls[place:] = [Call(empty.asks, ()), *([] if self.paged else calls[place + 1 :])]
+        return calls
 
     def wanted(self, key: Key, empty: Call | None = None) -> list[str]:
         """List the ids of the rows of a list, where a call may bring nothing."""
@@ -98,50 +86,39 @@ class Kind:
     def key_of(self, row: Any) -> Key:
         """Tell which list it is of."""
         told = str(_value(row, self.told_by))
-        key: Key
-        for key in self.calls:
-            if told == key or told in self.wanted(key):
-                return key
-        raise AssertionError(f"{told} is of no list")
+        found: Key = next(key for key in self.calls if told == key or told in self.wanted(key))
+        return found
 
 
 def _value(row: Any, name: str) -> object:
     return row[name] if isinstance(row, dict) else getattr(row, name)
 
 
-def _in_tens(rows: Sequence[Mapping[str, Any]], identity: str) -> list[list[str]]:
-    """Cut a list into pages: the last is not full."""
-    ids = [str(row[identity]) for row in rows]
-    return [ids[place : place + 10] for place in range(0, len(ids) + 1, 10)]
+def _pages(asks: Mapping[str, str], page: str, rows: Rows, identity: str) -> list[Call]:
+    """List the calls of a list of pages: the last is not full."""
+    ids = _ids(rows, identity)
+    return [
+        Call({**asks, page: f"{number}"}, ids[10 * number - 10 : 10 * number])
+        for number in range(1, len(ids) // 10 + 2)
+    ]
 
 
 def _creators(key: str) -> list[Call]:
-    pages = _in_tens(_service.rows(CREATORS, product_id=key), "user_id")
-    return [
-        Call({"product_id": key, "page_num": f"{number}"}, ids)
-        for number, ids in enumerate(pages, 1)
-    ]
+    asks = {"product_id": key}
+    return _pages(asks, "page_num", _service.rows(CREATORS, **asks), "user_id")
 
 
 def _products(key: tuple[str, ...]) -> list[Call]:
-    asked = [",".join(key[place : place + 10]) for place in range(0, len(key), 10)]
-    return [
-        Call(
-            {"product_ids": ids},
-            [str(row["product_id"]) for row in _service.rows(PRODUCTS, product_ids=ids)],
-        )
-        for ids in asked
-    ]
+    groups = [",".join(key[place : place + 10]) for place in range(0, len(key), 10)]
+    return [_single(PRODUCTS, "product_id", product_ids=ids) for ids in groups]
 
 
-def _shop(key: str) -> list[Call]:
-    rows = _service.rows(SHOPS, seller_id=key)
-    return [Call({"seller_id": key}, [str(row["seller_id"]) for row in rows])]
+def _single(path: str, identity: str, **asks: str) -> Call:
+    return Call(asks, _ids(_service.rows(path, **asks), identity))
 
 
-def _hashtags() -> list[Call]:
-    pages = _in_tens(_service.rows(HASHTAGS), "hashtag_id")
-    return [Call({"page": f"{number}"}, ids) for number, ids in enumerate(pages, 1)]
+def _ids(rows: Rows, identity: str) -> list[str]:
+    return [str(row[identity]) for row in rows]
 
 
 def _trending(api: KeyAPI, _: Key, **paging: Any) -> RecordStream[Any]:
@@ -166,7 +143,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "single calls": Kind(
         open=lambda api, key, **paging: api.tiktok.shop.iter_detail(key, **paging),
-        calls={key: _shop(key) for key in _SELLERS},
+        calls={key: [_single(SHOPS, "seller_id", seller_id=key)] for key in _SELLERS},
         faulty=_SELLERS[1], record=Shop, identity="seller_id", told_by="seller_id",
     ),
     "ids in tens": Kind(
@@ -175,7 +152,8 @@ KINDS: Mapping[str, Kind] = {
         faulty=_GROUPS[2], record=Product, identity="product_id", told_by="product_id",
     ),
     "page and limit": Kind(
-        open=_trending, calls={"": _hashtags()}, faulty="", record=dict,
-        identity="hashtag_id", told_by="hashtag_id", price=2,
+        open=_trending,
+        calls={"": _pages({}, "page", _service.rows(HASHTAGS), "hashtag_id")},
+        faulty="", record=dict, identity="hashtag_id", told_by="hashtag_id", price=2,
     ),
 }  # fmt: skip

@@ -1,29 +1,18 @@
 """Whoever reads: streams, fan-outs and harvests of any kind of list."""
 
 import asyncio
-import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import attrs
 
-from keyapi_async import (
-    AttemptTimeoutError,
-    Bookmark,
-    ConnectionFailedError,
-    KeyAPI,
-    KeyAPIError,
-    RecordStream,
-    fan_out,
-)
+from keyapi_async import Bookmark, KeyAPI, KeyAPIError, RecordStream, fan_out
+from keyapi_async.errors import AttemptTimeoutError, ConnectionFailedError
 from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
-from keyapi_async.sandbox import Service
-from tests import virtual
 from tests.faults.kinds import LIST, Key, Kind
 from tests.harvest import shop
 
@@ -35,11 +24,7 @@ CONCURRENCY = 2
 class Reader(ABC):
     """Reads all lists, however often it has to begin; keeps the rows and errors it met.
 
-    Attributes:
-        pause: seconds that it takes over a row.
-        leaves: says when it has enough of a round.
-        longest: seconds of the longest call.
-        rounds: how often it began.
+    It takes ``pause`` seconds over a row, and ``leaves`` says when it has enough of a round.
     """
 
     api: KeyAPI
@@ -47,7 +32,7 @@ class Reader(ABC):
     kind: Kind = LIST
     pause: float = 0.0
     leaves: Callable[[], bool] = lambda: False
-    longest: float = 0.0
+    longest: float = 0.0  # seconds of a call
     rounds: int = 0
     rows: dict[Key, list[str]] = attrs.field(factory=dict)
     errors: list[KeyAPIError | str] = attrs.field(factory=list)
@@ -141,23 +126,17 @@ class FanReader(Reader):
 
     async def read(self) -> bool:
         self.rounds += 1
-        drawn: list[Key] = []
-
-        def draw() -> Iterator[Key]:
-            for key in self.todo:
-                drawn.append(key)
-                yield key
+        keys = iter(self.todo)
 
         def open_stream(key: Key) -> RecordStream[Any]:
             return self.kind.open(self.api, key, start=self.todo[key])
 
-        results = fan_out(draw(), open_stream, concurrency=CONCURRENCY, on_error=self.on_error)
+        results = fan_out(keys, open_stream, concurrency=CONCURRENCY, on_error=self.on_error)
         try:
-            async with results:
-                while not self.leaves():
-                    await self.keep(*(await self.call(anext(results))))
-        except StopAsyncIteration:
-            pass
+            with suppress(StopAsyncIteration):
+                async with results:
+                    while not self.leaves():
+                        await self.keep(*(await self.call(anext(results))))
         except KeyAPIError as error:
             self.met(error)
         finally:
@@ -165,7 +144,7 @@ class FanReader(Reader):
                 assert failure.error.__traceback__ is None  # it would keep a page alive
                 self.met(failure.error, failure.bookmark)
             failed = {failure.key: failure.bookmark for failure in results.failures}
-            undrawn = {key: mark for key, mark in self.todo.items() if key not in drawn}
+            undrawn = {key: self.todo[key] for key in keys}
             todo = {**results.unfinished, **failed, **undrawn}
             self.todo = {key: todo[key] for key in self.keys if key in todo}
         return not self.todo
@@ -177,14 +156,9 @@ class FanReader(Reader):
 
 @attrs.define
 class HarvestReader(Reader):
-    """Harvests all lists into a ledger, run after run; it waits for a lost connection.
+    """Harvests all lists into a ledger, run after run; it waits for a lost connection."""
 
-    Attributes:
-        patient: whether it does, which takes that anything came through before.
-    """
-
-    max_age: timedelta | None = None
-    patient: bool = True
+    patient: bool = True  # if it does so, which takes that anything came through before
 
     async def read(self) -> bool:
         self.rounds += 1
@@ -198,15 +172,9 @@ class HarvestReader(Reader):
                     harvest.stop()
 
             try:
-                report = await self.call(
-                    harvest.run(
-                        self.keys,
-                        partial(self.kind.open, self.api),
-                        concurrency=CONCURRENCY,
-                        max_age=self.max_age,
-                        progress=progress,
-                    )
-                )
+                read = partial(self.kind.open, self.api)
+                run = harvest.run(self.keys, read, concurrency=CONCURRENCY, progress=progress)
+                report = await self.call(run)
                 self.errors += [failure.error for failure in report.failures]
             except HarvestStoppedError as stopped:
                 self.met(cast("KeyAPIError", stopped.__cause__))
@@ -225,31 +193,6 @@ class HarvestReader(Reader):
         return CONCURRENCY if cut else 0
 
 
-@attrs.define
-class SecondReader(HarvestReader):
-    """Harvests all lists anew, two days after a harvest; until then the first is what is shown."""
-
-    max_age: timedelta | None = timedelta(days=1)
-
-    async def read(self) -> bool:
-        ledger = self.folder / "ledger.db"
-        if not self.rounds:
-            healthy = virtual.client(virtual.SandboxTransport(Service()))
-            async with Harvest.open(ledger) as harvest:
-                await harvest.run(self.keys, partial(self.kind.open, healthy))
-            with closing(sqlite3.connect(ledger)) as file, file:
-                file.execute("update page set fetched_at = fetched_at - 172800")
-                file.execute("update list set read_at = read_at - 172800")
-        done = await HarvestReader.read(self)
-        if not done:
-            for key in self.keys:
-                rows, calls = self.rows.get(key, []), self.kind.calls[key]
-                shown = [call for call in calls if {*call.ids} <= {*rows}]
-                assert rows == [one for call in shown for one in call.ids]
-                assert not self.kind.paged or shown == calls[: len(shown)]
-        return done
-
-
 READERS: Mapping[str, Callable[..., Reader]] = {
     "stream": StreamReader,
     "stream, begun anew": partial(StreamReader, anew=True),
@@ -258,5 +201,4 @@ READERS: Mapping[str, Callable[..., Reader]] = {
     "fan-out": FanReader,
     "fan-out that collects": partial(FanReader, on_error="collect"),
     "harvest": HarvestReader,
-    "harvest of a second reading": SecondReader,
 }

@@ -15,17 +15,11 @@ from keyapi_async.harvest import Harvest
 
 async def main(url: str, ledger: str, concurrency: str, ids: str) -> None:
     retry = RetryPolicy(attempts=6, initial=0.01, maximum=0.05)
+    api = KeyAPI("sandbox-key", base_url=url, qps=1e4, retry=retry, proxy="")
     print("running", flush=True)
-    async with (
-        KeyAPI("sandbox-key", base_url=url, qps=1e4, retry=retry, proxy="") as api,
-        Harvest.open(ledger) as harvest,
-    ):
-        report = await harvest.run(
-            ids.split(","),
-            api.tiktok.product.iter_creators,
-            concurrency=int(concurrency),
-            max_age=timedelta(days=1),
-        )
+    async with api, Harvest.open(ledger) as harvest:
+        read, most, day = api.tiktok.product.iter_creators, int(concurrency), timedelta(days=1)
+        report = await harvest.run(ids.split(","), read, concurrency=most, max_age=day)
     print(report.done, report.failed, report.left, report.pages, flush=True)
 
 

@@ -3,27 +3,19 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 from urllib.parse import parse_qsl
 
-import orjson
-
-from keyapi_async import (
-    KeyAPI,
-    KeyAPIError,
-    ProductCreator,
-    RecordStream,
-    RetryPolicy,
-    unstructure,
-)
+from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RecordStream, RetryPolicy, unstructure
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.errors import ConnectionFailedError
 from keyapi_async.harvest import Harvest, HarvestReport
 from tests import virtual
+from tests.streams.lists import Lists
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -40,18 +32,13 @@ class InlineLoop(virtual.VirtualLoop):
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> "asyncio.Future[T]":
         future = self.create_future()
+        tell: Callable[[Any], object] = future.set_result
         try:
-            result = func(*args)
+            value: Any = func(*args)
         except Exception as error:  # noqa: BLE001  # as an executor does
-            self.call_later(self.lag, _unless_done, future, future.set_exception, error)
-        else:
-            self.call_later(self.lag, _unless_done, future, future.set_result, result)
+            tell, value = future.set_exception, error
+        self.call_later(self.lag, lambda: future.done() or tell(value))
         return future
-
-
-def _unless_done(future: "asyncio.Future[Any]", tell: Callable[[Any], None], value: Any) -> None:
-    if not future.done():
-        tell(value)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -64,23 +51,16 @@ def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
     return virtual.clock(test, InlineLoop)
 
 
-class Shop:
+class Shop(Lists):
     """A server of one list of creators for each product.
 
-    ``statuses`` strike once each, in their order; ``strange`` says what stands in a row's place;
-    products that are ``cut_off`` cannot be connected to, and nothing can while it is ``offline``.
+    ``strange`` says what stands in a row's place; products that are ``cut_off`` cannot be
+    connected to, and nothing can while it is ``offline``.
     """
 
     def __init__(self, lengths: dict[str, int], latency: float = 0.05) -> None:
-        self.lengths = lengths
-        self.latency = latency
-        self.asked: list[tuple[str, int]] = []
-        self.billed = 0
-        self.open = 0
-        self.most_open = 0
-        self.statuses: dict[tuple[str, int], list[int]] = {}
+        super().__init__(lengths, latency)
         self.strange: dict[tuple[str, int], object] = {}
-        self.credits: int | None = None
         self.offline = False
         self.cut_off: set[str] = set()
 
@@ -88,51 +68,27 @@ class Shop:
     def ids(self) -> list[str]:
         return list(self.lengths)
 
-    def rows(self, product_id: str) -> list[object]:
-        return [
-            self.strange.get((product_id, place), creator(product_id, place))
-            for place in range(self.lengths[product_id])
-        ]
+    def list_of(self, query: Mapping[str, str]) -> str:
+        return query["product_id"]
+
+    def row(self, part: str, place: int) -> object:
+        return self.strange.get((part, place), creator(part, place))
 
     def records(self) -> list[Row]:
+        rows = (self.row(one, place) for one in self.lengths for place in range(self.lengths[one]))
         return [
-            row
-            for product_id in self.lengths
-            for row in self.rows(product_id)
-            if isinstance(row, dict) and {"product_id", "user_id"} <= set(row)
+            row for row in rows if isinstance(row, dict) and {"product_id", "user_id"} <= set(row)
         ]
 
-    def least(self, page_size: int = 10) -> int:
-        return sum(length // page_size + 1 for length in self.lengths.values())
+    def least(self) -> int:
+        return sum(length // 10 + 1 for length in self.lengths.values())
 
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        query = dict(parse_qsl(request.query))
-        product_id = query["product_id"]
-        page, size = int(query["page_num"]), int(query["page_size"])
-        self.open += 1
-        self.most_open = max(self.most_open, self.open)
-        self.asked.append((product_id, page))
-        try:
-            await asyncio.sleep(self.latency / 2)
-            if self.offline or product_id in self.cut_off:
-                error = ConnectionFailedError("cannot connect to the server")
-                error.sent = False
-                return error
-            statuses = self.statuses.get((product_id, page))
-            status = statuses.pop(0) if statuses else 200
-            if status == 200 and self.credits is not None and self.billed >= self.credits:
-                status = 402
-            self.billed += status == 200
-            await asyncio.sleep(self.latency / 2)
-        finally:
-            self.open -= 1
-        if status != 200:
-            return Answer(status, {}, b'{"code": %d, "message": "no", "data": null}' % status)
-        rows = self.rows(product_id)[(page - 1) * size : page * size]
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": rows, "requestId": f"r{page}"}))
-
-    async def close(self) -> None:
-        pass
+    def fault(self, part: str, page_num: int) -> KeyAPIError | int | None:
+        if not self.offline and part not in self.cut_off:
+            return super().fault(part, page_num)
+        error = ConnectionFailedError("cannot connect to the server")
+        error.sent = False
+        return error
 
     def client(self, **options: Any) -> KeyAPI:
         options.setdefault("retry", RetryPolicy(attempts=2, initial=0.01))

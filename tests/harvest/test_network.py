@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import closing
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -11,13 +12,13 @@ import pytest
 from keyapi_async import RetryPolicy
 from keyapi_async.errors import TransportError
 from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
+from keyapi_async.harvest.reading import Reading
 from tests.harvest import shop
 
 ONCE = RetryPolicy(attempts=1)
 
 
-@pytest.mark.parametrize("lists", [2, 1000])
-@pytest.mark.parametrize("deadline", [None, 0.5])
+@pytest.mark.parametrize(("lists", "deadline"), [(2, 0.5), (1000, None)])
 @shop.virtually
 async def test_without_a_network_a_run_ends_with_one_clear_sentence(
     tmp_path: Path, lists: int, deadline: float | None
@@ -54,16 +55,15 @@ async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
                 outages.pop(0)
                 server.offline = True
                 loop.call_later(400, setattr, server, "offline", False)
-                others.append(asyncio.create_task(looked_at()))
+                loop.call_later(60, look)
 
-        async def looked_at() -> str | None:
-            """Say what another program sees of the run a minute after."""
-            await asyncio.sleep(60)
-            async with Harvest.open(tmp_path / "a.db", read_only=True) as other:
-                run = (await other.status()).run
-                return None if run is None else run.paused
+        def look() -> None:
+            """Note what another program sees of the run."""
+            with closing(Reading(tmp_path / "a.db")) as reading:
+                run = reading.status().run
+            others.append(None if run is None else run.paused)
 
-        others: list[asyncio.Task[str | None]] = []
+        others: list[str | None] = []
         loop = asyncio.get_running_loop()
         before = loop.time()
         read = shop.creators(server.client(retry=ONCE))
@@ -76,46 +76,35 @@ async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
         reasons = [reason for reason, _ in groupby(one.paused for one in seen) if reason]
         told = "the connection is lost, waiting for it: cannot connect to the server"
         assert all(reason.startswith(told) for reason in reasons)
-        assert [one.message for one in caplog.records] == reasons
-        assert [await other for other in others] == reasons
+        assert [one.message for one in caplog.records] == others == reasons
         assert len(reasons) == 2
         assert seen[-1].paused is None
 
 
+@pytest.mark.parametrize(("stops", "longest"), [(False, 180), (True, 40)])
 @shop.virtually
-async def test_a_network_that_stays_away_ends_the_run_when_the_patience_does(
-    tmp_path: Path,
+async def test_a_network_that_stays_away_ends_the_run_as_the_patience_does_or_at_a_stop(
+    tmp_path: Path, *, stops: bool, longest: float
 ) -> None:
-    server = shop.Shop(shop.products(*[35] * 20))
-
-    def cut(_: Progress) -> None:
-        server.offline = True
-
-    async with Harvest.open(tmp_path / "a.db") as harvest:
-        read = shop.creators(server.client(retry=ONCE))
-        said = "there was no connection for 0:01:30: cannot connect"
-        with pytest.raises(HarvestStoppedError, match=said) as caught:
-            await harvest.run(server.ids, read, progress=cut, patience=timedelta(seconds=90))
-        report = caught.value.report
-        assert (report.failed, report.paused) == (0, None)
-        assert report.pages == server.billed == 16
-        assert 90 < report.elapsed < 180
-
-
-@shop.virtually
-async def test_a_stop_does_not_wait_for_the_network(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[35] * 20))
     async with Harvest.open(tmp_path / "a.db") as harvest:
 
         def cut(progress: Progress) -> None:
             server.offline = True
-            if progress.paused:
+            if progress.paused and stops:
                 asyncio.get_running_loop().call_later(30, harvest.stop)
 
-        read = shop.creators(server.client(retry=ONCE))
-        report = await harvest.run(server.ids, read, progress=cut)
-        assert (report.stopped, report.pages, report.failed) == (True, 16, 0)
-        assert report.elapsed < 40
+        read, patience = shop.creators(server.client(retry=ONCE)), timedelta(seconds=90)
+        run = harvest.run(server.ids, read, progress=cut, patience=patience)
+        if stops:
+            report = await run
+        else:
+            with pytest.raises(HarvestStoppedError, match="no connection for 0:01:30: ") as caught:
+                await run
+            report = caught.value.report
+        assert (report.stopped, report.failed, report.paused) == (True, 0, None)
+        assert report.pages == server.billed == 16
+        assert longest / 2 <= report.elapsed < longest
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,9 @@
 """Whoever reads the ledger while a run writes to it sees the last page, and holds up nobody."""
 
-# ruff: noqa: S603  # what is run is Python
-
 import asyncio
-import contextlib
 import os
 import sqlite3
-import subprocess
-import sys
-import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pandas as pd  # type: ignore[import-untyped]  # it has no types
@@ -17,59 +12,33 @@ import pytest
 import keyapi_async.harvest.file
 from keyapi_async import UsageError
 from keyapi_async.harvest import Harvest, LedgerError, Progress
-from keyapi_async.harvest.file import RunLock
+from keyapi_async.harvest.reading import Reading
 from tests.harvest import shop
-
-OURS = """
-import asyncio, sys
-from keyapi_async.harvest import Harvest
-
-async def main():
-    async with Harvest.open(sys.argv[1], read_only=True) as harvest:
-        status = await harvest.status()
-        rows = [row async for row in harvest.records(dict)]
-        done = await harvest.export(sys.argv[1] + ".parquet")
-        assert status.running and status.run.left == status.left > 0
-        assert status.rows == len(rows) == done.rows, (status, len(rows), done)
-        print(len(rows))
-
-asyncio.run(main())
-"""
-
-
-def by_ours(file: Path) -> int:
-    """In a process of its own."""
-    told = subprocess.run((sys.executable, "-c", OURS, file), check=True, capture_output=True)
-    return int(told.stdout)
-
-
-def by_pandas(file: Path) -> int:
-    with contextlib.closing(sqlite3.connect(file)) as db:
-        frame = pd.read_sql("SELECT * FROM records", db)
-    assert frame["total_followers_cnt"].dtype == int
-    assert frame["per_product_ifl_gmv_amt"].dtype == float
-    return len(frame)
 
 
 @shop.virtually
 async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(tmp_path: Path) -> None:
+    """As pandas reads the ledger, and as ``status`` does; processes are in test_kill."""
     server = shop.Shop(shop.products(*[35] * 6))
     file = tmp_path / "a.db"
-    seen: list[tuple[int, int]] = []
+    looks = 0
 
     def look(progress: Progress) -> None:
-        if progress.pages in {2, 6, 22} and progress.left:
-            seen.append((by_pandas(file), progress.rows))
-        if progress.pages == 6:
-            seen.append((by_ours(file), progress.rows))
+        nonlocal looks
+        looks += 1
+        with closing(sqlite3.connect(file)) as db, closing(Reading(file)) as reading:
+            frame, status = pd.read_sql("SELECT * FROM records", db), reading.status()
+        assert frame["total_followers_cnt"].dtype == int
+        assert frame["per_product_ifl_gmv_amt"].dtype == float
+        assert len(frame) == status.rows == progress.rows > 0
+        assert (status.running, status.left) == (True, progress.left)
+        assert status.run is not None
+        assert (status.run.rows, status.run.left) == (progress.rows, progress.left)
 
     async with Harvest.open(file) as harvest:
         read = shop.creators(server.client())
         report = await harvest.run(server.ids, read, concurrency=2, progress=look)
-        assert report.done == 6
-    assert len(seen) == 4
-    for found, committed in seen:
-        assert found == committed > 0
+        assert (report.done, looks) == (6, 12)
 
 
 @shop.virtually
@@ -80,7 +49,7 @@ async def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: P
     async with Harvest.open(file) as harvest, Harvest.open(file, read_only=True) as other:
         await harvest.run(server.ids[:20], read)
         values = other.values("user_id")
-        with contextlib.closing(sqlite3.connect(file)) as db:
+        with closing(sqlite3.connect(file)) as db:
             rows = db.execute("SELECT user_id FROM records")
             first = rows.fetchmany(5)
             records = other.records(dict)
@@ -145,11 +114,11 @@ async def test_a_run_that_writes_while_a_ledger_is_opened_is_no_damage(
     async with shop.filled(file, 35):
         pass
     measure = keyapi_async.harvest.file._size
-    with contextlib.ExitStack() as opened:
+    with ExitStack() as opened:
 
         def measured(path: Path) -> int:
             size = measure(path)
-            db = opened.enter_context(contextlib.closing(sqlite3.connect(path)))
+            db = opened.enter_context(closing(sqlite3.connect(path)))
             with db:
                 db.execute("CREATE TABLE IF NOT EXISTS more (blob)")
                 db.execute("INSERT INTO more VALUES (zeroblob(100000))")
@@ -159,22 +128,3 @@ async def test_a_run_that_writes_while_a_ledger_is_opened_is_no_damage(
         async with Harvest.open(file, read_only=read_only) as harvest:
             monkeypatch.undo()
             assert len(await shop.rows_in(harvest)) == 35
-
-
-def test_who_looks_whether_a_run_is_under_way_keeps_none_from_beginning(tmp_path: Path) -> None:
-    lock, other = (RunLock(tmp_path / "a.db") for _ in "ab")
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            other.is_taken()
-
-    looks = threading.Thread(target=look)
-    looks.start()
-    try:
-        for _ in range(300):
-            lock.take()
-            lock.release()
-    finally:
-        over.set()
-        looks.join()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyapi_async import Until
-from keyapi_async.harvest import Harvest
+from keyapi_async.harvest import Harvest, Progress
 from tests.harvest import shop
 from tests.rows import steady
 
@@ -75,30 +75,29 @@ def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
             assert status.rejects == sum(lengths) - len(server.records())
             cuts = sum(how != "stop" for how, _ in interruptions)
             assert status.pages <= server.billed <= status.pages + cuts * concurrency
-            assert status.pages - trouble <= (
-                server.least(page_size)
-                if until is Until.SHORT_PAGE
-                else sum(-(-length // page_size) + 1 for length in lengths)
-            )
+            more = 0 if until is Until.SHORT_PAGE else page_size - 1
+            least = sum((length + more) // page_size + 1 for length in lengths)
+            assert status.pages - trouble <= least
 
     with tempfile.TemporaryDirectory() as folder:
         shop.run(lambda: main(Path(folder)))
 
 
+@pytest.mark.parametrize(("when", "pages"), [(0.0, 0), (0.001, 0), (0.003, 0), (0.07, 8)])
 @shop.virtually
-async def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
+async def test_a_stop_keeps_the_pages_in_flight_and_asks_for_nothing_more(
+    tmp_path: Path, when: float, pages: int
+) -> None:
     server = shop.Shop(shop.products(*[50] * 8))
     read = shop.creators(server.client())
     async with Harvest.open(tmp_path / "a.db") as harvest:
         harvest.stop()  # of nothing: it has no effect
         work = asyncio.create_task(harvest.run(server.ids, read, concurrency=4))
-        await asyncio.sleep(0.07)
-        assert server.open == 4
+        await asyncio.sleep(when)
         harvest.stop()
         report = await work
-        assert report.stopped
-        assert report.pages == report.spent == server.billed == 8
-        assert (report.done, report.left) == (0, 8)
+        assert (report.stopped, report.done, report.left) == (True, 0, 8)
+        assert report.pages == report.spent == server.billed == len(server.asked) == pages
         report = await harvest.run(server.ids, read)
         assert not report.stopped
         assert server.billed == server.least()
@@ -106,37 +105,28 @@ async def test_a_stop_keeps_the_pages_in_flight(tmp_path: Path) -> None:
         assert (again.requests, again.rate, again.done, again.stopped) == (0, 0, 8, False)
 
 
-@pytest.mark.parametrize("when", [0.0, 0.001, 0.003])
+@pytest.mark.parametrize(
+    ("whom", "times", "later", "told"),
+    [("run", 3, 0.0, [6]), ("all", 1, 0.0, [6]), ("all", 3, 0.0, []), ("all", 1, 0.002, [])],
+)
 @shop.virtually
-async def test_a_stop_while_the_lists_are_written_down_asks_for_nothing(
-    tmp_path: Path, when: float
+async def test_pages_that_arrived_are_committed_once_before_a_cancellation_leaves(
+    tmp_path: Path, whom: str, times: int, later: float, told: list[int]
 ) -> None:
-    server = shop.Shop(shop.products(5, 5))
-    async with Harvest.open(tmp_path / "a.db") as harvest:
-        work = asyncio.create_task(harvest.run(server.ids, shop.creators(server.client())))
-        await asyncio.sleep(when)
-        harvest.stop()
-        report = await work
-        assert (report.stopped, report.left) == (True, 2)
-        assert server.asked == []
-
-
-@pytest.mark.parametrize("whom", ["run", "all"])
-@shop.virtually
-async def test_pages_that_arrived_are_committed_before_a_cancellation_leaves(
-    tmp_path: Path, whom: str
-) -> None:
-    server = shop.Shop(shop.products(*[95] * 6))
+    server, seen = shop.Shop(shop.products(*[95] * 6)), list[Progress]()
     async with Harvest.open(tmp_path / "a.db") as harvest:
         read = shop.creators(server.client())
-        work = asyncio.create_task(harvest.run(server.ids, read, concurrency=6))
+        run = harvest.run(server.ids, read, concurrency=6, progress=seen.append)
+        work = asyncio.create_task(run)
         while server.billed < 6 or server.open:
             await asyncio.sleep(0.0001)  # until the first pages are here, but not committed
+        await asyncio.sleep(later)  # until they are being written
         everyone = asyncio.all_tasks() - {asyncio.current_task()}
-        for _ in range(3):  # one who is impatient changes nothing
+        for _ in range(times):  # one who is impatient changes nothing
             for task in everyone if whom == "all" else {work}:
                 task.cancel()
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
             await work
         assert (await harvest.status()).pages == 6
+        assert [one.pages for one in seen] == told

@@ -1,9 +1,7 @@
 """Whatever rows come: the view equals the CSV, each format says the same, and nothing is lost."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +9,6 @@ from typing import Any
 
 import attrs
 import orjson
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,8 +17,8 @@ from keyapi_async import DecodeError, ProductCreator, unstructure
 from keyapi_async.harvest import Harvest
 from keyapi_async.records.codec import KIND, kinds_of
 from keyapi_async.records.converter import reader_of
-from tests.csvs import read_csv
 from tests.harvest import shop
+from tests.harvest.out import Out, taken_out
 from tests.rows import (
     DOCUMENTED,
     RECORDS,
@@ -40,38 +37,22 @@ class Seen:
 
     records: list[Any]
     sent: list[Row]
-    view: list[dict[str, Any]]
-    cells: list[dict[str, str]]
-    lines: list[Row]
-    typed: list[Row]
     rejected: int
+    out: Out
 
 
 def seen(folder: Path, cls: type, pages: Sequence[Sequence[Any]]) -> Seen:
     """Harvest pages of rows, and read them back in every way."""
 
-    async def main() -> tuple[list[Any], list[Row], int]:
+    async def main() -> Seen:
         async with Harvest.open(folder / "a.db") as harvest:
             await shop.Answers(pages).harvested(harvest, cls)
             records: Any = harvest.records(cls)
             found = [record async for record in records]
-            for suffix in ("csv", "jsonl", "parquet"):
-                await harvest.export(folder / f"a.{suffix}")
-            return found, [row async for row in harvest.records(dict)], records.rejected
+            sent = [row async for row in harvest.records(dict)]
+            return Seen(found, sent, records.rejected, await taken_out(harvest, folder))
 
-    records, sent, rejected = shop.run(main)
-    with closing(sqlite3.connect(folder / "a.db")) as db:
-        db.row_factory = sqlite3.Row
-        view = [dict(row) for row in db.execute("SELECT * FROM records")]
-    columns, cells = read_csv(folder / "a.csv")
-    assert columns == pq.read_schema(folder / "a.parquet").names
-    lines = [json.loads(line) for line in (folder / "a.jsonl").read_bytes().split(b"\n")[:-1]]
-    typed = pq.read_table(folder / "a.parquet").to_pylist()
-    return Seen(records, sent, view, cells, lines, typed, rejected)
-
-
-def as_cells(row: dict[str, Any]) -> dict[str, str]:
-    return {name: "" if value is None else str(value) for name, value in row.items()}
+    return shop.run(main)
 
 
 def exact(value: Any) -> str:
@@ -93,8 +74,7 @@ def check_shape(cls: type, rows: list[Row]) -> None:
     assert found.records == valid
     assert found.rejected == len(rows) - len(valid)
     assert found.sent == rows
-    assert [as_cells(row) for row in found.view] == found.cells
-    for record, line, typed in zip(valid, found.lines, found.typed, strict=True):
+    for record, line, typed in zip(valid, found.out.lines, found.out.typed, strict=True):
         ours = {"list_n": line["list_n"], "fetched_at": line["fetched_at"]}
         expected = {"rank": getattr(record, "rank", None), **unstructure(record), **ours}
         if expected["rank"] is None and "rank" not in record.extra:
@@ -161,8 +141,7 @@ def test_rows_without_a_record_come_back_as_they_are(pages: list[list[Row]]) -> 
     with TemporaryDirectory() as folder:
         found = seen(Path(folder), dict, pages)
     assert [exact(row) for row in found.records] == [exact(row) for row in rows]
-    assert [as_cells(row) for row in found.view] == found.cells
-    for row, line, typed in zip(rows, found.lines, found.typed, strict=True):
+    for row, line, typed in zip(rows, found.out.lines, found.out.typed, strict=True):
         names = {"list_n", "fetched_at"}
         kept = {name: value for name, value in row.items() if name not in names}
         told = {name: value for name, value in line.items() if name not in names}
@@ -180,7 +159,18 @@ def test_rows_without_a_record_come_back_as_they_are(pages: list[list[Row]]) -> 
 
 
 ODD: list[Any] = [
-    *("", "-", "007", "+" + "0" * 1200 + "7", "9" * 30, "1.50", "true", "1-2:3", f"1:{2**70}"),
+    *(
+        "",
+        "-",
+        "007",
+        "+" + "0" * 1200 + "7",
+        "9" * 30,
+        "-" + "9" * 400,
+        "1.50",
+        "true",
+        "1-2:3",
+        f"1:{2**70}",
+    ),
     *(-1, 2, 2**53 + 1, 2**63, -(2**63), 2**64 - 1, 253402300800, 1e300, 0.5),
     *(True, None, [], {"a": [None]}, "[1]", "{", "2024-02-30", 20240229, "2024-02-29"),
 ]
@@ -202,12 +192,12 @@ def test_columns_of_rows_without_a_record_stay_in_bounds(tmp_path: Path) -> None
     found = seen(tmp_path, dict, [[row], [other], more[:1050], more[1050:]])
     assert found.records[0] == row
     assert found.records[1]["field 1"] == 2**64 - 1
-    assert len(found.cells[0]) == 403
-    assert json.loads(found.cells[0]["extra"])["n" * 300] == "long"
-    assert json.loads(found.typed[1]["extra"]) == {"field 1": 2**64 - 1}
-    assert (found.typed[0]["field 2"], found.typed[0]["field 3"]) == (2.0, "3")
-    assert (found.typed[0]["field 4"], found.typed[1]["field 4"]) == (None, "text")
-    assert json.loads(found.typed[-1]["extra"]) == {"field 2": 2**60}
+    assert len(found.out.cells[0]) == 403
+    assert json.loads(found.out.cells[0]["extra"])["n" * 300] == "long"
+    assert json.loads(found.out.typed[1]["extra"]) == {"field 1": 2**64 - 1}
+    assert (found.out.typed[0]["field 2"], found.out.typed[0]["field 3"]) == (2.0, "3")
+    assert (found.out.typed[0]["field 4"], found.out.typed[1]["field 4"]) == (None, "text")
+    assert json.loads(found.out.typed[-1]["extra"]) == {"field 2": 2**60}
     assert found.records[2:] == more
 
 
@@ -230,4 +220,4 @@ def test_a_class_of_the_users_own_says_which_rows_are_valid(tmp_path: Path) -> N
     assert found.records == [Point(1)]
     assert found.rejected == 2
     assert found.sent == [{"x": 1, "y": "more"}, {"x": "no"}]
-    assert [row["y"] for row in found.view] == ["more"]
+    assert [row["y"] for row in found.out.view] == ["more"]

@@ -2,10 +2,10 @@
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from keyapi_async import KeyAPI, Page, ProductCreator, RetryPolicy
+from keyapi_async import KeyAPI, ProductCreator, RetryPolicy
 from keyapi_async.call.wire import Answer
 from tests import virtual
 from tests.call.script import Script
@@ -16,8 +16,7 @@ Literals: TypeAlias = Mapping[str, bytes]
 """A row as JSON text: for each field, how its value is written."""
 
 
-RECORD = ProductCreator
-EXAMPLE = DOCUMENTED[RECORD]
+EXAMPLE = DOCUMENTED[ProductCreator]
 """The best documented shape, and a row with every documented field."""
 
 # What is good JSON, and means a terminal, a log, a spreadsheet or a template.
@@ -50,10 +49,9 @@ def literals(row: Row) -> dict[str, bytes]:
     return {name: json.dumps(value).encode() for name, value in row.items()}
 
 
-def row_text(row: Literals | Sequence[tuple[str, bytes]]) -> bytes:
-    """Write a row; as a sequence of pairs it may have a field twice."""
-    pairs = row.items() if isinstance(row, Mapping) else row
-    return b"{" + b",".join(json.dumps(k).encode() + b":" + v for k, v in pairs) + b"}"
+def row_text(row: Literals) -> bytes:
+    """Write a row."""
+    return b"{" + b",".join(json.dumps(k).encode() + b":" + v for k, v in row.items()) + b"}"
 
 
 def success(*rows: bytes, request_id: bytes = b'"r-1"') -> bytes:
@@ -71,10 +69,6 @@ def harmless(shown: str) -> bool:
 
 def answering(body: bytes, status: int = 200, **headers: str) -> KeyAPI:
     """Make a client of a server that answers so, whatever it is asked."""
-    always = [Answer(status, headers, body)] * 99
-    return virtual.client(Script(*always), qps=1e6, retry=RetryPolicy(attempts=2))
-
-
-async def page_of(api: KeyAPI) -> Page[ProductCreator]:
-    """Buy one page through the whole client, as ``pages()`` does."""
-    return await anext(api.tiktok.product.iter_creators("1").pages())
+    return virtual.client(
+        Script(*[Answer(status, headers, body)] * 9), qps=1e6, retry=RetryPolicy(attempts=2)
+    )

@@ -8,12 +8,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from keyapi_async import FanOut, KeyAPI, KeyAPIError, RecordStream, RetryPolicy, Until
+from keyapi_async import FanOut, KeyAPI, KeyAPIError, RecordStream, RetryPolicy
 from keyapi_async.call.wire import Answer, Request
 from keyapi_async.streams.listing import Listing, PageNum
 from tests import virtual
 
 PATH = "/v1/list"
+LIMIT = ("page", "limit")
 ONCE = RetryPolicy(attempts=1)
 
 Row: TypeAlias = dict[str, object]
@@ -22,86 +23,89 @@ Row: TypeAlias = dict[str, object]
 class Lists:
     """A server of lists of numbered rows in memory: ``{"id": "p.n"}`` for row n of list p.
 
-    ``faults`` strike the requests in their order, ``faults_at`` one page of a list once; each
-    answer takes its latency, more or less by ``spread``.
+    ``faults`` strike the requests in their order, ``statuses`` those for a page of a list; each
+    answer takes its latency, more or less by ``spread``. ``names`` are the parameters that say
+    which page is asked for, and ``says`` whether an answer tells that there is more.
     """
 
     def __init__(
         self,
-        lengths: Sequence[int] | Mapping[int, int] | int,
+        lengths: Any,
         latency: float = 0.01,
         spread: float = 0.0,
+        names: Sequence[str] = ("page_num", "page_size"),
+        *,
+        says: bool = False,
     ) -> None:
         self.lengths = lengths
         self.latency = latency
         self.spread = spread
-        self.asked: list[tuple[int, int]] = []
+        self.names = names
+        self.says = says
+        self.asked: list[tuple[Any, int]] = []
         self.open = 0
         self.most_open = 0
+        self.billed = 0
         self.served = 0
-        self.rows: dict[tuple[int, int], list[Any]] = {}
+        self.rows: dict[tuple[Any, int], list[Any]] = {}
         self.faults: list[KeyAPIError | int | None] = []
-        self.faults_at: dict[tuple[int, int], int] = {}
+        self.statuses: dict[tuple[Any, int], list[int]] = {}
         self.dice = random.Random(0)
 
-    def page(self, part: int, page_num: int, page_size: int) -> list[Any]:
+    def list_of(self, query: Mapping[str, str]) -> Any:
+        """Tell which list is asked for."""
+        return int(query.get("part", 0))
+
+    def row(self, part: Any, place: int) -> object:
+        return {"id": f"{part}.{place}"}
+
+    def page(self, part: Any, page_num: int, page_size: int) -> list[Any]:
         if (part, page_num) in self.rows:
             return self.rows[part, page_num]
         length = self.lengths if isinstance(self.lengths, int) else self.lengths[part]
         first = (page_num - 1) * page_size
-        return [{"id": f"{part}.{row}"} for row in range(first, min(first + page_size, length))]
+        return [self.row(part, place) for place in range(first, min(first + page_size, length))]
+
+    def fault(self, part: Any, page_num: int) -> KeyAPIError | int | None:
+        """Give what strikes a request, if anything does."""
+        statuses = self.statuses.get((part, page_num))
+        fault = self.faults.pop(0) if self.faults else None
+        return statuses.pop(0) if statuses else fault
 
     async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
         assert not request.query.startswith("&")
         query = dict(parse_qsl(request.query))
-        part, page_num = int(query.get("part", 0)), int(query["page_num"])
+        part = self.list_of(query)
+        assert query.keys() >= {*self.names}
+        assert query.keys().isdisjoint({*LIMIT, "page_num", "page_size"} - {*self.names})
+        page_num, page_size = [int(query[name]) for name in self.names] or (1, 1000)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self.asked.append((part, page_num))
-        fault = self.faults.pop(0) if self.faults else None
+        latency = self.latency * self.dice.uniform(1 - self.spread, 1 + self.spread)
         try:
-            await asyncio.sleep(self.latency * self.dice.uniform(1 - self.spread, 1 + self.spread))
+            await asyncio.sleep(latency / 2)
+            fault = self.fault(part, page_num)
+            self.billed += fault in {None, 200}
+            await asyncio.sleep(latency / 2)
         finally:
             self.open -= 1
-        fault = self.faults_at.pop((part, page_num), fault)
         if isinstance(fault, KeyAPIError):
             return fault
-        if fault is not None:
+        if fault is not None and fault != 200:
             return Answer(fault, {}, b'{"code": %d, "message": "no", "data": null}' % fault)
-        data = self.page(part, page_num, int(query["page_size"]))
-        self.served += len(data)
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": data, "requestId": "r-1"}))
+        rows = self.page(part, page_num, page_size)
+        self.served += len(rows)
+        data: Any = rows
+        if self.names == LIMIT:
+            data = {"list": rows}
+            if self.says:
+                data["pagination"] = {"has_more": self.page(part, page_num + 1, page_size) != []}
+        answer = {"code": 0, "data": data, "requestId": f"r-{page_num}"}
+        return Answer(200, {}, orjson.dumps(answer))
 
     async def close(self) -> None:
         pass
-
-
-class Limited(Lists):
-    """A server that pages by ``page`` and ``limit``, and says whether there is more."""
-
-    says = True
-
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        query = dict(parse_qsl(request.query))
-        assert query.keys() == {"page", "limit"}
-        page_num, size = int(query["page"]), int(query["limit"])
-        self.asked.append((0, page_num))
-        rows = self.page(0, page_num, size)
-        data: dict[str, Any] = {"list": rows}
-        if self.says:
-            data["pagination"] = {"has_more": self.page(0, page_num + 1, size) != []}
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": data}))
-
-
-class Whole(Lists):
-    """A server without pages."""
-
-    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
-        query = dict(parse_qsl(request.query))
-        assert query.keys() <= {"part"}
-        part = int(query.get("part", 0))
-        self.asked.append((part, 1))
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": self.page(part, 1, 1000)}))
 
 
 def client(lists: Lists, **options: Any) -> KeyAPI:
@@ -118,16 +122,11 @@ def stream(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStre
     return (api or virtual.client(lists, retry=ONCE)).iter_records(PATH, **paging)
 
 
-def parts(
-    lists: Lists,
-    api: KeyAPI | None = None,
-    *,
-    pages: PageNum | None = PageNum(),  # noqa: B008  # it is frozen
-    **paging: Any,
-) -> RecordStream[Row]:
+def parts(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
     """Open several lists as the parts of one, as endpoints do that take many ids."""
     assert not isinstance(lists.lengths, int)
     queries = tuple(f"part={part}" for part in range(len(lists.lengths)))
+    pages = paging.pop("pages", PageNum())
     listing = Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
     # The endpoints alone make such streams, of records of theirs, and out of this.
     caller = (api or virtual.client(lists, retry=ONCE))._caller
@@ -160,9 +159,3 @@ def wanted(lengths: Mapping[int, int]) -> dict[int, list[str]]:
 
 def all_ids(lengths: Sequence[int]) -> list[str]:
     return [one for part, length in enumerate(lengths) for one in ids_of(part, length)]
-
-
-def least_pages(length: int, page_size: int, until: Until = Until.SHORT_PAGE) -> int:
-    if until is Until.SHORT_PAGE:
-        return length // page_size + 1
-    return -(-length // page_size) + 1

@@ -1,27 +1,16 @@
 """How a fan-out ends, and what is left to go on from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import itertools
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyapi_async import (
-    AuthenticationError,
-    Bookmark,
-    CreditBudgetError,
-    DecodeError,
-    Failure,
-    InvalidParameterError,
-    KeyAPIError,
-    NotFoundError,
-    QuotaExceededError,
-    RecordStream,
-    ServerError,
-    fan_out,
-)
+from keyapi_async import Bookmark, KeyAPIError, RecordStream, errors, fan_out
+from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 from tests.streams.lists import Lists, Row, client, gather, ids, ids_of, opener, parts, wanted
 
@@ -30,25 +19,23 @@ from tests.streams.lists import Lists, Row, client, gather, ids, ids_of, opener,
 async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
     lengths = dict.fromkeys(range(10), 25)
     server = Lists(lengths, 0.05, 0.5)
-    server.faults_at = {(3, 2): 404, (7, 1): 500}
+    server.statuses = {(3, 2): [404], (7, 1): [500]}
     server.rows[8, 1] = ["text"]
     got: dict[int, list[Any]] = {}
     opens = opener(client(server))
 
     def open_stream(key: int) -> RecordStream[Row]:
         if key == 5:
-            raise InvalidParameterError("key", key, "another")
+            raise errors.InvalidParameterError("key", key, "another")
         return opens(key)
 
     async with fan_out(lengths, open_stream, concurrency=3, on_error="collect") as results:
         await gather(results, got)
-    failures = {failure.key: failure for failure in results.failures}
-    assert isinstance(failures[3], Failure)
-    assert {key: (type(one.error), one.bookmark) for key, one in failures.items()} == {
-        3: (NotFoundError, Bookmark(2)),
-        5: (InvalidParameterError, None),
-        7: (ServerError, Bookmark(1)),
-        8: (DecodeError, Bookmark(1)),
+    assert {one.key: (type(one.error), one.bookmark) for one in results.failures} == {
+        3: (errors.NotFoundError, Bookmark(2)),
+        5: (errors.InvalidParameterError, None),
+        7: (errors.ServerError, Bookmark(1)),
+        8: (errors.DecodeError, Bookmark(1)),
     }
     assert results.unfinished == {}
     assert got == wanted({key: {3: 10}.get(key, 25) for key in lengths if key not in {5, 7, 8}})
@@ -57,8 +44,8 @@ async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> 
 @pytest.mark.parametrize(
     ("on_error", "status", "error"),
     [
-        ("raise", 404, NotFoundError), ("raise", 401, AuthenticationError),
-        ("collect", 402, QuotaExceededError), ("collect", None, CreditBudgetError),
+        ("raise", 404, errors.NotFoundError), ("raise", 401, errors.AuthenticationError),
+        ("collect", 402, errors.QuotaExceededError), ("collect", None, errors.CreditBudgetError),
     ],
 )  # fmt: skip
 @virtual.clock
@@ -67,7 +54,7 @@ async def test_an_error_ends_the_run_after_the_rows_that_were_fetched_and_says_w
 ) -> None:
     """The first one, or one after which nothing can go well: of the key, the quota, the budget."""
     server = Lists(50, 0.05, 0.5)
-    server.faults_at = {} if status is None else {(2, 3): status}
+    server.statuses = {} if status is None else {(2, 3): [status]}
     got: dict[int, list[Any]] = {}
     api = client(server, qps=40, max_credits=37)
     async with fan_out(range(100), opener(api), concurrency=6, on_error=on_error) as results:
@@ -87,35 +74,43 @@ async def test_an_error_ends_the_run_after_the_rows_that_were_fetched_and_says_w
 
 @virtual.clock
 async def test_an_error_of_the_keys_or_of_the_opener_ends_the_run() -> None:
-    server = Lists(5, 0.05, 0.5)
+    opens = opener(client(Lists(5, 0.05, 0.5)))
+    for keys, open_stream in (
+        ((1 // one for one in (1, 0)), opens),
+        ([1, 0], lambda key: opens(1 // key)),
+    ):
+        got: dict[int, list[Any]] = {}
+        async with fan_out(keys, open_stream, on_error="collect") as results:
+            with pytest.raises(ZeroDivisionError):
+                await gather(results, got)
+        assert got == wanted({1: 5})
 
-    def keys() -> Iterator[int]:
-        yield 1
-        raise LookupError("no more keys")
 
-    opens = opener(client(server))
-    got: dict[int, list[Any]] = {}
-    async with fan_out(keys(), opens, on_error="collect") as results:
-        with pytest.raises(LookupError):
-            await gather(results, got)
-    assert got == wanted({1: 5})
+class Slow(Lists):
+    """A server whose requests take a while to be given up."""
 
-    def broken(key: int) -> RecordStream[Row]:
-        raise ZeroDivisionError
-
-    async with fan_out([1], broken, on_error="collect") as failing:
-        with pytest.raises(ZeroDivisionError):
-            await anext(failing)
+    async def send(self, request: Request, within: float) -> Answer | KeyAPIError:
+        try:
+            return await super().send(request, within)
+        finally:
+            await asyncio.sleep(0.5)
 
 
 @pytest.mark.parametrize("way", ["break", "exception", "cancel"])
 @virtual.clock
-async def test_leaving_the_block_leaves_nothing_running(way: str) -> None:
-    server = Lists(1000, 1.0, 0.5)
+async def test_leaving_the_block_however_often_cancelled_leaves_nothing_running(way: str) -> None:
+    server, closed = Slow(1000, 1.0, 0.5), list[bool]()
+
+    async def keys() -> AsyncIterator[int]:
+        try:
+            for key in itertools.count():
+                yield key
+        finally:
+            closed.append(True)
 
     async def read() -> None:
         opens = opener(client(server), prefetch=4)
-        async with fan_out(range(100), opens, concurrency=10) as results:
+        async with fan_out(keys(), opens, concurrency=10) as results:
             async for _ in results:
                 if server.open < 10:
                     continue
@@ -126,11 +121,16 @@ async def test_leaving_the_block_leaves_nothing_running(way: str) -> None:
                 await asyncio.sleep(1e6)
 
     task = asyncio.create_task(read())
-    if way == "cancel":
-        await asyncio.sleep(30)
+    await asyncio.wait((task,), timeout=30)
+    assert task.done() == (way != "cancel")
+    for _ in range(3):
         task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert server.open == 0
+        await asyncio.sleep(0.1)
+    await asyncio.wait((task,))
+    assert task.cancelled() == (way == "cancel")
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert (server.open, closed) == (0, [True])
+    assert way != "exception" or isinstance(task.exception(), ZeroDivisionError)
 
 
 @virtual.clock
@@ -150,50 +150,6 @@ async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
         assert sum(map(len, got.values())) == server.served
         for key, mark in results.unfinished.items():
             assert len(got.get(key, [])) == (mark.page_num - 1) * 10 + mark.offset
-
-
-class Slow(RecordStream[int]):
-    """A stream whose end takes its time."""
-
-    bookmark = Bookmark(1)
-
-    def __init__(self) -> None:
-        """Ask for nothing."""
-
-    async def next_run(self) -> list[int]:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0.5)
-        return []
-
-    async def aclose(self) -> None:
-        pass
-
-
-@virtual.clock
-async def test_a_second_cancellation_does_not_leave_the_block_before_all_has_ended() -> None:
-    closed: list[bool] = []
-
-    async def keys() -> AsyncIterator[int]:
-        try:
-            while True:
-                yield len(closed)
-        finally:
-            closed.append(True)
-
-    async def read() -> None:
-        async with fan_out(keys(), lambda _: Slow(), concurrency=3) as results:
-            await anext(results)
-
-    task = asyncio.create_task(read())
-    for _ in range(3):
-        await asyncio.sleep(0.1)
-        task.cancel()
-    await asyncio.wait((task,))
-    assert task.cancelled()
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert closed == [True]
 
 
 @pytest.mark.parametrize("taken", range(1, 21))
@@ -249,7 +205,7 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     """Any lists, bounds, faults, consumer, end: bookmarks and failures complete what is missing."""
     connections, budget = bounds
     server = Lists(lengths, 0.05, 0.5)
-    server.faults_at = dict(faults)
+    server.statuses = {page: [status] for page, status in faults.items()}
     api = client(server, max_connections=connections, max_credits=budget)
     got: dict[int, list[Any]] = {key: [] for key in range(len(lengths))}
     opens, opened = opener(api, prefetch=prefetch), list[int]()
@@ -279,7 +235,7 @@ async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR
     failed = {failure.key: failure.bookmark for failure in results.failures}
     assert not marks.keys() & failed.keys()
     marks.update(failed)
-    server.faults_at.clear()
+    server.statuses.clear()
     for key in range(len(lengths)):
         if key in marks or key not in opened:
             rest = opener(client(server), start=marks.get(key))(key)

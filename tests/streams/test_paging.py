@@ -9,18 +9,7 @@ from keyapi_async import Bookmark, InvalidParameterError, PaginationError, Until
 from keyapi_async.streams.listing import PageLimit, PageNum
 from keyapi_async.streams.paging import DEFAULTS, Paging
 from tests import virtual
-from tests.streams.lists import (
-    PATH,
-    Limited,
-    Lists,
-    Whole,
-    all_ids,
-    ids,
-    ids_of,
-    parts,
-    read_on,
-    stream,
-)
+from tests.streams.lists import LIMIT, PATH, Lists, all_ids, ids, ids_of, parts, read_on, stream
 
 
 @pytest.mark.parametrize(
@@ -67,8 +56,7 @@ def test_a_last_page_is_a_number_of_a_page(pages: Any) -> None:
 async def test_page_and_limit_end_where_the_answer_says_so(
     length: int, says: bool, pages: int
 ) -> None:
-    lists = Limited([length])
-    lists.says = says
+    lists = Lists([length], names=LIMIT, says=says)
     rows = stream(lists, pages=PageLimit(), page_size=20, rows="data.list")
     assert ids(await rows.collect()) == all_ids([length])
     assert len(lists.asked) == pages
@@ -78,7 +66,7 @@ async def test_page_and_limit_end_where_the_answer_says_so(
 @virtual.clock
 async def test_a_short_page_ends_no_list_that_goes_on_as_the_answer_says(empty: bool) -> None:
     """A server may give fewer rows than it was asked for; only a page of none ends such a list."""
-    lists = Limited([60])
+    lists = Lists([60], names=LIMIT, says=True)
     lists.rows[0, 2] = [] if empty else [{"id": "short"}]
     rows = await stream(lists, pages=PageLimit(), page_size=20, rows="data.list").collect()
     assert ids(rows) == all_ids([20]) + ([] if empty else ["short", *all_ids([60])[40:]])
@@ -86,8 +74,7 @@ async def test_a_short_page_ends_no_list_that_goes_on_as_the_answer_says(empty: 
 
 @virtual.clock
 async def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None:
-    lists = Limited([250])
-    lists.says = False
+    lists = Lists([250], names=LIMIT)
     rows = stream(lists, pages=PageLimit(maximum=2), page_size=100, rows="data.list")
     seen: list[object] = []
     with pytest.raises(PaginationError, match="no page after 2"):
@@ -98,7 +85,7 @@ async def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None
 @pytest.mark.parametrize("until", Until)
 @virtual.clock
 async def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: Until) -> None:
-    lists = Whole([30])
+    lists = Lists([30], names=())
     rows = stream(lists, pages=None, until=until)
     assert ids([await anext(rows) for _ in range(25)]) == all_ids([30])[:25]
     assert rows.bookmark == Bookmark(1, 25)
@@ -113,7 +100,7 @@ async def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: 
 @pytest.mark.parametrize("lengths", [[10, 0, 3, 10], []])
 @virtual.clock
 async def test_parts_without_pages_are_a_call_each(lengths: list[int], prefetch: int) -> None:
-    lists = Whole(lengths)
+    lists = Lists(lengths, names=())
     rows = await parts(lists, pages=None, prefetch=prefetch).collect()
     assert ids(rows) == all_ids(lengths)
     assert lists.asked == [(part, 1) for part in range(len(lengths))]
@@ -122,8 +109,8 @@ async def test_parts_without_pages_are_a_call_each(lengths: list[int], prefetch:
 @pytest.mark.parametrize("pages", [PageNum(), None])
 @virtual.clock
 async def test_another_stream_walks_other_queries_in_the_same_way(pages: PageNum | None) -> None:
-    lists: Lists = Whole([3, 4]) if pages is None else Lists([8, 9])
-    wanted = ids_of(1, 4 if pages is None else 9)
+    lists = Lists([8, 9], names=() if pages is None else ("page_num", "page_size"))
+    wanted = ids_of(1, 9)
     paging: dict[str, Any] = {} if pages is None else {"page_size": 7}
     first = parts(lists, pages=pages, until=Until.EMPTY_PAGE, **paging)
     other = first.another(("part=1",), into=dict)

@@ -1,29 +1,18 @@
 """Streams and pages, in memory and on a virtual clock."""
 
 import asyncio
-import contextlib
 import functools
 import json
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
 import orjson
 import pytest
 
-from keyapi_async import (
-    Bookmark,
-    DecodeError,
-    InvalidParameterError,
-    PaginationError,
-    RankedInfluencer,
-    RetryPolicy,
-    ServerError,
-    Until,
-    UsageError,
-)
+from keyapi_async import Bookmark, Page, RankedInfluencer, RetryPolicy, Until, errors
 from keyapi_async.call.wire import Answer
-from keyapi_async.errors import ConnectionFailedError
 from tests import virtual
 from tests.call.script import Script
 from tests.rows import DOCUMENTED
@@ -62,37 +51,29 @@ async def test_a_stream_goes_on_after_break_and_its_end_costs_nothing_more() -> 
 async def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> None:
     rows = parts(Lists([20, 0, 3]))
     assert rows.bookmark == Bookmark(1, 0)
+    first, second = ([Bookmark(page, n) for n in range(1, 10)] for page in (1, 2))
+    last = [Bookmark(1, n, 10, 2) for n in range(1, 4)]
     marks = [rows.bookmark async for _ in rows]
-    assert marks[:11] == [*(Bookmark(1, n) for n in range(1, 10)), Bookmark(2), Bookmark(2, 1)]
-    assert marks[18:] == [
-        Bookmark(2, 9),
-        Bookmark(3),
-        *(Bookmark(1, n, 10, 2) for n in range(1, 4)),
-    ]
-    assert rows.bookmark == Bookmark(1, 3, 10, 2)
+    assert [*marks, rows.bookmark] == [*first, Bookmark(2), *second, Bookmark(3), *last, last[-1]]
 
 
 @virtual.clock
 async def test_a_bookmark_knows_its_listing_and_is_refused_by_another() -> None:
     api = virtual.client(Lists([25]))
 
-    def open_list(key: int, start: Bookmark | None = None, **more: Any) -> Any:
-        return api.iter_records(PATH, {"key": key}, start=start, **more)
+    def open_list(start: Bookmark | None = None) -> Any:
+        return api.iter_records(PATH, {"key": 1}, start=start)
 
-    rows = open_list(1)
+    rows = open_list()
     for _ in range(13):
         await anext(rows)
     mark = Bookmark(**json.loads(json.dumps(attrs.asdict(rows.bookmark))))
-    assert ids(await open_list(1, mark).collect()) == all_ids([25])[13:]
-    assert open_list(1, mark).bookmark.listing == mark.listing
-    for wrong in (
-        lambda: open_list(2, mark),
-        lambda: open_list(1, mark, rows="data.list"),
-        lambda: api.iter_records("/v1/other", {"key": 1}, start=mark),
-    ):
-        with pytest.raises(InvalidParameterError, match="belongs to another list") as caught:
-            wrong()
-        assert caught.value.parameter == "start"
+    assert ids(await open_list(mark).collect()) == all_ids([25])[13:]
+    assert open_list(mark).bookmark.listing == mark.listing
+    more: Any
+    for path, key, more in ((PATH, 2, {}), (PATH, 1, {"rows": "data.list"}), ("/v1/other", 1, {})):
+        with pytest.raises(errors.InvalidParameterError, match=r"^start=.* to another list"):
+            api.iter_records(path, {"key": key}, start=mark, **more)
 
 
 @virtual.clock
@@ -110,7 +91,7 @@ async def test_a_server_that_ignores_page_num_is_found_out(prefetch: int) -> Non
     page = [{"id": str(n)} for n in range(10)]
     lists.rows = {(0, n): page for n in range(1, 20)}
     rows = stream(lists, prefetch=prefetch)
-    with pytest.raises(PaginationError, match="page 2 is page 1 again") as caught:
+    with pytest.raises(errors.PaginationError, match="page 2 is page 1 again") as caught:
         await rows.collect()
     assert caught.value.bookmark == rows.bookmark == Bookmark(2)
     await rows.aclose()
@@ -124,7 +105,7 @@ async def test_a_single_row_may_come_twice_but_not_thrice() -> None:
     assert ids(rows) == ["0.0", *(f"0.{n}" for n in (0, 2, 3, 4, 5, 6, 7, 8))]
     lists.rows = {(0, n): [{"id": "0.0"}] for n in range(1, 9)}
     seen: list[object] = []
-    with pytest.raises(PaginationError):
+    with pytest.raises(errors.PaginationError):
         await read_on(stream(lists, page_size=1), seen)
     assert len(seen) == 2
 
@@ -150,11 +131,9 @@ async def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk(
     try:
         compares = orjson.loads(deep) == orjson.loads(deep)
     except RecursionError:
+        compares = False
+    with pytest.raises(errors.PaginationError) if compares else nullcontext():
         assert len(await rows.collect()) == 30
-    else:
-        assert compares
-        with pytest.raises(PaginationError):
-            await rows.collect()
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -163,12 +142,12 @@ async def test_the_need_for_page_100001_is_an_error_not_an_end(prefetch: int) ->
     lists = Lists([1_000_000])
     rows = stream(lists, page_num=99_999, prefetch=prefetch)
     seen: list[object] = []
-    with pytest.raises(PaginationError, match="100000") as caught:
+    with pytest.raises(errors.PaginationError, match="100000") as caught:
         await read_on(rows, seen)
     assert seen == [f"0.{n}" for n in range(999_980, 1_000_000)]
     assert caught.value.bookmark == Bookmark(100_001)
     resumed = stream(lists, start=rows.bookmark)
-    with pytest.raises(PaginationError):
+    with pytest.raises(errors.PaginationError):
         await anext(resumed)
     assert lists.asked[-1] == (0, 100_000)
 
@@ -178,24 +157,10 @@ async def test_a_closed_stream_says_so_instead_of_seeming_empty() -> None:
     lists = Lists([25])
     async with stream(lists) as rows:
         await anext(rows)
-    with pytest.raises(UsageError, match="closed"):
-        await anext(rows)
-    with pytest.raises(UsageError, match="closed"):
-        await anext(rows.pages())
+    for closed in (rows, rows.pages()):
+        with pytest.raises(errors.UsageError, match="closed"):
+            await anext(closed)
     assert rows.bookmark == Bookmark(1, 1)
-    async with contextlib.aclosing(stream(lists)) as again:
-        assert len([row async for row in again]) == 25
-
-
-@virtual.clock
-async def test_two_tasks_cannot_read_one_stream() -> None:
-    lists = Lists([25])
-    rows = stream(lists)
-    first = asyncio.create_task(anext(rows))
-    await asyncio.sleep(0)
-    with pytest.raises(UsageError, match="another task"):
-        await anext(rows)
-    assert await first == {"id": "0.0"}
 
 
 @virtual.clock
@@ -210,19 +175,18 @@ async def test_a_stream_begins_where_it_is_told_to_and_behind_a_page_that_shrank
 @virtual.clock
 async def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_failed() -> None:
     lists = Lists([25])
-    lists.faults = [None, 500, ConnectionFailedError("gone"), None]
+    lists.faults = [None, 500, errors.ConnectionFailedError("gone"), None]
     rows = stream(lists)
     seen: list[object] = []
-    with pytest.raises(ServerError) as first:
+    with pytest.raises(errors.ServerError) as first:
         await read_on(rows, seen)
     assert first.value.bookmark == rows.bookmark == Bookmark(2)
-    with pytest.raises(ConnectionFailedError) as second:
+    with pytest.raises(errors.ConnectionFailedError) as second:
         await read_on(rows, seen)
     assert second.value.bookmark == rows.bookmark == Bookmark(2)
     await read_on(rows, seen)
-    assert first.value.path == PATH
-    assert first.value.params == {"page_num": "2", "page_size": "10"}
-    assert first.value.attempts == 1
+    params = {"page_num": "2", "page_size": "10"}
+    assert (first.value.path, first.value.params, first.value.attempts) == (PATH, params, 1)
     assert seen == all_ids([25])
     assert lists.asked == [(0, 1), (0, 2), (0, 2), (0, 2), (0, 3)]
 
@@ -233,7 +197,7 @@ async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_goin
     lists.rows[0, 1] = ["text", *({"id": f"0.{n}"} for n in range(1, 9)), 7]
     lists.faults = [500]
     rows = stream(lists, client(lists, retry=RetryPolicy(attempts=2)))
-    with pytest.raises(DecodeError) as caught:
+    with pytest.raises(errors.DecodeError) as caught:
         await anext(rows)
     error = caught.value
     assert (error.bookmark, error.page_num, error.value) == (Bookmark(1, 0), 1, "text")
@@ -241,7 +205,7 @@ async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_goin
     assert (error.attempts, error.status, error.request_id) == (2, 200, "r-1")
     assert (rows.bookmark, rows.rejected) == (Bookmark(1, 1), 1)
     assert ids([await anext(rows) for _ in range(8)]) == all_ids([9])[1:]
-    with pytest.raises(DecodeError) as caught:
+    with pytest.raises(errors.DecodeError) as caught:
         await anext(rows)
     assert caught.value.bookmark == Bookmark(1, 9)
     assert rows.bookmark == Bookmark(2, 0)
@@ -250,9 +214,7 @@ async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_goin
 
 
 @virtual.clock
-async def test_skip_invalid_passes_over_rejects_counts_them_as_rows_and_warns(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_skipped_rejects_count_as_rows_and_warn(caplog: pytest.LogCaptureFixture) -> None:
     lists = Lists([12])
     lists.rows[0, 1] = [*({"id": f"0.{n}"} for n in range(9)), "text"]
     rows = stream(lists, skip_invalid=True)
@@ -278,13 +240,10 @@ async def test_pages_have_their_rejects_and_never_raise_them() -> None:
     lists.rows[0, 1] = [*({"id": f"0.{n}"} for n in range(9)), None]
     rows = stream(lists)
     first, last = [page async for page in rows.pages()]
-    assert rows.rejected == 1
-    assert (len(first.records), len(first.rejects), first.is_last) == (9, 1, False)
-    assert first.rejects[0].row is None
-    assert isinstance(first.rejects[0].error, DecodeError)
-    assert (first.page_num, first.page_size, first.request_id) == (1, 10, "r-1")
-    assert ids(last.records) == ["0.10", "0.11"]
-    assert (last.rejects, last.page_num, last.is_last) == ((), 2, True)
+    (reject,) = first.rejects
+    assert (rows.rejected, reject.row, type(reject.error)) == (1, None, errors.DecodeError)
+    assert first == Page(tuple(lists.rows[0, 1][:9]), (reject,), 1, 10, "r-1", is_last=False)
+    assert last == Page(({"id": "0.10"}, {"id": "0.11"}), (), 2, 10, "r-2", is_last=True)
     empty = stream(Lists([3]), until=Until.EMPTY_PAGE)
     assert [(len(p.records), p.is_last) async for p in empty.pages()] == [(3, False), (0, True)]
 
@@ -296,9 +255,6 @@ async def test_pages_begin_where_the_stream_stands_and_keep_its_limit() -> None:
     for _ in range(3):
         await anext(rows)
     pages = [page async for page in rows.pages()]
-    assert [ids(page.records) for page in pages] == [
-        all_ids([35])[3:10],
-        all_ids([35])[10:18],
-    ]
+    assert [ids(page.records) for page in pages] == [all_ids([35])[3:10], all_ids([35])[10:18]]
     assert rows.bookmark == Bookmark(2, 8)
     assert len(lists.asked) == 2
