@@ -84,9 +84,6 @@ def content(rows: Any) -> list[dict[str, Any]]:
     return found
 
 
-# What a frame is
-
-
 @pytest.mark.parametrize("told", [*endpoints()], ids=lambda told: f"{told.resource} {told.name}")
 def test_any_endpoint_is_a_frame_with_the_columns_of_its_record(told: Any) -> None:
     given, query = given_to(told)
@@ -179,9 +176,6 @@ def test_what_is_wrong_is_said_at_once(wrong: dict[str, Any], said: str) -> None
         frame_of(given.pop("keys"), given.pop("open_stream"), **given)
 
 
-# What goes wrong
-
-
 @pytest.fixture
 def failing() -> shop.Shop:
     """Seven lists of two pages, of which six have no second one."""
@@ -259,9 +253,6 @@ def test_the_extra_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(errors.ConfigurationError, match=r"pip install 'keyapi-async\[dask\]'"):
         import_module("keyapi_async.dask")
-
-
-# A cluster
 
 
 @pytest.fixture(scope="module")

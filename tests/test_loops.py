@@ -11,6 +11,8 @@ from keyapi_async.loops import Places, Timeout, Timeouts
 from tests import virtual
 from tests.rows import steady
 
+LOOP = virtual.VirtualLoop
+
 
 def limit_of(end: float | None, timeouts: Timeouts | None = None) -> Timeout:
     loop = asyncio.get_running_loop()
@@ -23,7 +25,6 @@ def cancellations() -> int:
     return task.cancelling()
 
 
-@virtual.clock
 async def test_what_is_told_to_end_ends_at_once_and_only_once() -> None:
     loop = asyncio.get_running_loop()
     limit = limit_of(3.0)
@@ -38,7 +39,6 @@ async def test_what_is_told_to_end_ends_at_once_and_only_once() -> None:
 
 @pytest.mark.parametrize("also_expires", [False, True])
 @pytest.mark.parametrize("first", ["limit", "task"])
-@virtual.clock
 async def test_a_cancellation_from_elsewhere_goes_through(
     first: str, *, also_expires: bool
 ) -> None:
@@ -62,7 +62,6 @@ async def test_a_cancellation_from_elsewhere_goes_through(
     assert limits[0].expired == also_expires
 
 
-@virtual.clock
 async def test_an_error_of_the_block_goes_through_even_when_its_time_is_up() -> None:
     async def limited() -> None:
         with limit_of(1.0):
@@ -77,7 +76,6 @@ async def test_an_error_of_the_block_goes_through_even_when_its_time_is_up() -> 
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(1.0, 2.0), (2.0, 1.0)])
-@virtual.clock
 async def test_of_two_limits_one_in_the_other_the_sooner_one_ends_its_own_block(
     inner: float, outer: float
 ) -> None:
@@ -94,7 +92,6 @@ async def test_of_two_limits_one_in_the_other_the_sooner_one_ends_its_own_block(
     assert cancellations() == 0
 
 
-@virtual.clock
 async def test_an_interruption_ends_the_blocks_that_wait_and_none_whose_limit_was_moved() -> None:
     loop = asyncio.get_running_loop()
     timeouts = Timeouts(loop)
@@ -131,7 +128,6 @@ def test_a_limit_needs_a_task_to_cut_short() -> None:
         max_size=12,
     )
 )
-@virtual.clock
 async def test_one_timer_ends_every_block_at_its_own_time(
     blocks: list[tuple[int, int | None, int, int | None]],
 ) -> None:
@@ -177,7 +173,6 @@ async def test_one_timer_ends_every_block_at_its_own_time(
         max_size=12,
     ),
 )
-@virtual.clock
 async def test_places_are_given_in_the_order_of_asking_and_none_is_lost(
     most: int, guests: list[tuple[int, int, int | None]]
 ) -> None:

@@ -22,6 +22,7 @@ from tests.api.test_params import KINDS, TAKEN
 from tests.call.script import Script, bring
 from tests.rows import OPERATIONS, STRICT, Row, answer_of, fields_of, lacks
 
+LOOP = virtual.VirtualLoop
 ENDPOINTS = list(endpoints())
 every_endpoint = pytest.mark.parametrize(
     "told", ENDPOINTS, ids=lambda told: f"{told.resource} {told.name}"
@@ -136,7 +137,6 @@ def test_signature_and_help_show_every_option_the_source_and_the_price(told: End
 
 
 @every_endpoint
-@virtual.clock
 async def test_every_endpoint_on_the_wire(told: Endpoint) -> None:
     rows = answer_of(told.path)["data"]
     if told.record is dict:
@@ -183,7 +183,6 @@ def as_json(row: Row) -> Row:
 
 
 @every_endpoint
-@virtual.clock
 async def test_what_means_nothing_is_refused(told: Endpoint) -> None:
     given, _ = given_to(told)
     api = virtual.client(Script())
@@ -209,7 +208,6 @@ async def test_what_means_nothing_is_refused(told: Endpoint) -> None:
             told.open(api.tiktok, {key: given[key] for key in given if key != name})
 
 
-@virtual.clock
 async def test_ids_go_by_tens_and_once() -> None:
     for told in (one for one in ENDPOINTS if one.ids):
         name = told.ids[0]
@@ -262,7 +260,6 @@ def test_ids_are_sent_under_the_name_that_the_api_has_for_them() -> None:
 
 
 @pytest.mark.parametrize("resource", ["product", "influencer", "video", "shop"])
-@virtual.clock
 async def test_the_latest_ranking_is_found_for_three_credits_at_most(resource: str) -> None:
     told = next(one for one in ENDPOINTS if (one.resource, one.name) == (resource, "ranking"))
     given, _ = given_to(told)
@@ -283,7 +280,6 @@ async def test_the_latest_ranking_is_found_for_three_credits_at_most(resource: s
         await latest(rank_type=4, **given)
 
 
-@virtual.clock
 async def test_prices_are_known_or_told() -> None:
     for path, price in (("shop/products", 2), ("trending/videos", 2), ("video/captions", 1)):
         api = virtual.client(Script())

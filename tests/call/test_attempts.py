@@ -11,6 +11,8 @@ from keyapi_async.secret import Secret
 from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 
+LOOP = virtual.VirtualLoop
+
 
 @pytest.mark.parametrize(
     ("failure", "uncertain"),
@@ -21,7 +23,6 @@ from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
         (Answer(299, {}, b"<html>hello</html>"), 1),
     ],
 )  # fmt: skip
-@virtual.clock
 async def test_what_passes_is_tried_again(
     failure: Answer | errors.KeyAPIError | float, uncertain: int
 ) -> None:
@@ -42,7 +43,6 @@ async def test_what_passes_is_tried_again(
         Answer(300, {}, b""), Answer(302, {"Location": "/elsewhere"}, OK.body),
     ],
 )  # fmt: skip
-@virtual.clock
 async def test_what_does_not_pass_is_not_tried_again(failure: Answer) -> None:
     api = virtual.client(script := Script(failure))
     with pytest.raises(errors.KeyAPIError) as caught:
@@ -53,7 +53,6 @@ async def test_what_does_not_pass_is_not_tried_again(failure: Answer) -> None:
 
 
 @pytest.mark.parametrize(("met", "attempts"), [([], 2), ([no(500), no(503)], 4)])
-@virtual.clock
 async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_comes(
     met: list[Answer], attempts: int
 ) -> None:
@@ -64,7 +63,6 @@ async def test_one_more_try_is_granted_to_an_unreadable_success_wherever_it_come
     assert credits_of(api) == (0, 2)
 
 
-@virtual.clock
 async def test_waits_grow_between_attempts() -> None:
     script, waits = Script(*[no(500)] * 9, latency=0.0), [0.5, 1.0, 2.0, 4.0, None]
     api = virtual.client(script, retry=lambda attempt, _: waits[attempt - 1])
@@ -92,7 +90,6 @@ class Telling:
         self.told.append(retry_after)
 
 
-@virtual.clock
 async def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
     gate = Telling()
     assert isinstance(gate, Limiter)
@@ -110,7 +107,6 @@ async def test_every_attempt_takes_a_permit_and_gives_it_back() -> None:
     assert api.stats.throttles == 2
 
 
-@virtual.clock
 async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_nothing_back() -> None:
     class Gate(QpsLimiter):
         impatient = True
@@ -137,7 +133,6 @@ async def test_an_error_of_the_callers_own_gate_reaches_the_caller_and_holds_not
         (no(503, headers={"Retry-After": "60"}), 30.0, 0.01, errors.ServerError, "no"),
     ],
 )
-@virtual.clock
 async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_would_pass_it(
     answer: Answer | float, deadline: float, ends: float, cause: type[errors.KeyAPIError], told: str
 ) -> None:
@@ -151,7 +146,6 @@ async def test_a_deadline_ends_a_slow_attempt_and_is_told_before_a_wait_that_wou
     await virtual.client(Script(no(503, headers={"Retry-After": "29"})), deadline=30.0).get(PATH)
 
 
-@virtual.clock
 async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
     api = virtual.client(script := Script(), qps=0.1, deadline=5.0)
     await api.get(PATH)
@@ -161,7 +155,6 @@ async def test_a_deadline_ends_the_wait_for_the_gate_unsent() -> None:
     assert credits_of(api) == (1, 0)
 
 
-@virtual.clock
 async def test_a_failure_that_is_not_tried_again_is_told_even_at_the_deadline() -> None:
     api = virtual.client(Script(no(404), latency=0.9999), deadline=1.0)
     await failing(api, errors.NotFoundError)

@@ -12,8 +12,9 @@ from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 from tests.call.script import OK, PATH, Script, failing, no
 
+LOOP = virtual.VirtualLoop
 
-@virtual.clock
+
 async def test_closing_a_view_closes_nothing_and_a_cancelled_closing_the_gate_too() -> None:
     class Slow(Script):
         async def close(self) -> None:
@@ -41,7 +42,6 @@ async def test_closing_a_view_closes_nothing_and_a_cancelled_closing_the_gate_to
     await failing(view, errors.UsageError)
 
 
-@virtual.clock
 async def test_closing_ends_all_that_waits_and_refuses_all_that_comes() -> None:
     api = virtual.client(script := Script(), qps=1.0)
     async with api:
@@ -71,7 +71,6 @@ class Deaf(Script):
         return OK
 
 
-@virtual.clock
 async def test_closing_does_not_take_the_time_limit_from_what_is_in_flight() -> None:
     api = virtual.client(Deaf(), timeout=2.0)
     task = asyncio.create_task(api.get(PATH))
@@ -91,7 +90,6 @@ def test_another_event_loop_is_refused() -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.2, 0.9, 1.5])
-@virtual.clock
 async def test_a_cancelled_call_costs_at_most_its_own_uncertain_credit(after: float) -> None:
     api = virtual.client(script := Script(latency=1.0), qps=1.0)
     blocker = asyncio.create_task(api.get(PATH))
@@ -107,7 +105,6 @@ async def test_a_cancelled_call_costs_at_most_its_own_uncertain_credit(after: fl
     assert (await api.get(PATH)).code == 0
 
 
-@virtual.clock
 async def test_each_attempt_each_retry_and_each_circuit_is_one_line_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -135,7 +132,6 @@ async def test_each_attempt_each_retry_and_each_circuit_is_one_line_of_the_log(
     assert cancelled == "GET /v1/thing page 7: cancelled, 1000 ms"
 
 
-@virtual.clock
 async def test_stats_count_rows_waits_and_throttles() -> None:
     body = b'{"code": 0, "data": [{"a": 1}, 7]}'
     script = Script(Answer(200, {}, body), no(429), Answer(200, {}, body))

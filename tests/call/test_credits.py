@@ -12,8 +12,9 @@ from keyapi_async.call.credits import Circuit
 from tests import virtual
 from tests.call.script import OK, PATH, Script, credits_of, failing, lost, no
 
+LOOP = virtual.VirtualLoop
 
-@virtual.clock
+
 async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
     api = virtual.client(script := Script(lost()), max_credits=6)
     await api.get(PATH, credits=2)
@@ -28,7 +29,6 @@ async def test_a_call_is_budgeted_and_counted_at_its_price() -> None:
     assert api.credits.budget == 6
 
 
-@virtual.clock
 async def test_who_waits_for_more_than_is_left_is_told_so() -> None:
     api = virtual.client(Script(latency=1.0), max_credits=3)
     first = asyncio.create_task(api.get(PATH, credits=2))
@@ -41,7 +41,6 @@ async def test_who_waits_for_more_than_is_left_is_told_so() -> None:
     assert credits_of(api) == (3, 0)
 
 
-@virtual.clock
 async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() -> None:
     api = virtual.client(Script(), max_credits=3)
     view = api.with_options(max_credits=2)
@@ -56,7 +55,6 @@ async def test_a_view_has_a_ceiling_of_its_own_and_the_client_counts_it_too() ->
     assert view.stats == api.stats
 
 
-@virtual.clock
 async def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
     api = virtual.client(script := Script(lost(), lost()), max_credits=1)
     error = await failing(api, errors.CreditBudgetError)
@@ -65,7 +63,6 @@ async def test_a_retry_of_a_lost_answer_needs_a_credit_too() -> None:
     assert credits_of(api) == (0, 1)
 
 
-@virtual.clock
 async def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next_in_line() -> None:
     api = virtual.client(script := Script(no(404), no(404), latency=1.0), max_credits=2)
     narrow, other = api.with_options(max_credits=1), api.with_options(max_credits=1)
@@ -97,7 +94,6 @@ async def test_a_place_that_is_of_no_use_to_who_is_woken_for_it_goes_to_the_next
     ),
     connections=st.integers(1, 5),
 )
-@virtual.clock
 async def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
     answers: list[Any],
     budgets: tuple[int | None, int | None],
@@ -139,7 +135,6 @@ async def test_no_budget_is_ever_passed_and_no_one_waits_for_ever(
     assert not api.credits.remaining
 
 
-@virtual.clock
 async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown() -> None:
     script = Script(no(500, "Usage Limit Exceeded"), latency=0.2)
     loop = asyncio.get_running_loop()
@@ -163,7 +158,6 @@ async def test_a_402_stops_all_that_waits_and_all_that_comes_until_the_cooldown(
     assert credits_of(api) == (1, 0)
 
 
-@virtual.clock
 async def test_a_402_interrupts_a_wait_before_a_retry_and_nothing_that_is_in_flight() -> None:
     api = virtual.client(Script(no(503, headers={"Retry-After": "100"}), 5.0, no(402)))
     waiting, slow = (asyncio.create_task(api.get(PATH)) for _ in "ab")
@@ -177,7 +171,6 @@ async def test_a_402_interrupts_a_wait_before_a_retry_and_nothing_that_is_in_fli
     assert (await slow).request_id == "r-1"
 
 
-@virtual.clock
 async def test_without_a_cooldown_those_who_wait_go_on() -> None:
     api = virtual.client(Script(no(402)), quota_cooldown=0, qps=3.0, deadline=1.0)
     outcomes = await asyncio.gather(*(api.get(PATH) for _ in range(3)), return_exceptions=True)

@@ -208,8 +208,6 @@ def see_credits(
     assert calls <= paid <= calls + more + reader.waste(cut=cut)
 
 
-# The matrix
-
 MOMENTS = (0.005, 0.4)
 """Seconds after a fault struck: its answer is on the way, or it is waited for, or tried again."""
 HOUR = 3600.0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 from urllib.parse import parse_qsl
 
 from keyapi_async import KeyAPI, KeyAPIError, ProductCreator, RecordStream, RetryPolicy, unstructure
@@ -18,7 +18,6 @@ from tests import virtual
 from tests.streams.lists import Lists
 
 T = TypeVar("T")
-P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 Row = dict[str, Any]
 
@@ -44,11 +43,6 @@ class InlineLoop(virtual.VirtualLoop):
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine on this clock."""
     return virtual.run(main, InlineLoop)
-
-
-def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a test run on this clock."""
-    return virtual.clock(test, InlineLoop)
 
 
 class Shop(Lists):

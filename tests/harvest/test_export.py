@@ -17,11 +17,11 @@ from tests.harvest.disk import small_disk_at
 from tests.harvest.out import Out, taken_out
 from tests.rows import DOCUMENTED
 
+LOOP = shop.InlineLoop
 SUFFIXES = ("parquet", "csv", "jsonl")
 every_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
-@shop.virtually
 async def test_parquet_has_types(tmp_path: Path) -> None:
     types: dict[str, str] = {}
     for cls in (Video, RankedInfluencer):
@@ -38,7 +38,6 @@ async def test_parquet_has_types(tmp_path: Path) -> None:
     assert types["product_category_list"].startswith("list<element: struct<")
 
 
-@shop.virtually
 async def test_a_ledger_without_rows_is_a_file_without_rows(tmp_path: Path) -> None:
     async with shop.filled(tmp_path / "a.db", 0) as harvest:
         assert await taken_out(harvest, tmp_path) == Out([], [], [], [])
@@ -47,7 +46,6 @@ async def test_a_ledger_without_rows_is_a_file_without_rows(tmp_path: Path) -> N
     assert {file.name for file in tmp_path.iterdir()} == {"a.db", "a.csv", "a.jsonl", "a.parquet"}
 
 
-@shop.virtually
 async def test_row_groups_are_written_as_they_fill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +56,6 @@ async def test_row_groups_are_written_as_they_fill(
     assert len(out.cells) == len(out.lines) == len(out.typed) == 6001
 
 
-@shop.virtually
 async def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Harvest.open(tmp_path / "new.db") as harvest:
         with pytest.raises(LedgerError, match="holds nothing yet"):
@@ -83,7 +80,6 @@ async def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @every_suffix
-@shop.virtually
 async def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, suffix: str) -> None:
     with small_disk_at(tmp_path / "small", "16k") as disk:
         file = disk / f"a.{suffix}"
@@ -96,7 +92,6 @@ async def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, suff
 
 
 @every_suffix
-@shop.virtually
 async def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     left: set[str] = set()
     async with shop.filled(tmp_path / "a.db", *[300] * 20) as harvest:
@@ -110,7 +105,11 @@ async def test_a_cancelled_export_leaves_nothing(tmp_path: Path, suffix: str) ->
     assert left <= {"a.db", "a.db-wal", "a.db-shm"}
 
 
-async def test_reading_and_exporting_go_on_in_threads(tmp_path: Path) -> None:
-    async with shop.filled(tmp_path / "a.db", 35, 35) as harvest:
-        done, rows = await asyncio.gather(harvest.export(tmp_path / "a.csv"), shop.rows_in(harvest))
-        assert done.rows == len(rows) == 70
+def test_reading_and_exporting_go_on_in_threads(tmp_path: Path) -> None:
+    async def both() -> None:
+        async with shop.filled(tmp_path / "a.db", 35, 35) as harvest:
+            file, rows = harvest.export(tmp_path / "a.csv"), shop.rows_in(harvest)
+            done, read = await asyncio.gather(file, rows)
+            assert done.rows == len(read) == 70
+
+    asyncio.run(both())

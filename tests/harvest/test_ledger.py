@@ -27,6 +27,8 @@ from keyapi_async.records.fields import Count, Text
 from tests.harvest import shop
 from tests.harvest.disk import small_disk_at
 
+LOOP = shop.InlineLoop
+
 
 def filled(file: Path, lists: int = 20) -> Path:
     """Make a ledger of some lists with four pages each."""
@@ -138,7 +140,6 @@ def test_damage_inside_is_told(tmp_path: Path, how: str, read_only: bool) -> Non
         opened(file, read_only=read_only)
 
 
-@shop.virtually
 async def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.db-lock").mkdir()
     async with Harvest.open(tmp_path / "a.db") as harvest:
@@ -148,7 +149,6 @@ async def test_a_folder_in_the_place_of_the_lock_is_told(tmp_path: Path) -> None
             pass
 
 
-@shop.virtually
 async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_rest(tmp_path: Path) -> None:
     server, file = shop.Shop(shop.products(*[35] * 6)), tmp_path / "a.db"
     refusal = (
@@ -169,7 +169,6 @@ async def test_a_ledger_that_refuses_a_page_ends_the_run_and_keeps_the_rest(tmp_
 
 
 @pytest.mark.parametrize("again", [False, True])
-@shop.virtually
 async def test_a_full_disk_ends_the_run_and_the_ledger_is_intact(
     tmp_path: Path, *, again: bool
 ) -> None:
@@ -205,7 +204,6 @@ def record_class(**kinds: object) -> type[Any]:
     return attrs.make_class("Row", fields, field_transformer=codec.documented, **options)
 
 
-@shop.virtually
 async def test_a_record_that_grows_gets_columns_and_another_is_refused(tmp_path: Path) -> None:
     async with Harvest.open(tmp_path / "a.db") as harvest:
 
@@ -234,7 +232,6 @@ async def test_what_is_seen_through_tells_its_error_before_a_cancellation() -> N
         await task
 
 
-@shop.virtually
 async def test_status_counts_without_looking_at_a_row(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     async with shop.filled(file, 35, 35, 35):
@@ -257,7 +254,6 @@ async def test_status_counts_without_looking_at_a_row(tmp_path: Path) -> None:
         ("DROP TABLE page", r"a\.db: SQLite says: no such table: .*page"),
     ],
 )
-@shop.virtually
 async def test_what_no_harvest_writes_is_told_at_once(
     tmp_path: Path, statement: str, told: str
 ) -> None:

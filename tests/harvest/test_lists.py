@@ -12,6 +12,7 @@ from keyapi_async.sandbox import Service
 from tests import virtual
 from tests.harvest import shop
 
+LOOP = shop.InlineLoop
 service = Service(today=date(2026, 1, 20))
 VIDEOS = service.video_ids(45)
 
@@ -27,7 +28,6 @@ def asked() -> list[list[str]]:
     return first
 
 
-@shop.virtually
 async def test_ids_go_in_tens_and_known_ones_are_not_asked_for_again(tmp_path: Path) -> None:
     read = client().tiktok.video.iter_products
     service.requests.clear()
@@ -44,7 +44,6 @@ async def test_ids_go_in_tens_and_known_ones_are_not_asked_for_again(tmp_path: P
         assert (await harvest.run([[]], read)).total == 0
 
 
-@shop.virtually
 async def test_rankings_over_dates_and_regions(tmp_path: Path) -> None:
     read = partial(
         client().tiktok.influencer.iter_ranking,

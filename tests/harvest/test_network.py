@@ -15,11 +15,11 @@ from keyapi_async.harvest import Harvest, HarvestStoppedError, Progress
 from keyapi_async.harvest.reading import Reading
 from tests.harvest import shop
 
+LOOP = shop.InlineLoop
 ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.mark.parametrize(("lists", "deadline"), [(2, 0.5), (1000, None)])
-@shop.virtually
 async def test_without_a_network_a_run_ends_with_one_clear_sentence(
     tmp_path: Path, lists: int, deadline: float | None
 ) -> None:
@@ -39,7 +39,6 @@ async def test_without_a_network_a_run_ends_with_one_clear_sentence(
         assert (await harvest.run(server.ids, read)).done == lists
 
 
-@shop.virtually
 async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,7 +81,6 @@ async def test_a_network_that_fails_in_the_middle_pauses_the_run_and_goes_on(
 
 
 @pytest.mark.parametrize(("stops", "longest"), [(False, 180), (True, 40)])
-@shop.virtually
 async def test_a_network_that_stays_away_ends_the_run_as_the_patience_does_or_at_a_stop(
     tmp_path: Path, *, stops: bool, longest: float
 ) -> None:
@@ -110,7 +108,6 @@ async def test_a_network_that_stays_away_ends_the_run_as_the_patience_does_or_at
 @pytest.mark.parametrize(
     ("lists", "rows", "cut_off"), [(30, 35, ["100", "117"]), (2, 35, ["100"]), (2, 5, ["100"])]
 )
-@shop.virtually
 async def test_a_list_whose_connection_fails_while_others_come_through_fails_alone(
     tmp_path: Path, lists: int, rows: int, cut_off: list[str]
 ) -> None:

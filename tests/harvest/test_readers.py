@@ -15,8 +15,9 @@ from keyapi_async.harvest import Harvest, LedgerError, Progress
 from keyapi_async.harvest.reading import Reading
 from tests.harvest import shop
 
+LOOP = shop.InlineLoop
 
-@shop.virtually
+
 async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(tmp_path: Path) -> None:
     """As pandas reads the ledger, and as ``status`` does; processes are in test_kill."""
     server = shop.Shop(shop.products(*[35] * 6))
@@ -41,7 +42,6 @@ async def test_a_reader_sees_every_committed_page_while_the_run_goes_on(tmp_path
         assert (report.done, looks) == (6, 12)
 
 
-@shop.virtually
 async def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[35] * 30))
     file = tmp_path / "a.db"
@@ -64,7 +64,6 @@ async def test_a_reader_in_the_middle_of_its_reading_holds_up_nobody(tmp_path: P
         }
 
 
-@shop.virtually
 async def test_values_kept_past_their_harvest_say_so_and_end_in_peace(tmp_path: Path) -> None:
     troubles: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
@@ -78,7 +77,6 @@ async def test_values_kept_past_their_harvest_say_so_and_end_in_peace(tmp_path: 
     assert troubles == []
 
 
-@shop.virtually
 async def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -106,7 +104,6 @@ async def test_a_ledger_in_a_folder_that_may_not_be_written_can_be_read(tmp_path
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-@shop.virtually
 async def test_a_run_that_writes_while_a_ledger_is_opened_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, read_only: bool
 ) -> None:

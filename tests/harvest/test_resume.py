@@ -14,6 +14,7 @@ from keyapi_async.harvest import Harvest, Progress
 from tests.harvest import shop
 from tests.rows import steady
 
+LOOP = shop.InlineLoop
 interruptions = st.lists(
     st.tuples(st.sampled_from(("cancel", "stop", "kill")), st.floats(0, 0.6)), max_size=5
 )
@@ -84,7 +85,6 @@ def test_every_row_is_there_once_and_no_committed_page_is_bought_again(
 
 
 @pytest.mark.parametrize(("when", "pages"), [(0.0, 0), (0.001, 0), (0.003, 0), (0.07, 8)])
-@shop.virtually
 async def test_a_stop_keeps_the_pages_in_flight_and_asks_for_nothing_more(
     tmp_path: Path, when: float, pages: int
 ) -> None:
@@ -109,7 +109,6 @@ async def test_a_stop_keeps_the_pages_in_flight_and_asks_for_nothing_more(
     ("whom", "times", "later", "told"),
     [("run", 3, 0.0, [6]), ("all", 1, 0.0, [6]), ("all", 3, 0.0, []), ("all", 1, 0.002, [])],
 )
-@shop.virtually
 async def test_pages_that_arrived_are_committed_once_before_a_cancellation_leaves(
     tmp_path: Path, whom: str, times: int, later: float, told: list[int]
 ) -> None:

@@ -13,8 +13,9 @@ from keyapi_async import Bookmark, ProductCreator, Video, errors
 from keyapi_async.harvest import Harvest, HarvestReport, HarvestStoppedError, LedgerError, Progress
 from tests.harvest import shop
 
+LOOP = shop.InlineLoop
 
-@shop.virtually
+
 async def test_a_report_says_what_was_done(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(25, 0, 7))
     server.strange = {("100", 3): {"user_id": "1"}, ("100", 11): 5}
@@ -58,7 +59,6 @@ async def test_a_report_says_what_was_done(tmp_path: Path) -> None:
         assert (again.done, again.before, again.requests, again.failures) == (3, 2, 1, ())
 
 
-@shop.virtually
 async def test_more_keys_extend_a_ledger(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(*[5] * 600))
 
@@ -75,7 +75,6 @@ async def test_more_keys_extend_a_ledger(tmp_path: Path) -> None:
         assert await shop.rows_in(harvest) == server.records()
 
 
-@shop.virtually
 async def test_what_cannot_be_harvested_is_refused_before_a_credit_is_spent(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(5))
     api = server.client()
@@ -112,7 +111,6 @@ async def test_what_cannot_be_harvested_is_refused_before_a_credit_is_spent(tmp_
     assert server.asked == []
 
 
-@shop.virtually
 async def test_other_lists_are_refused_by_name(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(5))
     api = server.client()
@@ -141,7 +139,6 @@ async def test_other_lists_are_refused_by_name(tmp_path: Path) -> None:
         (200, 7, errors.CreditBudgetError),
     ],
 )  # fmt: skip
-@shop.virtually
 async def test_no_key_or_no_credits_end_the_run_and_keep_what_was_paid_for(
     tmp_path: Path, status: int, budget: int | None, error: type[Exception]
 ) -> None:
@@ -162,7 +159,6 @@ async def test_no_key_or_no_credits_end_the_run_and_keep_what_was_paid_for(
 
 
 @pytest.mark.parametrize(("error", "pages"), [(errors.UsageError, 0), (ZeroDivisionError, 6)])
-@shop.virtually
 async def test_a_closed_client_or_a_callback_that_fails_ends_the_run_and_loses_nothing(
     tmp_path: Path, error: type[Exception], pages: int
 ) -> None:
@@ -182,7 +178,6 @@ async def test_a_closed_client_or_a_callback_that_fails_ends_the_run_and_loses_n
         assert status.pages == server.billed == pages
 
 
-@shop.virtually
 async def test_one_run_at_a_time_and_only_while_it_is_open(tmp_path: Path) -> None:
     server = shop.Shop(shop.products(5))
     harvest = Harvest.open(tmp_path / "a.db")

@@ -12,6 +12,7 @@ from keyapi_async.harvest import Harvest
 from tests.harvest import shop
 from tests.harvest.out import taken_out
 
+LOOP = shop.InlineLoop
 DAY = timedelta(days=1)
 NOON = 1_767_268_800  # 2026-01-01, 12:00 UTC
 
@@ -24,7 +25,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return made
 
 
-@shop.virtually
 async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
     tmp_path: Path, clock: SimpleNamespace
 ) -> None:
@@ -58,7 +58,6 @@ async def test_lists_that_are_too_old_are_read_again_and_both_readings_stay(
 
 
 @pytest.mark.parametrize("jump", [-5 * 3600, 7 * 3600, -500_000, 300_000_000])
-@shop.virtually
 async def test_a_clock_that_jumps_buys_nothing_twice_and_skips_no_list_for_ever(
     tmp_path: Path, clock: SimpleNamespace, jump: int
 ) -> None:

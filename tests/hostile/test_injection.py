@@ -111,9 +111,6 @@ async def test_what_a_caller_gives_is_shown_escaped(evil: str, tmp_path: Path) -
         assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
 
 
-# The terminal.
-
-
 def printed(cls: type, kind: Format, rows: list[Any]) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", screen := Terminal())

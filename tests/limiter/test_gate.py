@@ -15,6 +15,7 @@ from keyapi_async.limiter import Bound, Connected, Immediate
 from tests import gates, virtual
 from tests.gates import LOOPBACK, SERVERS, simulate, worst_second
 
+LOOP = virtual.VirtualLoop
 COUNTED = ("fixed", "sliding", "token")
 
 
@@ -28,7 +29,6 @@ def test_it_fulfils_the_protocols_and_tells_its_limit() -> None:
     assert not isinstance(QpsLimiter(), Bound | Connected)
 
 
-@virtual.clock
 async def test_permits_are_granted_in_the_order_of_asking() -> None:
     gate = QpsLimiter(20)
     order: list[int] = []
@@ -42,7 +42,6 @@ async def test_permits_are_granted_in_the_order_of_asking() -> None:
     assert order == list(range(100))
 
 
-@virtual.clock
 async def test_a_cancelled_waiter_gives_its_place_back() -> None:
     gate = QpsLimiter(10)
     waiters = [asyncio.create_task(take(gate)) for _ in range(60)]
@@ -55,7 +54,6 @@ async def test_a_cancelled_waiter_gives_its_place_back() -> None:
     assert max(granted) < len(granted) / 9.0 + 0.5
 
 
-@virtual.clock
 async def test_an_answer_that_is_overdue_gives_its_place_back_once() -> None:
     gate = QpsLimiter(1)
     first = await gate.acquire()
@@ -66,7 +64,6 @@ async def test_an_answer_that_is_overdue_gives_its_place_back_once() -> None:
     assert await take(gate) - second.at == pytest.approx(1 / 0.95)
 
 
-@virtual.clock
 async def test_a_subclass_with_an_acquire_of_its_own_grants_every_permit_there() -> None:
     class Own(QpsLimiter):
         async def acquire(self) -> Permit:
@@ -92,7 +89,6 @@ async def test_a_subclass_with_an_acquire_of_its_own_grants_every_permit_there()
 )
 @example(qps=1.5, arrivals=[0.0] * 40, trips=[1.0], cancelled=set())  # all answers are overdue
 @example(qps=5.0, arrivals=[0.0] * 80, trips=[0.9, 0.0], cancelled=set())
-@virtual.clock
 async def test_never_more_than_the_limit_in_any_second_for_any_arrivals(
     qps: float, arrivals: list[float], trips: list[float], cancelled: set[int]
 ) -> None:
@@ -118,7 +114,6 @@ async def test_never_more_than_the_limit_in_any_second_for_any_arrivals(
     assert worst_second(granted) <= max(1, math.floor(qps))
 
 
-@virtual.clock
 async def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
     gate = QpsLimiter(40)
     loop = asyncio.get_running_loop()
@@ -134,7 +129,6 @@ async def test_what_is_granted_at_once_counts_for_those_who_wait() -> None:
     assert granted == [True, True, False, True]
 
 
-@virtual.clock
 async def test_nothing_is_granted_at_once_where_somebody_waits() -> None:
     gate = QpsLimiter(10)
     loop = asyncio.get_running_loop()
@@ -147,7 +141,6 @@ async def test_nothing_is_granted_at_once_where_somebody_waits() -> None:
     assert gate.at_once(loop.time() + 1.0) is not None
 
 
-@virtual.clock
 async def test_one_429_pauses_every_waiter_for_its_retry_after() -> None:
     gate = QpsLimiter(100)
     permit = await gate.acquire()
@@ -170,14 +163,12 @@ def test_a_rate_that_cannot_be_is_refused(qps: float) -> None:
         QpsLimiter(qps)
 
 
-@virtual.clock
 async def test_a_rate_below_one_a_second_is_kept() -> None:
     gate = QpsLimiter(0.25)
     times = [await take(gate) for _ in range(5)]
     assert all(later - sooner >= 4 for sooner, later in pairwise(times))
 
 
-@virtual.clock
 async def test_a_late_timer_is_made_up_for_by_55_ms_at_most() -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, virtual.VirtualLoop)
@@ -189,7 +180,6 @@ async def test_a_late_timer_is_made_up_for_by_55_ms_at_most() -> None:
     assert gaps[1:] == pytest.approx([0.0, 0.955, 1.0], abs=1e-6)
 
 
-@virtual.clock
 async def test_an_answer_with_429_is_no_success() -> None:
     gate, loop = QpsLimiter(None), asyncio.get_running_loop()
     refused = [await gate.acquire() for _ in range(5)]
@@ -205,9 +195,6 @@ async def test_an_answer_with_429_is_no_success() -> None:
 def test_permits_are_distinct_even_at_one_instant() -> None:
     make: Callable[[float], Permit] = Permit
     assert make(1.0) != make(1.0)
-
-
-# How much of a limit is used, before servers that count
 
 
 @pytest.mark.parametrize("server", [*COUNTED, "gcra"])
@@ -249,7 +236,6 @@ def test_a_search_is_never_over_for_good(server: str, qps: float) -> None:
     assert seen.met(0, 60) <= 12
 
 
-@virtual.clock
 async def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, virtual.VirtualLoop)
@@ -268,7 +254,6 @@ async def test_timers_that_come_late_cost_a_spaced_server_five_429s_at_most() ->
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("qps", [3.0, 20.0])
-@virtual.clock
 async def test_those_who_wait_through_a_suspension_do_not_burst(server: str, qps: float) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, virtual.VirtualLoop)

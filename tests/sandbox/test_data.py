@@ -109,9 +109,6 @@ def test_lists_have_all_lengths_and_most_are_short() -> None:
     assert listed("product/list", region="ZZ") == []
 
 
-# What leads on
-
-
 DETAILS = {
     "product_id": ("product/detail", "product_ids"), "user_id": ("influencer/detail", "user_ids"),
     "video_id": ("video/detail", "video_ids"), "seller_id": ("shop/detail", "seller_id"),
@@ -199,9 +196,6 @@ def test_an_unknown_handle(handle: str) -> None:
     assert (response.status, response.code, response.billed) == (200, 400, 0)
     assert envelope(response) == {"code": 400, "data": None, "message": "unique_id is invalid"}
     assert listed("influencer/detail", unique_ids=handle) == []
-
-
-# What is asked for by time, by name, and by category
 
 
 @pytest.mark.parametrize("path", TRENDS)

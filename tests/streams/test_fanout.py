@@ -13,6 +13,8 @@ from keyapi_async import InvalidParameterError, UsageError, fan_out
 from tests import virtual
 from tests.streams.lists import Lists, client, gather, opener, wanted
 
+LOOP = virtual.VirtualLoop
+
 
 async def slowly(keys: Iterable[int], drawn: list[int]) -> AsyncIterator[int]:
     """Give keys one by one, and note which were drawn."""
@@ -25,7 +27,6 @@ async def slowly(keys: Iterable[int], drawn: list[int]) -> AsyncIterator[int]:
 @pytest.mark.parametrize(
     ("is_async", "options", "most"), [(False, {}, 16), (True, {"concurrency": 8}, 8)]
 )
-@virtual.clock
 async def test_every_row_of_every_key_once_and_in_order(
     is_async: bool, options: dict[str, Any], most: int
 ) -> None:
@@ -41,7 +42,6 @@ async def test_every_row_of_every_key_once_and_in_order(
     assert len(server.asked) == sum(length // 10 + 1 for length in lengths.values())
 
 
-@virtual.clock
 async def test_keys_are_drawn_as_needed() -> None:
     server, drawn = Lists(15, 0.05, 0.5), list[int]()
     keys = slowly(range(1000), drawn)
@@ -52,7 +52,6 @@ async def test_keys_are_drawn_as_needed() -> None:
 
 
 @pytest.mark.parametrize("options", [{"concurrency": 10, "buffer": 60}, {"concurrency": 3}])
-@virtual.clock
 async def test_a_consumer_that_does_not_read_stops_the_requests(options: dict[str, Any]) -> None:
     server = Lists(1000, 0.05, 0.5)
     opens = opener(client(server))
@@ -68,7 +67,6 @@ async def test_a_consumer_that_does_not_read_stops_the_requests(options: dict[st
         assert len(server.asked) == 7
 
 
-@virtual.clock
 async def test_no_stream_starves() -> None:
     server = Lists(400, 0.01, 0.5)
     counts: Counter[int] = Counter()
@@ -81,7 +79,6 @@ async def test_no_stream_starves() -> None:
     assert min(counts.values()) >= 120
 
 
-@virtual.clock
 async def test_it_is_used_inside_its_block_and_once() -> None:
     server = Lists(5, 0.05, 0.5)
     results = fan_out([1], opener(client(server)), buffer=1)
@@ -113,7 +110,6 @@ def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any], name: str)
     assert caught.value.parameter == name
 
 
-@virtual.clock
 @pytest.mark.parametrize("makes", ["a page", "nothing"])
 async def test_a_function_that_makes_no_stream_is_refused_by_name(makes: str) -> None:
     single_page: Any = client(Lists(5, 0.05, 0.5)).tiktok.product.creators
@@ -125,7 +121,6 @@ async def test_a_function_that_makes_no_stream_is_refused_by_name(makes: str) ->
         assert results.unfinished == {}
 
 
-@virtual.clock
 async def test_many_thousand_keys_cost_the_memory_of_the_streams_that_are_open() -> None:
     server = Lists(1, 0.05, 0.5)
     rows, sizes = 0, []

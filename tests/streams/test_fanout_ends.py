@@ -14,8 +14,9 @@ from keyapi_async.call.wire import Answer, Request
 from tests import virtual
 from tests.streams.lists import Lists, Row, client, gather, ids, ids_of, opener, parts, wanted
 
+LOOP = virtual.VirtualLoop
 
-@virtual.clock
+
 async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> None:
     lengths = dict.fromkeys(range(10), 25)
     server = Lists(lengths, 0.05, 0.5)
@@ -48,7 +49,6 @@ async def test_collected_failures_have_their_bookmark_and_the_rest_goes_on() -> 
         ("collect", 402, errors.QuotaExceededError), ("collect", None, errors.CreditBudgetError),
     ],
 )  # fmt: skip
-@virtual.clock
 async def test_an_error_ends_the_run_after_the_rows_that_were_fetched_and_says_where_each_stood(
     on_error: Any, status: int | None, error: type[KeyAPIError]
 ) -> None:
@@ -72,7 +72,6 @@ async def test_an_error_ends_the_run_after_the_rows_that_were_fetched_and_says_w
         assert got.get(key, []) == ids_of(key, behind)
 
 
-@virtual.clock
 async def test_an_error_of_the_keys_or_of_the_opener_ends_the_run() -> None:
     opens = opener(client(Lists(5, 0.05, 0.5)))
     for keys, open_stream in (
@@ -97,7 +96,6 @@ class Slow(Lists):
 
 
 @pytest.mark.parametrize("way", ["break", "exception", "cancel"])
-@virtual.clock
 async def test_leaving_the_block_however_often_cancelled_leaves_nothing_running(way: str) -> None:
     server, closed = Slow(1000, 1.0, 0.5), list[bool]()
 
@@ -133,7 +131,6 @@ async def test_leaving_the_block_however_often_cancelled_leaves_nothing_running(
     assert way != "exception" or isinstance(task.exception(), ZeroDivisionError)
 
 
-@virtual.clock
 async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
     server = Lists(50, 0.05, 0.5)
     got: dict[int, list[Any]] = {}
@@ -153,7 +150,6 @@ async def test_a_stop_awaits_and_delivers_what_is_in_flight() -> None:
 
 
 @pytest.mark.parametrize("taken", range(1, 21))
-@virtual.clock
 async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) -> None:
     """The first part ends with a full page, and some rows are invalid."""
     server = Lists([10, 10, 5], 0.05, 0.5)
@@ -192,7 +188,6 @@ async def test_unfinished_is_right_behind_rejects_and_between_parts(taken: int) 
     pauses=st.lists(st.floats(0, 0.5), max_size=20),
     leave_after=st.none() | st.integers(0, 150),
 )
-@virtual.clock
 async def test_whatever_happens_delivered_and_resumed_is_the_whole(  # noqa: PLR0917  # all are drawn
     lengths: list[int],
     options: dict[str, Any],

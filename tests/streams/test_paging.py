@@ -11,6 +11,8 @@ from keyapi_async.streams.paging import DEFAULTS, Paging
 from tests import virtual
 from tests.streams.lists import LIMIT, PATH, Lists, all_ids, ids, ids_of, parts, read_on, stream
 
+LOOP = virtual.VirtualLoop
+
 
 @pytest.mark.parametrize(
     ("paging", "name"),
@@ -52,7 +54,6 @@ def test_a_last_page_is_a_number_of_a_page(pages: Any) -> None:
 @pytest.mark.parametrize(
     ("length", "says", "pages"), [(40, True, 2), (40, False, 3), (45, True, 3), (45, False, 3)]
 )
-@virtual.clock
 async def test_page_and_limit_end_where_the_answer_says_so(
     length: int, says: bool, pages: int
 ) -> None:
@@ -63,7 +64,6 @@ async def test_page_and_limit_end_where_the_answer_says_so(
 
 
 @pytest.mark.parametrize("empty", [False, True])
-@virtual.clock
 async def test_a_short_page_ends_no_list_that_goes_on_as_the_answer_says(empty: bool) -> None:
     """A server may give fewer rows than it was asked for; only a page of none ends such a list."""
     lists = Lists([60], names=LIMIT, says=True)
@@ -72,7 +72,6 @@ async def test_a_short_page_ends_no_list_that_goes_on_as_the_answer_says(empty: 
     assert ids(rows) == all_ids([20]) + ([] if empty else ["short", *all_ids([60])[40:]])
 
 
-@virtual.clock
 async def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None:
     lists = Lists([250], names=LIMIT)
     rows = stream(lists, pages=PageLimit(maximum=2), page_size=100, rows="data.list")
@@ -83,7 +82,6 @@ async def test_page_and_limit_take_a_hundred_rows_and_have_a_last_page() -> None
 
 
 @pytest.mark.parametrize("until", Until)
-@virtual.clock
 async def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: Until) -> None:
     lists = Lists([30], names=())
     rows = stream(lists, pages=None, until=until)
@@ -98,7 +96,6 @@ async def test_a_list_without_pages_is_one_call_however_many_rows_it_has(until: 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
 @pytest.mark.parametrize("lengths", [[10, 0, 3, 10], []])
-@virtual.clock
 async def test_parts_without_pages_are_a_call_each(lengths: list[int], prefetch: int) -> None:
     lists = Lists(lengths, names=())
     rows = await parts(lists, pages=None, prefetch=prefetch).collect()
@@ -107,7 +104,6 @@ async def test_parts_without_pages_are_a_call_each(lengths: list[int], prefetch:
 
 
 @pytest.mark.parametrize("pages", [PageNum(), None])
-@virtual.clock
 async def test_another_stream_walks_other_queries_in_the_same_way(pages: PageNum | None) -> None:
     lists = Lists([8, 9], names=() if pages is None else ("page_num", "page_size"))
     wanted = ids_of(1, 9)

@@ -12,8 +12,9 @@ from keyapi_async.streams.listing import PageNum
 from tests import virtual
 from tests.streams.lists import Lists, all_ids, ids, parts, stream
 
+LOOP = virtual.VirtualLoop
 
-@virtual.clock
+
 async def test_prefetch_opens_one_two_four_and_never_more_than_n() -> None:
     lists = Lists([399])
     api = virtual.client(lists, qps=1e6)
@@ -27,7 +28,6 @@ async def test_prefetch_opens_one_two_four_and_never_more_than_n() -> None:
     assert lists.open == 0
 
 
-@virtual.clock
 async def test_pages_behind_the_end_are_left_as_soon_as_it_is_known() -> None:
     lists = Lists([45], latency=1.0)
     rows = stream(lists, prefetch=8)
@@ -38,7 +38,6 @@ async def test_pages_behind_the_end_are_left_as_soon_as_it_is_known() -> None:
 
 
 @pytest.mark.parametrize("prefetch", [1, 4, 9])
-@virtual.clock
 async def test_prefetch_wastes_nothing_between_parts_and_at_most_n_at_the_end(
     prefetch: int,
 ) -> None:
@@ -52,7 +51,6 @@ async def test_prefetch_wastes_nothing_between_parts_and_at_most_n_at_the_end(
     assert all(part == 8 for part, page in lists.asked if page > 3)
 
 
-@virtual.clock
 async def test_a_stream_that_nobody_holds_any_more_leaves_its_pages_in_flight() -> None:
     lists = Lists([1000], latency=1.0)
     rows = stream(lists, prefetch=4)
@@ -78,7 +76,6 @@ def test_a_stream_may_outlive_its_loop() -> None:
     gc.collect()
 
 
-@virtual.clock
 async def test_a_stream_is_neither_read_nor_closed_under_a_task_that_waits_for_a_page() -> None:
     rows = stream(Lists([50], latency=1.0))
     waiter = asyncio.create_task(anext(rows))
@@ -94,7 +91,6 @@ async def test_a_stream_is_neither_read_nor_closed_under_a_task_that_waits_for_a
 
 
 @pytest.mark.parametrize("way", ["an error", "a cancellation", "closing"])
-@virtual.clock
 async def test_prefetched_pages_survive_what_becomes_of_the_one_who_waits(way: str) -> None:
     lists = Lists([100], latency=1.0)
     lists.faults = [None, 500] if way == "an error" else []
@@ -118,7 +114,6 @@ async def test_prefetched_pages_survive_what_becomes_of_the_one_who_waits(way: s
     assert again == [(0, 2)] * (2 if way == "an error" else 0)
 
 
-@virtual.clock
 async def test_a_cancelled_collect_leaves_nothing_in_flight() -> None:
     lists = Lists([1000], latency=1.0)
     reader = asyncio.create_task(stream(lists, prefetch=8).collect())
@@ -129,7 +124,6 @@ async def test_a_cancelled_collect_leaves_nothing_in_flight() -> None:
     assert lists.open == 0
 
 
-@virtual.clock
 async def test_a_stream_closed_just_as_a_page_arrives_fetches_nothing_more() -> None:
     lists = Lists([1000], latency=1.0)
     rows = stream(lists, prefetch=4)

@@ -18,8 +18,9 @@ from tests.call.script import Script
 from tests.rows import DOCUMENTED
 from tests.streams.lists import PATH, Lists, all_ids, client, ids, parts, read_on, stream
 
+LOOP = virtual.VirtualLoop
 
-@virtual.clock
+
 async def test_pages_longer_than_asked_for_lose_nothing_where_a_stream_is_taken_up_again() -> None:
     lists = Lists([5])
     lists.rows = {(0, 1): [{"id": f"0.{n}"} for n in range(15)], (0, 2): []}
@@ -29,7 +30,6 @@ async def test_pages_longer_than_asked_for_lose_nothing_where_a_stream_is_taken_
     assert ids(seen + await stream(lists, start=rows.bookmark).collect()) == all_ids([15])
 
 
-@virtual.clock
 async def test_a_stream_goes_on_after_break_and_its_end_costs_nothing_more() -> None:
     lists = Lists([25])
     rows = stream(lists)
@@ -47,7 +47,6 @@ async def test_a_stream_goes_on_after_break_and_its_end_costs_nothing_more() -> 
     assert len(lists.asked) == 3
 
 
-@virtual.clock
 async def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> None:
     rows = parts(Lists([20, 0, 3]))
     assert rows.bookmark == Bookmark(1, 0)
@@ -57,7 +56,6 @@ async def test_the_bookmark_is_the_place_of_the_next_item_at_every_moment() -> N
     assert [*marks, rows.bookmark] == [*first, Bookmark(2), *second, Bookmark(3), *last, last[-1]]
 
 
-@virtual.clock
 async def test_a_bookmark_knows_its_listing_and_is_refused_by_another() -> None:
     api = virtual.client(Lists([25]))
 
@@ -76,7 +74,6 @@ async def test_a_bookmark_knows_its_listing_and_is_refused_by_another() -> None:
             api.iter_records(path, {"key": key}, start=mark, **more)
 
 
-@virtual.clock
 async def test_empty_page_rule_walks_past_short_pages() -> None:
     lists = Lists([40])
     lists.rows[0, 2] = [{"id": "short"}]
@@ -85,7 +82,6 @@ async def test_empty_page_rule_walks_past_short_pages() -> None:
 
 
 @pytest.mark.parametrize("prefetch", [0, 4])
-@virtual.clock
 async def test_a_server_that_ignores_page_num_is_found_out(prefetch: int) -> None:
     lists = Lists([100])
     page = [{"id": str(n)} for n in range(10)]
@@ -97,7 +93,6 @@ async def test_a_server_that_ignores_page_num_is_found_out(prefetch: int) -> Non
     await rows.aclose()
 
 
-@virtual.clock
 async def test_a_single_row_may_come_twice_but_not_thrice() -> None:
     lists = Lists([9])
     lists.rows = {(0, 2): [{"id": "0.0"}]}
@@ -111,7 +106,6 @@ async def test_a_single_row_may_come_twice_but_not_thrice() -> None:
 
 
 @pytest.mark.parametrize("rows", [10, 3])
-@virtual.clock
 async def test_equal_pages_of_two_parts_are_no_repetition(rows: int) -> None:
     lists = Lists([3, 3])
     page = [{"id": str(n)} for n in range(rows)]
@@ -119,7 +113,6 @@ async def test_equal_pages_of_two_parts_are_no_repetition(rows: int) -> None:
     assert len(await parts(lists).collect()) == 2 * rows
 
 
-@virtual.clock
 async def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk(
     request: pytest.FixtureRequest,
 ) -> None:
@@ -137,7 +130,6 @@ async def test_rows_nested_deeper_than_python_compares_do_not_break_the_walk(
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
-@virtual.clock
 async def test_the_need_for_page_100001_is_an_error_not_an_end(prefetch: int) -> None:
     lists = Lists([1_000_000])
     rows = stream(lists, page_num=99_999, prefetch=prefetch)
@@ -152,7 +144,6 @@ async def test_the_need_for_page_100001_is_an_error_not_an_end(prefetch: int) ->
     assert lists.asked[-1] == (0, 100_000)
 
 
-@virtual.clock
 async def test_a_closed_stream_says_so_instead_of_seeming_empty() -> None:
     lists = Lists([25])
     async with stream(lists) as rows:
@@ -163,7 +154,6 @@ async def test_a_closed_stream_says_so_instead_of_seeming_empty() -> None:
     assert rows.bookmark == Bookmark(1, 1)
 
 
-@virtual.clock
 async def test_a_stream_begins_where_it_is_told_to_and_behind_a_page_that_shrank_it_ends() -> None:
     lists = Lists([25])
     assert ids(await stream(lists, page_num=3).collect()) == all_ids([25])[20:]
@@ -172,7 +162,6 @@ async def test_a_stream_begins_where_it_is_told_to_and_behind_a_page_that_shrank
     assert lists.asked == [(0, 3), (0, 3)]
 
 
-@virtual.clock
 async def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_failed() -> None:
     lists = Lists([25])
     lists.faults = [None, 500, errors.ConnectionFailedError("gone"), None]
@@ -191,7 +180,6 @@ async def test_an_error_carries_the_bookmark_and_the_stream_goes_on_where_it_fai
     assert lists.asked == [(0, 1), (0, 2), (0, 2), (0, 2), (0, 3)]
 
 
-@virtual.clock
 async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_going_on() -> None:
     lists = Lists([12])
     lists.rows[0, 1] = ["text", *({"id": f"0.{n}"} for n in range(1, 9)), 7]
@@ -213,7 +201,6 @@ async def test_an_invalid_row_raises_with_its_own_bookmark_and_is_passed_by_goin
     assert rows.rejected == 2
 
 
-@virtual.clock
 async def test_skipped_rejects_count_as_rows_and_warn(caplog: pytest.LogCaptureFixture) -> None:
     lists = Lists([12])
     lists.rows[0, 1] = [*({"id": f"0.{n}"} for n in range(9)), "text"]
@@ -226,7 +213,6 @@ async def test_skipped_rejects_count_as_rows_and_warn(caplog: pytest.LogCaptureF
     assert ids(limited) == [*all_ids([9]), "0.10"]
 
 
-@virtual.clock
 async def test_a_rank_counts_the_whole_list_invalid_rows_too() -> None:
     lists, row = Lists([13]), DOCUMENTED[RankedInfluencer]
     lists.rows = {(0, 1): [row] * 10, (0, 2): ["text", row, row]}
@@ -234,7 +220,6 @@ async def test_a_rank_counts_the_whole_list_invalid_rows_too() -> None:
     assert [one.rank for one in await rows.collect()] == [*range(1, 11), 12, 13]
 
 
-@virtual.clock
 async def test_pages_have_their_rejects_and_never_raise_them() -> None:
     lists = Lists([12])
     lists.rows[0, 1] = [*({"id": f"0.{n}"} for n in range(9)), None]
@@ -248,7 +233,6 @@ async def test_pages_have_their_rejects_and_never_raise_them() -> None:
     assert [(len(p.records), p.is_last) async for p in empty.pages()] == [(3, False), (0, True)]
 
 
-@virtual.clock
 async def test_pages_begin_where_the_stream_stands_and_keep_its_limit() -> None:
     lists = Lists([35])
     rows = stream(lists, limit=18)

@@ -14,6 +14,8 @@ from keyapi_async import Bookmark, ConnectionFailedError, KeyAPIError, RecordStr
 from tests import virtual
 from tests.streams.lists import ONCE, Lists, Row, all_ids, ids, parts, stream
 
+LOOP = virtual.VirtualLoop
+
 
 async def read_with_breaks(
     begin: Callable[..., RecordStream[Row]], plan: list[int], paging: dict[str, Any]
@@ -54,7 +56,6 @@ async def read_with_breaks(
     faults=st.lists(st.sampled_from([None, None, 500, 429, 404, "lost"]), max_size=30),
     plan=st.lists(st.integers(0, 9), max_size=60),
 )
-@virtual.clock
 async def test_every_row_once_and_in_order_whatever_happens(
     lengths: list[int], paging: dict[str, Any], faults: list[Any], plan: list[int]
 ) -> None:
@@ -75,7 +76,6 @@ async def test_every_row_once_and_in_order_whatever_happens(
     limit=st.none() | st.integers(0, 130),
     until=st.sampled_from(Until),
 )
-@virtual.clock
 async def test_no_request_past_what_the_rules_allow(
     length: int, page_size: int, prefetch: int, limit: int | None, until: Until
 ) -> None:
