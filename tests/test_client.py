@@ -72,9 +72,8 @@ def test_a_base_url_that_would_show_the_key_is_refused(url: Any) -> None:
 
 
 def test_https_and_loopback_are_accepted() -> None:
-    for url in ("https://api.keyapi.ai", "http://localhost:1", "http://127.0.0.9:1"):
+    for url in ("https://x.y", "http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1/x"):
         KeyAPI(KEY, base_url=url, proxy="")
-    KeyAPI(KEY, base_url="http://[::1]:1/x", proxy="")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,6 @@ def test_https_and_loopback_are_accepted() -> None:
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_refused_with_its_name(options: Any, name: str) -> None:
-    """Each kind of value once; what the check refuses is told where the check is."""
     with pytest.raises(errors.ConfigurationError, match=name) as caught:
         KeyAPI(KEY, **{"proxy": "", **options})
     assert not is_shown(KEY, caught.value)
@@ -138,8 +136,7 @@ def test_the_key_is_in_no_repr() -> None:
     api = KeyAPI(KEY, proxy="")
     for thing in (api, *vars(api).values(), api.credits, api.stats, api.limiter):
         assert KEY not in repr(thing)
-    told = "Credits(spent=0, uncertain=0, budget=None, remaining=None)"
-    assert repr(api) == f"<KeyAPI open, {told}>"
+    assert repr(api) == f"<KeyAPI open, {api.credits}>"
 
 
 @pytest.mark.parametrize(

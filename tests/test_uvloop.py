@@ -10,10 +10,11 @@ from keyapi_async import KeyAPI, KeyAPIError, RetryPolicy, fan_out
 from keyapi_async.harvest import Harvest
 from keyapi_async.sandbox import Faults, Sandbox
 
+LOOP = uvloop.new_event_loop
 CREATORS = "/v1/tiktok/product/creators/analytics"
 
 
-async def everything(folder: Path) -> None:
+async def test_the_whole_way_works_under_uvloop(tmp_path: Path) -> None:
     assert type(asyncio.get_running_loop()).__module__ == "uvloop"
     faults = Faults(script=["reset", "500", "truncate"])
     retry = RetryPolicy(attempts=4, initial=0.001, maximum=0.001)
@@ -31,15 +32,10 @@ async def everything(folder: Path) -> None:
                 async for product_id, creator in results:
                     found[product_id].append(creator.user_id)
             assert found == {one: lists[one] for one in ids}
-            async with Harvest.open(folder / "a.db") as harvest:
+            async with Harvest.open(tmp_path / "a.db") as harvest:
                 report = await harvest.run(ids, api.tiktok.product.iter_creators)
             assert (report.failed, report.rows) == (0, sum(len(lists[one]) for one in ids))
             box.faults = Faults(script=["hang"])
             hurried = api.with_options(retry=lambda *_: None, timeout=0.05)
             with pytest.raises(KeyAPIError, match=r"0\.05 s"):
                 await hurried.tiktok.product.creators(ids[0])
-
-
-def test_the_whole_way_works_under_uvloop(tmp_path: Path) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(everything(tmp_path))

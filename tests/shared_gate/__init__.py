@@ -1,1 +1,0 @@
-"""The gate that processes share, on a real Redis."""

@@ -37,17 +37,15 @@ async def test_pages_behind_the_end_are_left_as_soon_as_it_is_known() -> None:
     assert lists.open == 0
 
 
-@pytest.mark.parametrize("prefetch", [1, 4, 9])
-async def test_prefetch_wastes_nothing_between_parts_and_at_most_n_at_the_end(
-    prefetch: int,
-) -> None:
+@pytest.mark.parametrize("n", [1, 4, 9])
+async def test_prefetch_wastes_nothing_between_parts_and_at_most_n_at_the_end(n: int) -> None:
     short = Lists([3] * 12)
-    assert ids(await parts(short, prefetch=prefetch).collect()) == all_ids([3] * 12)
+    assert ids(await parts(short, prefetch=n).collect()) == all_ids([3] * 12)
     assert short.asked == [(part, 1) for part in range(12)]
-    assert short.most_open == min(prefetch, 8)
+    assert short.most_open == min(n, 8)
     lists = Lists([25] * 9)
-    assert ids(await parts(lists, prefetch=prefetch).collect()) == all_ids([25] * 9)
-    assert len(lists.asked) <= 27 + prefetch
+    assert ids(await parts(lists, prefetch=n).collect()) == all_ids([25] * 9)
+    assert len(lists.asked) <= 27 + n
     assert all(part == 8 for part, page in lists.asked if page > 3)
 
 
@@ -64,16 +62,20 @@ async def test_a_stream_that_nobody_holds_any_more_leaves_its_pages_in_flight() 
     assert lists.open == 0
 
 
-def test_a_stream_may_outlive_its_loop() -> None:
+@pytest.mark.parametrize("wait", [0, 9])
+def test_a_stream_may_outlive_its_loop(wait: int, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> RecordStream[Any]:
-        rows = stream(Lists([1000], latency=1.0), prefetch=4)
-        await anext(rows)
+        lists = Lists([1000], latency=1.0)
+        lists.statuses = {(0, 2): [404]}
+        await anext(rows := stream(lists, prefetch=4))
+        await asyncio.sleep(wait)
         return rows
 
     with asyncio.Runner(loop_factory=virtual.VirtualLoop) as runner:
         rows = runner.run(main())
     del rows
     gc.collect()
+    assert caplog.text == ""
 
 
 async def test_a_stream_is_neither_read_nor_closed_under_a_task_that_waits_for_a_page() -> None:
