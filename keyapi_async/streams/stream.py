@@ -91,7 +91,7 @@ class RecordStream(AsyncIterator[T]):
             DecodeError: the next row is invalid; the stream is past it.
             KeyAPIError: the next page could not be fetched; the stream stands before it.
         """
-        while self._offset >= self._run_end:
+        while (offset := self._offset) >= self._run_end:
             page = self._page
             if page is None or self._at_end_of(page):
                 if not await self._next():
@@ -100,7 +100,6 @@ class RecordStream(AsyncIterator[T]):
                 raise self._pass_reject(page)
             else:
                 self._pass_reject(page)
-        offset = self._offset
         self._offset = offset + 1
         return self._run[offset]
 
@@ -171,14 +170,11 @@ class RecordStream(AsyncIterator[T]):
     def _check_progress(self, old: FetchedPage[T] | None, new: FetchedPage[T]) -> None:
         """Refuse a server that ignores ``page_num``; lists shift, so one row may come twice."""
         try:
-            alike = (
-                old is not None and old.place.part == new.place.part
-                and bool(new.rows) and old.rows == new.rows
-            )  # fmt: skip
+            alike = old is not None and old.rows == new.rows and old.place.part == new.place.part
         except RecursionError:  # rows nested deeper than Python compares are no list that repeats
             alike = False
-        run = self._alike + 1 if alike else 1
-        if run >= (3 if len(new.rows) == 1 else 2):
+        run = self._alike + 1 if alike and new.rows else 1
+        if run > 1 and (run > 2 or len(new.rows) > 1):
             raise PaginationError(
                 f"page {new.place.page_num} is page {new.place.page_num - 1} again:"
                 " the server seems to ignore page_num"
