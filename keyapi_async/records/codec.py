@@ -172,15 +172,17 @@ def _generate(
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", cls))
     positions = [f.name for f in fields if KIND in f.metadata and f.name not in kinds]
     required = [name for name in kinds if name not in optional]
-    names["pick"] = itemgetter(*(names[f"key_{name}"] for name in required or kinds))
-    fill = [f"{', '.join(f'v_{name}' for name in required)} = pick(row)"] if required else []
+    names, fill = dict(names), []
+    if required:
+        names["pick"] = itemgetter(*(names[f"key_{name}"] for name in required))
+        fill += [f"{', '.join(f'v_{name}' for name in required)} = pick(row)"]
     for name in sorted(optional):
         fill += [f"v_{name} = row.get(key_{name}, absent)"]
         fill += [f"if v_{name} is absent:", f"    v_{name} = None", "    length += 1"]
     fill += [f"r.{name} = {_value(name, kind)}" for name, kind in kinds.items()]
     fill += [f"r.{name} = position" for name in positions]
     lines = [
-        "def read_some(placed, records, pick=pick):",
+        "def read_some(placed, records):",
         "    for row, position in placed:",
         "        try:",
         "            r = mutable()",
