@@ -44,10 +44,10 @@ class Slots:
             return
         permit.landed = True
         trip = min(now - permit.at, FLIGHT)
-        if trip < self._shortest or self._trips <= _TRIPS:
-            self._shortest = min(self._shortest, trip)
-            self._trips += 1
-            self.shortest = self._shortest if self._trips > _TRIPS else 0.0
+        self._shortest = min(self._shortest, trip)
+        self._trips += 1
+        if self._trips > _TRIPS:
+            self.shortest = self._shortest
         when = permit.at + trip + 1.0 - self.shortest / 2
         flying, leaving = self._flying, self._leaving
         leaving.append(max(when, leaving[-1]) if leaving else when)

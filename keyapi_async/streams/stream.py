@@ -174,7 +174,7 @@ class RecordStream(AsyncIterator[T]):
         except RecursionError:  # rows nested deeper than Python compares are no list that repeats
             alike = False
         run = self._alike + 1 if alike and new.rows else 1
-        if run > 1 and (run > 2 or len(new.rows) > 1):
+        if run >= (3 if len(new.rows) == 1 else 2):
             raise PaginationError(
                 f"page {new.place.page_num} is page {new.place.page_num - 1} again:"
                 " the server seems to ignore page_num"
