@@ -119,7 +119,7 @@ def opener(api: KeyAPI, **paging: Any) -> Callable[[int], RecordStream[Row]]:
 
 def stream(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
     """Open the only list."""
-    return (api or virtual.client(lists, retry=ONCE)).iter_records(PATH, **paging)
+    return (api or client(lists)).iter_records(PATH, **paging)
 
 
 def parts(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStream[Row]:
@@ -129,7 +129,7 @@ def parts(lists: Lists, api: KeyAPI | None = None, **paging: Any) -> RecordStrea
     pages = paging.pop("pages", PageNum())
     listing = Listing(name="lists", path=PATH, into=dict, queries=queries, pages=pages)
     # The endpoints alone make such streams, of records of theirs, and out of this.
-    caller = (api or virtual.client(lists, retry=ONCE))._caller
+    caller = (api or client(lists))._caller
     return RecordStream(caller, listing, **paging)
 
 
